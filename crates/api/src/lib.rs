@@ -1,0 +1,1 @@
+//! JSON-RPC over TLS, with tokens and limits.

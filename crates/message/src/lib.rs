@@ -1,0 +1,1 @@
+//! The vocabulary of the gateway: ids, numbers, routes, messages, parts, events and outcomes.

@@ -1,0 +1,1 @@
+//! One modem as a state machine, with its dialect.

@@ -1,0 +1,1 @@
+//! Finds ports, runs one modem on each and keeps them alive.

@@ -1,0 +1,1 @@
+//! Which route for this message, and why.

@@ -1,0 +1,2 @@
+//! The simrelay program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every message, part, attempt, report and delivery, durable.

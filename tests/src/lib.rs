@@ -1,0 +1,1 @@
+//! The real binary, simulated modems on real pseudo-terminals, real sockets.

@@ -1,0 +1,1 @@
+//! GSM modems and their network in software, on pseudo-terminals.
