@@ -1,1 +1,42 @@
-//! The vocabulary of the gateway: ids, numbers, routes, messages, parts, events and outcomes.
+//! The vocabulary of simrelay: the words every floor above speaks.
+//!
+//! Nothing here does anything but hold, check and show values: there is no I/O, no clock, no SQL. A *message* has
+//! *parts*; a part goes out on a *route* (a SIM, or an upstream); what came in is an *inbound*; whatever a consumer may
+//! want to know is an *event*. The words are those of `docs/architecture.md`.
+//!
+//! - [`Number`], [`RouteId`], [`MessageId`]: who, over what, which.
+//! - [`SendRequest`] → [`MessageView`]: what a caller asks and is later told.
+//! - [`PartState`], [`Outcome`], [`ErrorClass`]: what became of one attempt; [`MessageState::of`] is the one place where
+//!   the state of a message is computed.
+//! - [`Inbound`], [`Event`]: what arrived.
+//! - [`Snapshot`]: the one value that health, statistics and the command line read.
+//! - [`Committed`]: the proof that something is kept, asked for by whatever is only right afterwards.
+
+#![forbid(unsafe_code)]
+
+mod committed;
+mod event;
+mod id;
+mod inbound;
+mod number;
+mod outbound;
+mod outcome;
+mod part;
+mod snapshot;
+mod view;
+
+pub use committed::Committed;
+pub use event::{CallNotice, Event, HealthChange, ReportNotice};
+pub use id::{EventId, MessageId, RouteId, TokenId};
+pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, ReportStatus, StatusReport};
+pub use number::{Number, NumberError};
+pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};
+pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome};
+pub use part::{MessageState, PartState};
+pub use snapshot::{
+    Finding, Level, Lock, QueueFacts, Registration, SlotSnapshot, SlotState, Snapshot, StorageUse, Totals,
+};
+pub use view::{
+    Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, Resolution, RouteExplanation,
+    RouteVerdict, UssdReply,
+};

@@ -1,0 +1,163 @@
+//! What arrives from the network.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{MessageId, Number, RouteId};
+
+/// A place in a modem's memory: the memory's two letters (TS 27.005 3.1) and the index in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Memory {
+    /// `SM`, `ME`, `MT`, `SR`, …
+    pub name: [u8; 2],
+    /// The index; Huawei starts at 0.
+    pub index: u16,
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}{} {}",
+            char::from(self.name[0]),
+            char::from(self.name[1]),
+            self.index
+        )
+    }
+}
+
+/// What a modem handed over: the octets as they came, and where they lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawInbound {
+    /// The PDU with its service-centre part.
+    pub pdu: Vec<u8>,
+    /// Where it is stored on the modem; `None`: routed directly, to be acknowledged by `+CNMA`.
+    pub memory: Option<Memory>,
+}
+
+/// A status report (TS 23.040 9.2.2.3), read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusReport {
+    /// TP-MR of the message it is about.
+    pub reference: u8,
+    /// Its recipient, as the network writes it.
+    pub recipient: Number,
+    /// When the service centre took the message.
+    pub submitted: Option<Timestamp>,
+    /// When it was delivered or given up.
+    pub discharged: Option<Timestamp>,
+    /// TP-ST.
+    pub status: u8,
+}
+
+/// What a status report says (TP-ST, TS 23.040 9.2.3.15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportStatus {
+    /// 0x00–0x1F: completed.
+    Delivered,
+    /// 0x20–0x3F: the service centre still tries.
+    StillTrying,
+    /// 0x40–0x5F and 0x60–0x7F: given up; 0x46 is a validity that ran out.
+    Failed,
+    /// 0x46: the validity ran out.
+    Expired,
+    /// 0x80 and above: reserved, so never taken for delivered.
+    Unknown,
+}
+
+impl ReportStatus {
+    /// Reads TP-ST.
+    pub fn of(status: u8) -> Self {
+        match status {
+            0x00..=0x1f => Self::Delivered,
+            0x20..=0x3f => Self::StillTrying,
+            0x46 => Self::Expired,
+            0x40..=0x7f => Self::Failed,
+            0x80.. => Self::Unknown,
+        }
+    }
+}
+
+/// A received message, whole or overdue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// Its id.
+    pub id: MessageId,
+    /// The place in the order of completion; the cursor of `sms.fetch`.
+    pub cursor: i64,
+    /// The SIM it came to.
+    pub sim: RouteId,
+    /// Who sent it.
+    pub from: Number,
+    /// The number of the SIM, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Number>,
+    /// What it says.
+    pub text: String,
+    /// What kind of message it is.
+    pub kind: InboundKind,
+    /// The message class, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<u8>,
+    /// The octets of an 8-bit message, in hex, or the raw PDU of one that could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_hex: Option<String>,
+    /// What the service centre stamped (of the first part that came).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_centre_time: Option<Timestamp>,
+    /// When the gateway had all of it.
+    pub received_at: Timestamp,
+    /// How many parts it was sent in.
+    pub parts: u8,
+    /// How many of them are missing (it was overdue), else 0.
+    pub missing: u8,
+}
+
+/// What kind of message arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InboundKind {
+    /// A text for people.
+    Text,
+    /// Raw octets.
+    Data,
+    /// A WAP push, most often the notice of an MMS.
+    WapPush,
+    /// A voicemail or other waiting indication.
+    Waiting,
+    /// Octets nobody could read; kept as they came.
+    Undecodable,
+}
+
+/// The readable content of one received PDU, as the gateway decoded it for the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// What kind it is.
+    pub kind: InboundKind,
+    /// Who sent it.
+    pub from: Number,
+    /// The service centre's stamp.
+    pub service_centre_time: Option<Timestamp>,
+    /// The message class.
+    pub class: Option<u8>,
+    /// Which part of which message: reference, total, sequence, and whether the reference has 16 bits.
+    pub concat: Option<Concat>,
+    /// The hash from the originating address on, by which a twin is recognised.
+    pub fingerprint: [u8; 32],
+}
+
+/// The concatenation of a received part (TS 23.040 9.2.3.24.1 and .8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Concat {
+    /// The reference all parts share.
+    pub reference: u16,
+    /// How many parts there are.
+    pub total: u8,
+    /// Which one this is, from 1.
+    pub sequence: u8,
+    /// Whether the reference was written in 16 bits.
+    pub wide: bool,
+}

@@ -1,0 +1,244 @@
+//! The one value that health, statistics, metrics and the command line read.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Number, RouteId};
+
+/// How things stand, all of it, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was put together.
+    pub at: Timestamp,
+    /// When the gateway started.
+    pub started_at: Timestamp,
+    /// Every slot, in the order of the configuration.
+    pub slots: Vec<SlotSnapshot>,
+    /// The queue.
+    pub queue: QueueFacts,
+    /// What is wrong, worst first; empty means all is well.
+    pub findings: Vec<Finding>,
+    /// Counted since the database was made.
+    pub totals: Totals,
+}
+
+impl Snapshot {
+    /// The worst level of all findings.
+    pub fn level(&self) -> Level {
+        self.findings
+            .iter()
+            .map(|finding| finding.level)
+            .max()
+            .unwrap_or(Level::Ok)
+    }
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Somebody should look.
+    Warning,
+    /// Something does not work.
+    Critical,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad.
+    pub level: Level,
+    /// What it is about: a slot's name, `store`, `queue`, `clock`.
+    pub subject: String,
+    /// What is the case.
+    pub sentence: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// One slot: its port, its modem, its SIM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotSnapshot {
+    /// The slot's name.
+    pub slot: RouteId,
+    /// Where its modem stands.
+    pub state: SlotState,
+    /// Why it is in that state.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The port it was found on.
+    pub port: Option<String>,
+    /// `+CGMI`.
+    pub maker: Option<String>,
+    /// `+CGMM`.
+    pub model: Option<String>,
+    /// `+CGMR`.
+    pub revision: Option<String>,
+    /// `+CGSN`.
+    pub imei: Option<String>,
+    /// The card's number.
+    pub iccid: Option<String>,
+    /// `+CIMI`.
+    pub imsi: Option<String>,
+    /// The SIM's own number, configured or read.
+    pub number: Option<Number>,
+    /// The SIM's lock.
+    pub lock: Lock,
+    /// Where it is registered.
+    pub registration: Registration,
+    /// The operator's name.
+    pub operator: Option<String>,
+    /// In dBm (TS 27.007 8.5).
+    pub signal_dbm: Option<i16>,
+    /// The service centre.
+    pub smsc: Option<String>,
+    /// The memories with their use.
+    pub storage: Vec<StorageUse>,
+    /// Whether status reports can arrive.
+    pub reports: bool,
+    /// Times the modem was initialised since start.
+    pub initialisations: u32,
+    /// Steps of recovery taken since start, by name.
+    pub recoveries: u32,
+    /// Parts that went out since start.
+    pub sent: u64,
+    /// Parts that failed since start.
+    pub failed: u64,
+    /// PDUs received since start.
+    pub received: u64,
+    /// When a part went out last.
+    pub last_sent: Option<Timestamp>,
+    /// When something came in last.
+    pub last_received: Option<Timestamp>,
+}
+
+/// Where a slot's modem stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotState {
+    /// Not to be used, by configuration.
+    Disabled,
+    /// No port found.
+    Absent,
+    /// A port is open; the modem is asked who it is and set up.
+    Starting,
+    /// Set up, but not registered in a network.
+    Searching,
+    /// Ready to send and receive.
+    Ready,
+    /// Ready, with an exchange going on.
+    Busy,
+    /// The SIM wants a PIN or PUK that the gateway does not enter.
+    Locked,
+    /// No SIM, or the SIM failed.
+    NoSim,
+    /// Another card than the one bound to the slot.
+    WrongSim,
+    /// Being brought back by the recovery ladder.
+    Recovering,
+    /// Given up for a while after too many recoveries.
+    Quarantined,
+}
+
+impl SlotState {
+    /// Whether a part may be given to it.
+    pub fn can_send(self) -> bool {
+        matches!(self, Self::Ready | Self::Busy)
+    }
+}
+
+/// A SIM's lock (TS 27.007 8.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lock {
+    /// Not read yet.
+    #[default]
+    Unknown,
+    /// Open.
+    Open,
+    /// Wants the PIN; the tries left where readable.
+    Pin {
+        /// Tries left.
+        tries: Option<u8>,
+    },
+    /// Wants the PUK.
+    Puk {
+        /// Tries left.
+        tries: Option<u8>,
+    },
+    /// The gateway will not enter a PIN by itself any more; the reason for the operator.
+    Held {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where a SIM is registered, from +CREG, +CGREG and +CEREG together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Not read yet.
+    #[default]
+    Unknown,
+    /// Nowhere, and not searching.
+    Off,
+    /// Searching.
+    Searching,
+    /// Refused by the network.
+    Denied,
+    /// At home.
+    Home,
+    /// In a foreign network.
+    Roaming,
+}
+
+impl Registration {
+    /// Whether SMS can be sent.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::Home | Self::Roaming)
+    }
+}
+
+/// One of a modem's memories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageUse {
+    /// `SM`, `ME`, …
+    pub memory: String,
+    /// Places taken.
+    pub used: u16,
+    /// Places there are.
+    pub total: u16,
+}
+
+/// How full the queue is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QueueFacts {
+    /// Parts waiting.
+    pub queued: u64,
+    /// Parts with a modem.
+    pub attempting: u64,
+    /// Parts nobody knows about.
+    pub uncertain: u64,
+    /// When the oldest waiting part was accepted.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What was counted since the database was made.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Parts sent.
+    pub sent: u64,
+    /// Parts delivered.
+    pub delivered: u64,
+    /// Parts failed, expired or refused.
+    pub failed: u64,
+    /// Messages received.
+    pub received: u64,
+}

@@ -1,0 +1,206 @@
+//! What callers are shown: the shapes of the API, read by the command line too.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Alphabet, Inbound, MessageId, MessageState, Number, PartState, RouteId};
+
+/// An outgoing message as `sms.status` and `sms.list` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    /// Its id.
+    pub id: MessageId,
+    /// Its recipient.
+    pub to: Number,
+    /// Its text; absent once retention removed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Computed from the parts.
+    pub state: MessageState,
+    /// 0 to 3.
+    pub priority: u8,
+    /// The alphabet of its parts.
+    pub alphabet: Alphabet,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Not to be sent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_at: Option<Timestamp>,
+    /// Worth nothing after.
+    pub expires_at: Timestamp,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Whether a part may have reached the recipient twice.
+    pub maybe_twice: bool,
+    /// Its parts, in order.
+    pub parts: Vec<PartView>,
+}
+
+/// One part of an outgoing message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartView {
+    /// From 1.
+    pub part: u8,
+    /// Where it stands.
+    pub state: PartState,
+    /// The SIM of the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sim: Option<RouteId>,
+    /// TP-MR of the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<u8>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When the last attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempted_at: Option<Timestamp>,
+    /// When the network took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// When it was settled by a report, a failure or a deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Timestamp>,
+    /// When it is tried next, while it is queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// What went wrong last, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The code of it, as `CMS 38`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Whether it was sent again after an uncertain attempt.
+    pub maybe_twice: bool,
+}
+
+/// What `sms.fetch` looks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FetchQuery {
+    /// Only messages to this slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sim: Option<String>,
+    /// Only messages to the SIM with this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Only messages completed after this cursor (0: from the oldest kept).
+    #[serde(default)]
+    pub after: i64,
+    /// At most this many (1 to 1000, default 100).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Wait up to this many seconds (60 at most) for the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<u32>,
+    /// Only senders that match this regular expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_matches: Option<String>,
+    /// Only texts that match this regular expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_matches: Option<String>,
+}
+
+/// The answer to `sms.fetch`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FetchPage {
+    /// The messages, oldest first.
+    pub messages: Vec<Inbound>,
+    /// The cursor to ask with next.
+    pub next: i64,
+}
+
+/// What `sms.list` looks for: outgoing messages, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Only messages in this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<MessageState>,
+    /// Only messages to this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Only messages accepted before this one (for paging).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<MessageId>,
+    /// At most this many (1 to 1000, default 50).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Which way a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Received.
+    In,
+    /// Sent.
+    Out,
+}
+
+/// What a text would become, as `sms.preview` tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// How many parts.
+    pub parts: u8,
+    /// In which alphabet.
+    pub alphabet: Alphabet,
+    /// Why that alphabet: which character forces it, and what could be saved.
+    pub why: String,
+    /// The text of each part.
+    pub texts: Vec<String>,
+}
+
+/// What an operator decides about an uncertain or held message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolution {
+    /// Send it again, marked *maybe twice*.
+    Resend,
+    /// Give it up.
+    Drop,
+}
+
+/// Which route a message to a number would take, and why each other one would not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteExplanation {
+    /// The recipient, as understood.
+    pub to: Number,
+    /// The route that would be taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<RouteId>,
+    /// Why none, or until when the message would wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Every route, best first.
+    pub routes: Vec<RouteVerdict>,
+}
+
+/// What the router thinks of one route for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteVerdict {
+    /// The route.
+    pub route: RouteId,
+    /// Whether it could be taken now.
+    pub usable: bool,
+    /// The longest prefix that matched, where one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The cost per part in millionths of the currency.
+    pub cost_micros: i64,
+    /// The reason, for people.
+    pub why: String,
+}
+
+/// What a USSD dialogue answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UssdReply {
+    /// The text, decoded.
+    pub text: String,
+    /// Whether the network waits for an answer (`ussd.reply`).
+    pub open: bool,
+    /// `<m>` of `+CUSD` (TS 27.007 7.15).
+    pub status: u8,
+    /// The string as the modem gave it.
+    pub raw: String,
+}
