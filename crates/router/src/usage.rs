@@ -1,0 +1,260 @@
+//! How much a route was used, for its limits.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use message::Number;
+
+use crate::Limits;
+
+/// What one route sent lately.
+///
+/// Only what the limits need is kept: for a limit of *n* in a window, the times of the last *n* parts. It is rebuilt
+/// from the store at start, so nothing here needs to survive.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    limits: Limits,
+    zone: TimeZone,
+    /// Times of the last parts, oldest first; as many as the largest sliding limit asks for.
+    recent: VecDeque<Timestamp>,
+    /// The month that `month_count` and `recipients` belong to.
+    month: Option<Date>,
+    month_count: u32,
+    /// Hashes of this month's recipients: enough to count them.
+    recipients: HashSet<u64>,
+}
+
+/// A window that a limit is set for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// Any 60 seconds.
+    Minute,
+    /// Any 60 minutes.
+    Hour,
+    /// Any 24 hours.
+    Day,
+    /// The tariff's month.
+    Month,
+    /// The tariff's month, counted by recipient.
+    Recipients,
+}
+
+/// A limit that is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Which one.
+    pub window: Window,
+    /// Its figure.
+    pub limit: u32,
+    /// When it allows one more.
+    pub until: Timestamp,
+}
+
+impl Usage {
+    /// An unused route under these limits, months counted in `zone`.
+    pub fn new(limits: Limits, zone: TimeZone) -> Self {
+        Self {
+            limits,
+            zone,
+            recent: VecDeque::new(),
+            month: None,
+            month_count: 0,
+            recipients: HashSet::new(),
+        }
+    }
+
+    /// The time from which the store's records are needed to rebuild this.
+    pub fn relevant_since(&self, now: Timestamp) -> Timestamp {
+        let month = self.month_start(now);
+        let start = month.to_zoned(self.zone.clone()).map_or(now, |zoned| zoned.timestamp());
+        start.min(now - DAY)
+    }
+
+    /// Counts one part sent at `at` to `recipient`.
+    pub fn record(&mut self, at: Timestamp, recipient: &Number) {
+        self.turn_month(at);
+        let keep = self.sliding().map(|(_, limit, _)| limit).max().unwrap_or(0) as usize;
+        self.recent.push_back(at);
+        while self.recent.len() > keep {
+            self.recent.pop_front();
+        }
+        self.month_count = self.month_count.saturating_add(1);
+        if self.limits.recipients_per_month.is_some() {
+            self.recipients.insert(hash(recipient));
+        }
+    }
+
+    /// Whether one more part to `recipient` is within the limits.
+    pub fn permits(&mut self, now: Timestamp, recipient: &Number) -> Result<(), Exceeded> {
+        self.turn_month(now);
+        for (window, limit, length) in self.sliding() {
+            if let Some(until) = self.blocked_until(limit, length, now) {
+                return Err(Exceeded { window, limit, until });
+            }
+        }
+        let next_month = || self.next_month(now);
+        if let Some(limit) = self.limits.per_month.filter(|limit| self.month_count >= *limit) {
+            return Err(Exceeded {
+                window: Window::Month,
+                limit,
+                until: next_month(),
+            });
+        }
+        let new_recipient = !self.recipients.contains(&hash(recipient));
+        let full = |limit: &u32| new_recipient && self.recipients.len() >= *limit as usize;
+        match self.limits.recipients_per_month.filter(full) {
+            Some(limit) => Err(Exceeded {
+                window: Window::Recipients,
+                limit,
+                until: next_month(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn sliding(&self) -> impl Iterator<Item = (Window, u32, SignedDuration)> + use<> {
+        let limits = self.limits;
+        [
+            (Window::Minute, limits.per_minute, SignedDuration::from_secs(60)),
+            (Window::Hour, limits.per_hour, SignedDuration::from_hours(1)),
+            (Window::Day, limits.per_day, DAY),
+        ]
+        .into_iter()
+        .filter_map(|(window, limit, length)| limit.map(|limit| (window, limit, length)))
+    }
+
+    /// The limit-th last part decides: while it is inside the window, the window is full.
+    fn blocked_until(&self, limit: u32, length: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+        let limit = limit as usize;
+        if limit == 0 {
+            return Some(now + length);
+        }
+        let place = self.recent.len().checked_sub(limit)?;
+        let frees_at = *self.recent.get(place)? + length;
+        (frees_at > now).then_some(frees_at)
+    }
+
+    fn turn_month(&mut self, now: Timestamp) {
+        let month = Some(self.month_start(now));
+        // A record from an earlier month (while rebuilding, or after the clock was set back) never clears a later one.
+        if month > self.month {
+            self.month = month;
+            self.month_count = 0;
+            self.recipients.clear();
+        }
+    }
+
+    fn month_start(&self, now: Timestamp) -> Date {
+        let date = now.to_zoned(self.zone.clone()).date();
+        let day = self.limits.month_starts_on.unwrap_or(1).clamp(1, 28) as i8;
+        let first = date.with().day(day).build().unwrap_or(date);
+        if date.day() >= day {
+            first
+        } else {
+            first.checked_sub(1.month()).unwrap_or(first)
+        }
+    }
+
+    fn next_month(&self, now: Timestamp) -> Timestamp {
+        let start = self.month_start(now);
+        let next = start.checked_add(1.month()).unwrap_or(start);
+        next.to_zoned(self.zone.clone())
+            .map_or(now + DAY, |zoned| zoned.timestamp())
+    }
+}
+
+impl Window {
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Minute => "parts a minute",
+            Self::Hour => "parts an hour",
+            Self::Day => "parts a day",
+            Self::Month => "parts a month",
+            Self::Recipients => "different recipients a month",
+        }
+    }
+}
+
+fn hash(recipient: &Number) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    recipient.hash(&mut hasher);
+    hasher.finish()
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn number(n: u32) -> Number {
+        Number::International(format!("4917100000{n:02}"))
+    }
+
+    fn usage(limits: Limits) -> Usage {
+        Usage::new(limits, TimeZone::UTC)
+    }
+
+    #[test]
+    fn a_sliding_window_frees_when_its_oldest_part_leaves_it() {
+        let mut usage = usage(Limits {
+            per_minute: Some(2),
+            ..Default::default()
+        });
+        let start = at("2026-11-22T10:00:00Z");
+        usage.record(start, &number(1));
+        usage.record(start + SignedDuration::from_secs(30), &number(1));
+        let full = usage
+            .permits(start + SignedDuration::from_secs(59), &number(1))
+            .expect_err("full");
+        assert_eq!(full.until, start + SignedDuration::from_secs(60));
+        assert_eq!(usage.permits(full.until, &number(1)), Ok(()));
+    }
+
+    #[test]
+    fn known_recipients_go_on_when_the_month_has_no_new_ones_left() {
+        let mut usage = usage(Limits {
+            recipients_per_month: Some(2),
+            ..Default::default()
+        });
+        let now = at("2026-11-22T10:00:00Z");
+        usage.record(now, &number(1));
+        usage.record(now, &number(2));
+        assert_eq!(usage.permits(now, &number(2)), Ok(()));
+        let full = usage.permits(now, &number(3)).expect_err("full");
+        assert_eq!(
+            (full.window, full.until),
+            (Window::Recipients, at("2026-12-01T00:00:00Z"))
+        );
+        assert_eq!(usage.permits(full.until, &number(3)), Ok(()));
+    }
+
+    #[test]
+    fn the_tariff_month_begins_on_its_own_day() {
+        let mut usage = usage(Limits {
+            per_month: Some(1),
+            month_starts_on: Some(15),
+            ..Default::default()
+        });
+        usage.record(at("2026-11-10T00:00:00Z"), &number(1));
+        assert!(usage.permits(at("2026-11-14T23:59:59Z"), &number(1)).is_err());
+        assert_eq!(usage.permits(at("2026-11-15T00:00:00Z"), &number(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_of_zero_lets_nothing_out() {
+        let mut usage = usage(Limits {
+            per_day: Some(0),
+            ..Default::default()
+        });
+        assert!(usage.permits(at("2026-11-10T00:00:00Z"), &number(1)).is_err());
+    }
+}
