@@ -1,2 +1,29 @@
-//! The simrelay program.
-fn main() {}
+//! The simrelay program: the daemon, the demonstration and the command line client.
+//!
+//! - [`cli`] reads the arguments and leads to each command; [`commands`] holds those that ask a running gateway through
+//!   [`client`], the JSON-RPC client.
+//! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS.
+//! - [`failure`] is how a command ends badly; its kind decides the exit code.
+//!
+//! The program decides nothing about messages: that is the crates' below. It reads settings, puts the parts together
+//! and stops them in order.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod client;
+mod commands;
+mod failure;
+mod screen;
+mod when;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    // Every TLS connection of the process uses this provider. It is only refused where one is installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    cli.run()
+}

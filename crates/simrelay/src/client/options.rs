@@ -1,0 +1,131 @@
+//! Where the gateway is and who asks: options, and the variables that stand in for them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use reqwest::header::HeaderValue;
+
+use crate::failure::Failure;
+
+/// How to reach the gateway; the same for every command that asks it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Where the gateway listens
+    #[arg(
+        long,
+        global = true,
+        env = "SIMRELAY_URL",
+        value_name = "URL",
+        default_value = "https://localhost:7000"
+    )]
+    pub(crate) url: String,
+
+    /// The token to show; other users may see command lines, so prefer the variable or --token-file
+    #[arg(
+        long,
+        global = true,
+        env = "SIMRELAY_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+
+    /// A file that holds the token
+    #[arg(long, global = true, env = "SIMRELAY_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// The certificate to trust, in PEM form: the gateway's own or that of its authority; without it the system's
+    #[arg(long, global = true, env = "SIMRELAY_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Give up after this many seconds without an answer
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+}
+
+impl Connection {
+    /// The address that calls are posted to.
+    pub(crate) fn endpoint(&self) -> Result<String, Failure> {
+        let url = self.url.trim_end_matches('/');
+        let wrong = |why: &str| Failure::Usage(format!("--url '{}': {why}", self.url));
+        let parsed: reqwest::Url = url
+            .parse()
+            .map_err(|_| wrong("not an address; write it as https://host:7000"))?;
+        match parsed.scheme() {
+            "https" => {}
+            "http" => return Err(wrong("the gateway speaks TLS only; write https://")),
+            _ => return Err(wrong("not an address; write it as https://host:7000")),
+        }
+        match parsed.path() {
+            "/" => Ok(format!("{url}/rpc")),
+            _ => Ok(url.to_owned()),
+        }
+    }
+
+    /// The certificate to trust, where one is given.
+    pub(crate) fn authority(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(path) = &self.ca else { return Ok(None) };
+        fs::read(path)
+            .map(Some)
+            .map_err(|error| unreadable("--ca", path, &error))
+    }
+
+    /// The `Authorization` header, where there is a token.
+    pub(crate) fn bearer(&self) -> Result<Option<HeaderValue>, Failure> {
+        let Some(token) = self.secret()? else { return Ok(None) };
+        let header = HeaderValue::from_str(&format!("Bearer {token}"));
+        let mut header = header.map_err(|_| Failure::Usage("the token holds characters that no token has".into()))?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+
+    fn secret(&self) -> Result<Option<String>, Failure> {
+        if let Some(token) = &self.token {
+            return Ok(Some(token.trim().to_owned()));
+        }
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|error| unreadable("--token-file", path, &error))?;
+        Ok(Some(text.trim().to_owned()))
+    }
+}
+
+fn unreadable(option: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("{option} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(url: &str) -> Result<String, String> {
+        let connection = Connection {
+            url: url.into(),
+            token: None,
+            token_file: None,
+            ca: None,
+            timeout: 30,
+        };
+        connection
+            .endpoint()
+            .map_err(|failure| failure.sentence().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn calls_go_to_rpc_unless_a_path_is_given() {
+        assert_eq!(endpoint("https://h:7000"), Ok("https://h:7000/rpc".into()));
+        assert_eq!(endpoint("https://h:7000/"), Ok("https://h:7000/rpc".into()));
+        assert_eq!(endpoint("https://h/sms/rpc"), Ok("https://h/sms/rpc".into()));
+    }
+
+    #[test]
+    fn plain_http_is_refused_with_the_reason() {
+        assert_eq!(
+            endpoint("http://h:7000"),
+            Err("--url 'http://h:7000': the gateway speaks TLS only; write https://".into())
+        );
+        assert!(endpoint("localhost:7000").is_err());
+        assert!(endpoint("").is_err());
+    }
+}

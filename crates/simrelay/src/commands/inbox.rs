@@ -1,0 +1,175 @@
+//! `simrelay inbox`: received messages, and those still to come.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use clap::Args;
+use message::{FetchPage, FetchQuery, Inbound, InboundKind};
+
+use crate::client::{Client, understood};
+use crate::failure::Failure;
+use crate::screen::{Screen, Table, harmless};
+use crate::when::local;
+
+/// Received messages, oldest first
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simrelay inbox
+  simrelay inbox --follow
+  simrelay inbox --after 118 --limit 500 --json
+  simrelay inbox --follow --json --text-matches 'code (\\d{6})' | jq -r .text
+
+Without --after the last --limit messages are shown. --follow goes on with whatever arrives, until Ctrl-C;
+with --json it prints one object a line.")]
+pub(crate) struct InboxArgs {
+    /// Go on with what arrives
+    #[arg(long, short)]
+    follow: bool,
+
+    /// Only messages to this slot
+    #[arg(long, value_name = "SLOT")]
+    sim: Option<String>,
+
+    /// Only messages to the SIM with this number
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
+
+    /// Only senders that match this regular expression
+    #[arg(long, value_name = "REGEX")]
+    from_matches: Option<String>,
+
+    /// Only texts that match this regular expression
+    #[arg(long, value_name = "REGEX")]
+    text_matches: Option<String>,
+
+    /// Only messages after this cursor; 0 begins with the oldest one kept
+    #[arg(long, value_name = "CURSOR", value_parser = clap::value_parser!(i64).range(0..))]
+    after: Option<i64>,
+
+    /// At most this many
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+/// Shows what came, and goes on where asked to.
+pub(crate) async fn run(args: InboxArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
+    let inbox = Inbox { client, args: &args };
+    let page = match args.after {
+        Some(after) => inbox.page(after, args.limit, 0).await?,
+        None => inbox.last().await?,
+    };
+    if !args.follow {
+        return show(&page, screen);
+    }
+    for message in &page.messages {
+        show_one(message, screen)?;
+    }
+    let mut after = page.next;
+    loop {
+        let page = inbox.page(after, PAGE, WAIT_S).await?;
+        for message in &page.messages {
+            show_one(message, screen)?;
+        }
+        after = page.next;
+    }
+}
+
+/// The received messages that fit the arguments.
+struct Inbox<'a> {
+    client: &'a Client,
+    args: &'a InboxArgs,
+}
+
+impl Inbox<'_> {
+    async fn page(&self, after: i64, limit: u32, wait_s: u32) -> Result<FetchPage, Failure> {
+        let query = FetchQuery {
+            sim: self.args.sim.clone(),
+            number: self.args.number.clone(),
+            after,
+            limit: Some(limit),
+            wait_s: (wait_s > 0).then_some(wait_s),
+            from_matches: self.args.from_matches.clone(),
+            text_matches: self.args.text_matches.clone(),
+        };
+        let extra = Duration::from_secs(u64::from(wait_s));
+        let result = self.client.call_raw("sms.fetch", query, extra).await?;
+        understood("sms.fetch", result)
+    }
+
+    /// The last messages. The cursor only runs forward, so all pages are read and the tail is kept.
+    async fn last(&self) -> Result<FetchPage, Failure> {
+        let mut tail = VecDeque::new();
+        let mut after = 0;
+        loop {
+            let page = self.page(after, PAGE, 0).await?;
+            let ended = page.messages.is_empty() && page.next <= after;
+            after = page.next;
+            tail.extend(page.messages);
+            let surplus = tail.len().saturating_sub(self.args.limit as usize);
+            tail.drain(..surplus);
+            if ended {
+                return Ok(FetchPage {
+                    messages: tail.into(),
+                    next: after,
+                });
+            }
+        }
+    }
+}
+
+fn show(page: &FetchPage, screen: &Screen) -> Result<(), Failure> {
+    if screen.is_json() {
+        return screen.value(page);
+    }
+    let mut table = Table::new(&[">CURSOR", "RECEIVED", "SIM", "FROM", "TEXT"]);
+    for message in &page.messages {
+        table.row([
+            message.cursor.to_string(),
+            local(message.received_at),
+            message.sim.to_string(),
+            message.from.to_string(),
+            words(message),
+        ]);
+    }
+    screen.table(&table, "no messages")
+}
+
+fn show_one(message: &Inbound, screen: &Screen) -> Result<(), Failure> {
+    match screen.is_json() {
+        true => screen.value_line(message),
+        false => screen.line(one_line(message)),
+    }
+}
+
+/// A received message on one line, as `inbox --follow` and the demo show it.
+pub(crate) fn one_line(message: &Inbound) -> String {
+    let from = message.from.to_string();
+    harmless(&format!(
+        "{}  {}  from {from}: {}",
+        local(message.received_at),
+        message.sim,
+        words(message)
+    ))
+}
+
+/// The text, or what stands in for one.
+fn words(message: &Inbound) -> String {
+    let data = || message.data_hex.clone().unwrap_or_default();
+    let text = match message.kind {
+        InboundKind::Text => message.text.clone(),
+        InboundKind::Data => format!("[data] {}", data()),
+        InboundKind::WapPush => format!("[WAP push] {}{}", message.text, data()),
+        InboundKind::Waiting => format!("[waiting] {}", message.text),
+        InboundKind::Undecodable => format!("[unreadable] {}", data()),
+    };
+    match message.missing {
+        0 => text,
+        missing => format!("{text} [{missing} of {} parts missing]", message.parts),
+    }
+}
+
+/// The largest page the gateway gives.
+const PAGE: u32 = 1000;
+
+/// The longest poll the gateway takes, in seconds.
+const WAIT_S: u32 = 60;

@@ -1,0 +1,21 @@
+//! The commands, a file for each few that belong together.
+
+pub(crate) mod health;
+pub(crate) mod inbox;
+pub(crate) mod modems;
+pub(crate) mod outbox;
+pub(crate) mod route;
+pub(crate) mod send;
+pub(crate) mod shell;
+pub(crate) mod status;
+pub(crate) mod ussd;
+
+use serde_json::Value;
+
+/// The array in an answer: the answer itself, or its member `key`.
+fn listed(result: Value, key: &str) -> Value {
+    match result {
+        Value::Object(mut members) => members.remove(key).unwrap_or(Value::Object(members)),
+        other => other,
+    }
+}

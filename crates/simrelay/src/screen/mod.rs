@@ -1,0 +1,70 @@
+//! What commands print: tables and sentences for people, JSON for programs.
+
+mod table;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+pub(crate) use table::Table;
+pub(crate) use text::{harmless, harmless_lines};
+
+/// Where a command's results go.
+pub(crate) struct Screen {
+    json: bool,
+}
+
+impl Screen {
+    /// A screen that prints JSON where `json` is set, else for people.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a program reads.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a line for people.
+    pub(crate) fn line(&self, line: impl AsRef<str>) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", line.as_ref())?;
+        Ok(out.flush()?)
+    }
+
+    /// Prints a table, or `empty` where it has no rows.
+    pub(crate) fn table(&self, table: &Table, empty: &str) -> Result<(), Failure> {
+        match table.is_empty() {
+            true => self.line(empty),
+            false => self.line(table.lines()),
+        }
+    }
+
+    /// Prints one JSON value: indented for a terminal, on one line for a program.
+    pub(crate) fn value(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = match io::stdout().is_terminal() {
+            true => serde_json::to_string_pretty(value),
+            false => serde_json::to_string(value),
+        };
+        self.line(text.map_err(|error| Failure::refused(format!("cannot write the result as JSON: {error}")))?)
+    }
+
+    /// Prints one JSON value on a line of its own, for streams of them.
+    pub(crate) fn value_line(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value);
+        self.line(text.map_err(|error| Failure::refused(format!("cannot write the result as JSON: {error}")))?)
+    }
+
+    /// Tells a failure: a sentence on standard error, and with `--json` an object on standard output as well.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let Some(sentence) = failure.sentence() else { return };
+        // Nobody is left to tell where even standard error is gone.
+        let _ = writeln!(io::stderr(), "simrelay: {}", harmless_lines(sentence));
+        if let (true, Some(object)) = (self.json, failure.to_json()) {
+            let _ = self.value(&object);
+        }
+    }
+}

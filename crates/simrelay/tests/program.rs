@@ -1,0 +1,204 @@
+//! The program from outside: help, completions, manual pages, exit codes.
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::thread;
+
+use common::{run, simrelay, stderr, stdout};
+
+/// Every command that does something, as it is called.
+const COMMANDS: &[&str] = &[
+    "send",
+    "inbox",
+    "outbox",
+    "status",
+    "cancel",
+    "resolve",
+    "modems",
+    "sim unlock",
+    "ussd",
+    "route",
+    "preview",
+    "health",
+    "completions",
+    "man",
+];
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    for command in COMMANDS {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.push("--help");
+        let output = run(&arguments);
+        assert!(output.status.success(), "{command}");
+        let help = stdout(&output);
+        assert!(help.contains("Usage: simrelay"), "{command}: {help}");
+        assert!(
+            help.contains(&format!("simrelay {command}")),
+            "{command} has no example: {help}"
+        );
+        assert!(help.contains("Example"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn the_main_help_lists_every_command_and_the_exit_codes() {
+    let help = stdout(&run(&["--help"]));
+    for command in COMMANDS {
+        let word = command.split(' ').next().unwrap();
+        assert!(help.contains(&format!("\n  {word} ")), "{word} is not in the help");
+    }
+    for code in 0..=4 {
+        assert!(
+            help.contains(&format!("\n  {code}  ")),
+            "exit code {code} is not in the help"
+        );
+    }
+}
+
+#[test]
+fn the_list_of_commands_in_this_test_is_whole() {
+    let help = stdout(&run(&["--help"]));
+    let listed = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let words = listed
+        .lines()
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    for word in words.filter(|word| *word != "help") {
+        assert!(
+            COMMANDS.iter().any(|command| command.split(' ').next() == Some(word)),
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(&["completions", shell]);
+        assert!(output.status.success(), "{shell}");
+        let script = stdout(&output);
+        assert!(script.contains("inbox") && script.contains("follow"), "{shell}");
+    }
+    assert_eq!(run(&["completions", "cmd"]).status.code(), Some(2));
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("man1");
+    let output = run(&["man", "--out", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for command in COMMANDS {
+        let page = fs::read_to_string(path.join(format!("simrelay-{}.1", command.replace(' ', "-")))).unwrap();
+        assert!(page.contains(".TH") && page.contains(".SH SYNOPSIS"), "{command}");
+    }
+    assert!(stdout(&run(&["man"])).contains(".SH NAME"));
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_exit_code_3() {
+    let port = unused_port();
+    let url = format!("https://127.0.0.1:{port}");
+    let output = run(&["health", "--url", &url]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "simrelay: no answer from {url}/rpc: connection refused; is the gateway running, and is --url (SIMRELAY_URL) right?\n"
+        )
+    );
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn a_failure_is_an_object_for_programs() {
+    let url = format!("https://127.0.0.1:{}", unused_port());
+    let output = run(&["health", "--json", "--url", &url]);
+    assert_eq!(output.status.code(), Some(3));
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["error"]["kind"], "unreachable");
+}
+
+#[test]
+fn a_server_without_tls_is_told_from_a_gateway() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 16];
+        stream.read_exact(&mut hello).unwrap();
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+    });
+    let output = run(&["health", "--url", &url]);
+    server.join().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("it does not speak TLS"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let output = run(&["health", "--timeout", "1", "--url", &url]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("no answer in time"), "{}", stderr(&output));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for wrong in [
+        &["send"][..],
+        &["send", "+491711234567", "x", "--priority", "4"],
+        &["send", "+491711234567", "x", "--validity", "soon"],
+        &["send", "+491711234567", "x", "--strict"],
+        &["send", "+491711234567", "x", "--at", "never"],
+        &["status", "4711"],
+        &["resolve", "01936f0e-7c1a-7c3e-9a54-0f6f3c2f9a10", "maybe"],
+        &["outbox", "--state", "lost"],
+        &["ussd", "sim1"],
+        &["frobnicate"],
+        &["health", "--url", "http://localhost:7000"],
+        &["health", "--url", "localhost"],
+        &["health", "--ca", "/nonexistent/ca.pem"],
+        &["health", "--token-file", "/nonexistent/token"],
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(!output.stderr.is_empty(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = run(&["health", "--ca", file.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr(&output),
+        "simrelay: the --ca file holds no certificate in PEM form\n"
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_early_hears_no_complaint() {
+    let mut child = simrelay(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+}
+
+/// A port of this machine that nobody listens on.
+fn unused_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
