@@ -5,7 +5,6 @@ use crate::{
     error::Problem,
     gsm7::{pack, packed_len, unpack},
     reader::Reader,
-    ucs2,
 };
 
 /// The header and what follows it. How the body is coded stands in the
@@ -131,14 +130,7 @@ impl UserData {
     /// The body as text or data. Text never fails; see
     /// [`crate::join`] for the parts of a longer message.
     pub fn content(&self, dcs: Dcs) -> Content {
-        if dcs.is_compressed() {
-            return Content::Data(self.body.clone());
-        }
-        match dcs.alphabet() {
-            Alphabet::Gsm7 => Content::Text(self.header.tables().decode(&self.body)),
-            Alphabet::Ucs2 => Content::Text(ucs2::decode_lossy(&self.body)),
-            Alphabet::Data => Content::Data(self.body.clone()),
-        }
+        crate::join([(dcs, self)])
     }
 }
 
