@@ -138,10 +138,7 @@ impl Command {
     /// of commands, which look like anything.
     pub fn is_free_form(&self) -> bool {
         let basic = self.text().as_bytes().get(2);
-        let extended = matches!(
-            basic,
-            Some(b'+' | b'^' | b'#' | b'*' | b'$' | b'%' | b'_' | b'!')
-        );
+        let extended = matches!(basic, Some(b'+' | b'^' | b'#' | b'*' | b'$' | b'%' | b'_' | b'!'));
         !extended || self.asks_for(b"+CLAC")
     }
 
@@ -154,11 +151,7 @@ impl Command {
     /// `AT+CSQ;+CPIN?`.
     fn names(&self) -> impl Iterator<Item = &str> {
         let text = self.text();
-        let rest = if starts_with_at(text) {
-            &text[2..]
-        } else {
-            text
-        };
+        let rest = if starts_with_at(text) { &text[2..] } else { text };
         rest.split(';').map(|part| {
             let end = part.find(['=', '?']).unwrap_or(part.len());
             part[..end].trim()

@@ -93,10 +93,7 @@ impl Final {
     /// Whether it only ends an exchange that dialled, and is otherwise the end
     /// of somebody's call.
     pub(crate) fn is_of_call(&self) -> bool {
-        matches!(
-            self,
-            Self::NoCarrier | Self::Busy | Self::NoAnswer | Self::NoDialtone
-        )
+        matches!(self, Self::NoCarrier | Self::Busy | Self::NoAnswer | Self::NoDialtone)
     }
 }
 

@@ -71,12 +71,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn list(&self, at: usize) -> Vec<Field<'a>> {
         match self.get(at) {
             Field::Empty => Vec::new(),
-            Field::Group(list) => list
-                .0
-                .iter()
-                .filter(|f| **f != Field::Empty)
-                .cloned()
-                .collect(),
+            Field::Group(list) => list.0.iter().filter(|f| **f != Field::Empty).cloned().collect(),
             single => vec![single.clone()],
         }
     }

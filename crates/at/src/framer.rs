@@ -38,6 +38,9 @@ pub struct Framer {
     /// Before this position lines are not joined any more: silence or size
     /// showed that the quote will not be closed.
     unjoined: usize,
+    /// The line end up to which the quote at `start` is known to be open, so
+    /// that octets that trickle in do not cost a look at all of them each.
+    open: usize,
     /// Inside the tail of an over-long line, up to its end.
     skipping: bool,
     /// The last thing handed out was a prompt; its blank is still to come.
@@ -196,7 +199,7 @@ impl Framer {
         let mut to = self.line_end(self.scanned.max(from));
         if let Some(first) = to
             && from >= self.unjoined
-            && is_open(&self.bytes[from..first])
+            && (self.open > from || is_open(&self.bytes[from..first]))
         {
             to = Some(self.joined_end(from, first)?);
         }
@@ -217,12 +220,17 @@ impl Framer {
     /// Where the line with line breaks in its quotes ends; its first line when
     /// that quote is never closed, nothing while that is open.
     fn joined_end(&mut self, from: usize, first: usize) -> Option<usize> {
-        let mut end = first;
+        let mut end = first.max(self.open);
         while let Some(next) = self.line_end(end + 1) {
             if next - from > MAX_JOINED {
                 break;
             }
+            if is_result(&self.bytes[end + 1..next]) {
+                self.unjoined = end;
+                return Some(first);
+            }
             end = next;
+            self.open = end;
             if !is_open(&self.bytes[from..end]) {
                 return Some(end);
             }
@@ -276,6 +284,7 @@ impl Framer {
         self.bytes.drain(..self.start);
         self.scanned = self.scanned.saturating_sub(self.start);
         self.unjoined = self.unjoined.saturating_sub(self.start);
+        self.open = self.open.saturating_sub(self.start);
         self.start = 0;
         if self.bytes.is_empty() && self.bytes.capacity() > KEEP_CAPACITY {
             self.bytes = Vec::new();
@@ -291,6 +300,14 @@ fn is_line_end(byte: u8) -> bool {
 /// back as echo.
 fn is_padding(byte: u8) -> bool {
     byte < 0x20 || byte == 0x7F
+}
+
+/// Whether a line begins like a result, `+CMTI:`, which no text does: then the
+/// quote before it was lost.
+fn is_result(line: &[u8]) -> bool {
+    let name = line.strip_prefix(b"+").unwrap_or_default();
+    let letters = name.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    letters > 2 && name.get(letters) == Some(&b':')
 }
 
 /// Whether the line's quoted text goes on behind the line break.

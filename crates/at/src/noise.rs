@@ -4,10 +4,7 @@
 /// Whether a result of this name (without colon) is known and of no use.
 pub(crate) fn is_noise(name: &[u8]) -> bool {
     let sorted = NAMES.binary_search_by(|known| known.as_bytes().cmp(name));
-    sorted.is_ok()
-        || STARTS
-            .iter()
-            .any(|start| name.starts_with(start.as_bytes()))
+    sorted.is_ok() || STARTS.iter().any(|start| name.starts_with(start.as_bytes()))
 }
 
 /// Whether a line without a name is known and of no use.
@@ -32,6 +29,7 @@ const NAMES: &[&str] = &[
     "+SPNWNAME",
     "+STIN",
     "+UCALLSTAT", "+UMWI", "+UREG", "+UUDTMFD", "+UULOC", "+UUPSDA", "+UUPSDD", "+UUSIMSTAT",
+    "+WIND",                                            // Wavecom, those that say nothing here
     "+XCIEV", "+XCOLP", "+XLEMA", "+XSIMSTATE",
     "+ZDONR", "+ZEND", "+ZPAS", "+ZPASR", "+ZPSTM", "+ZUSIMR", // ZTE
     "DST", "MISSED_CALL",
@@ -57,12 +55,7 @@ mod tests {
     #[test]
     fn names_are_sorted_so_that_they_can_be_searched() {
         for pair in NAMES.windows(2) {
-            assert!(
-                pair[0].as_bytes() < pair[1].as_bytes(),
-                "{} {}",
-                pair[0],
-                pair[1]
-            );
+            assert!(pair[0].as_bytes() < pair[1].as_bytes(), "{} {}", pair[0], pair[1]);
         }
     }
 

@@ -15,8 +15,6 @@ pub struct Reader {
     framer: Framer,
     /// The first line of a two-line result, until its second has come.
     header: Option<Header>,
-    /// A two-line result that was left without its second line.
-    broken: Option<Urc>,
 }
 
 /// One thing that the modem said.
@@ -51,9 +49,6 @@ impl Reader {
     /// The next event, or nothing until more bytes come. `pending` is the
     /// command whose final result has not come yet.
     pub fn next(&mut self, pending: Option<&Command>) -> Option<Event<'_>> {
-        if let Some(urc) = self.broken.take() {
-            return Some(Event::Urc(urc));
-        }
         let prompts = pending.is_some_and(Command::prompts);
         loop {
             let (from, to, cut) = match self.framer.advance(prompts)? {
@@ -67,7 +62,7 @@ impl Reader {
                 true => Told::Overlong,
                 false => tell(line, pending, &mut header),
             };
-            self.after(header, &told);
+            let told = self.keep(header, told);
             if told != Told::Held {
                 return Some(told.event(self.framer.slice(from, to)));
             }
@@ -90,13 +85,14 @@ impl Reader {
         *self = Self::default();
     }
 
-    /// Keeps the new header; one that a further header pushed out is told as
-    /// it is, since a message did come.
-    fn after(&mut self, header: Option<Header>, told: &Told) {
-        if let (Told::Held, Some(old)) = (told, self.header) {
-            self.broken = Some(old.with(b""));
+    /// Keeps the new header; one that it pushes out is told without its second
+    /// line, since a message did come.
+    fn keep(&mut self, header: Option<Header>, told: Told) -> Told {
+        let old = std::mem::replace(&mut self.header, header);
+        match (told, old) {
+            (Told::Held, Some(old)) => Told::Urc(old.with(b"")),
+            (told, _) => told,
         }
-        self.header = header;
     }
 }
 
@@ -203,9 +199,7 @@ fn answers(name: &[u8], line: &[u8], command: &Command) -> bool {
         // These come unasked while the command that switches them is open.
         b"+CMTI" | b"+CDSI" | b"+CBMI" => false,
         b"+CUSD" | b"+CLIP" | b"+CRING" => command.is_query(),
-        b"+CREG" | b"+CGREG" | b"+CEREG" | b"+C5GREG" => {
-            command.is_query() && reply::is_solicited_registration(line)
-        }
+        b"+CREG" | b"+CGREG" | b"+CEREG" | b"+C5GREG" => command.is_query() && reply::is_solicited_registration(line),
         _ => true,
     }
 }
@@ -266,9 +260,7 @@ fn is_extended(byte: u8) -> bool {
 
 /// A command that came back late.
 fn looks_like_echo(line: &[u8]) -> bool {
-    let at = line
-        .get(..2)
-        .is_some_and(|head| head.eq_ignore_ascii_case(b"AT"));
+    let at = line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case(b"AT"));
     at && line.get(2).is_none_or(|&byte| is_extended(byte))
 }
 

@@ -154,9 +154,7 @@ impl Urc {
             b"+CUSD" => Self::Cusd(reply::cusd(line).ok()?),
             b"+CRING" => Self::Ring(rest_after(line, "+CRING").map(|kind| latin1(kind).into())),
             b"+CLIP" => clip(line)?,
-            b"+CREG" | b"+CGREG" | b"+CEREG" | b"+C5GREG" => {
-                Self::Registration(reply::registration(line).ok()?)
-            }
+            b"+CREG" | b"+CGREG" | b"+CEREG" | b"+C5GREG" => Self::Registration(reply::registration(line).ok()?),
             b"+CSQ" => Self::Csq(reply::csq(line).ok()?),
             b"^RSSI" => Self::Csq(Csq {
                 rssi: first(line)?,

@@ -33,10 +33,7 @@ fn code(table: &[(u16, &str)], words: &str) -> Option<u16> {
     let plain = plain(words);
     let synonym = SYNONYMS.iter().find(|(said, _)| *said == plain);
     let plain = synonym.map_or(plain.as_str(), |(_, meant)| meant);
-    table
-        .iter()
-        .find(|row| self::plain(row.1) == plain)
-        .map(|row| row.0)
+    table.iter().find(|row| self::plain(row.1) == plain).map(|row| row.0)
 }
 
 /// Letters and digits in small letters: modems differ in case, dots and dashes.
@@ -108,18 +105,9 @@ const CME: &[(u16, &str)] = &[
     (50, "incorrect parameters"),
     (51, "command implemented but currently disabled"),
     (52, "command aborted by user"),
-    (
-        53,
-        "not attached to network due to MT functionality restrictions",
-    ),
-    (
-        54,
-        "modem not allowed - MT restricted to emergency calls only",
-    ),
-    (
-        55,
-        "operation not allowed because of MT functionality restrictions",
-    ),
+    (53, "not attached to network due to MT functionality restrictions"),
+    (54, "modem not allowed - MT restricted to emergency calls only"),
+    (55, "operation not allowed because of MT functionality restrictions"),
     (
         56,
         "fixed dial number only allowed - called number is not a fixed dial number",
@@ -187,10 +175,7 @@ const CMS: &[(u16, &str)] = &[
     (95, "invalid message, unspecified"),
     (96, "invalid mandatory information"),
     (97, "message type non-existent or not implemented"),
-    (
-        98,
-        "message not compatible with short message protocol state",
-    ),
+    (98, "message not compatible with short message protocol state"),
     (99, "information element non-existent or not implemented"),
     (111, "protocol error, unspecified"),
     (127, "interworking, unspecified"),

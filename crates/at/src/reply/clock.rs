@@ -43,8 +43,7 @@ fn zone_text(zone: &str) -> Option<String> {
     }
     let quarters: u16 = zone[1..].trim().parse().ok()?;
     let sign = &zone[..1];
-    (quarters <= MOST_QUARTERS)
-        .then(|| format!("{sign}{:02}:{:02}", quarters / 4, quarters % 4 * 15))
+    (quarters <= MOST_QUARTERS).then(|| format!("{sign}{:02}:{:02}", quarters / 4, quarters % 4 * 15))
 }
 
 /// Wider than any real zone, for clocks that tell twice the summer time.

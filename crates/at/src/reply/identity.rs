@@ -74,10 +74,7 @@ pub fn crsm_iccid(line: &[u8]) -> Result<String, Malformed> {
         return Err(Malformed::of("+CRSM", "status word"));
     }
     let data = fields.bytes(2).unwrap_or_default();
-    let swapped: Vec<u8> = data
-        .chunks_exact(2)
-        .flat_map(|pair| [pair[1], pair[0]])
-        .collect();
+    let swapped: Vec<u8> = data.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]]).collect();
     iccid_in(&swapped).ok_or(Malformed::of("+CRSM", "data"))
 }
 
@@ -95,9 +92,7 @@ pub fn cnum(line: &[u8]) -> Result<String, Malformed> {
 pub fn ati(reply: &Reply) -> Identity {
     let line = |name: &str| {
         let found = reply.lines().find_map(|line| rest_after(line, name));
-        found
-            .filter(|text| !text.is_empty())
-            .map(|text| latin1(text).into())
+        found.filter(|text| !text.is_empty()).map(|text| latin1(text).into())
     };
     Identity {
         maker: line("Manufacturer"),
@@ -114,10 +109,7 @@ pub fn ati(reply: &Reply) -> Identity {
 pub fn gcap(line: &[u8]) -> Result<Vec<String>, Malformed> {
     let rest = rest_after(line, "+GCAP").ok_or(Malformed::of("+GCAP", "name"))?;
     let text = latin1(rest);
-    let parts = text
-        .split([',', ' '])
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
+    let parts = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
     Ok(parts.map(str::to_owned).collect())
 }
 
@@ -154,9 +146,7 @@ fn digits_of(reply: &Reply, length: std::ops::RangeInclusive<usize>) -> Option<S
     let runs = reply
         .lines()
         .flat_map(|line| plain(line).split(|byte| !byte.is_ascii_digit()));
-    runs.into_iter()
-        .find(|run| length.contains(&run.len()))
-        .map(latin1)
+    runs.into_iter().find(|run| length.contains(&run.len())).map(latin1)
 }
 
 /// The ICCID within a text: it starts with 89, the industry's number for

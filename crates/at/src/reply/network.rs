@@ -80,11 +80,7 @@ pub enum SimState {
 /// When it is another result or one of the first five fields is missing.
 pub fn sysinfo(line: &[u8]) -> Result<SysInfo, Malformed> {
     let fields = named(line, "^SYSINFO")?;
-    let number = |at, field| {
-        fields
-            .number::<u8>(at)
-            .ok_or(Malformed::of("^SYSINFO", field))
-    };
+    let number = |at, field| fields.number::<u8>(at).ok_or(Malformed::of("^SYSINFO", field));
     Ok(SysInfo {
         service: number(0, "srv_status")?,
         domain: number(1, "srv_domain")?,
@@ -103,11 +99,7 @@ pub fn sysinfo(line: &[u8]) -> Result<SysInfo, Malformed> {
 /// When it is another result or a field is missing.
 pub fn sysinfoex(line: &[u8]) -> Result<SysInfo, Malformed> {
     let fields = named(line, "^SYSINFOEX")?;
-    let number = |at, field| {
-        fields
-            .number::<u8>(at)
-            .ok_or(Malformed::of("^SYSINFOEX", field))
-    };
+    let number = |at, field| fields.number::<u8>(at).ok_or(Malformed::of("^SYSINFOEX", field));
     Ok(SysInfo {
         service: number(0, "srv_status")?,
         domain: number(1, "srv_domain")?,

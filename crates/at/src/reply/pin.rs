@@ -151,11 +151,7 @@ impl TriesLeft {
     }
 }
 
-fn ordered_tries(
-    name: &'static str,
-    fields: &Fields<'_>,
-    puk_second: bool,
-) -> Result<TriesLeft, Malformed> {
+fn ordered_tries(name: &'static str, fields: &Fields<'_>, puk_second: bool) -> Result<TriesLeft, Malformed> {
     let (puk, pin2) = if puk_second { (1, 2) } else { (2, 1) };
     Ok(TriesLeft {
         pin: Some(fields.number(0).ok_or(Malformed::of(name, "PIN counter"))?),
@@ -167,9 +163,7 @@ fn ordered_tries(
 
 /// Huawei writes the code that is asked for, its counter, then all four.
 fn huawei_tries(fields: &Fields<'_>) -> Result<TriesLeft, Malformed> {
-    let pin = fields
-        .number(3)
-        .ok_or(Malformed::of("^CPIN", "PIN counter"))?;
+    let pin = fields.number(3).ok_or(Malformed::of("^CPIN", "PIN counter"))?;
     Ok(TriesLeft {
         puk: fields.number(2),
         pin: Some(pin),
@@ -179,9 +173,7 @@ fn huawei_tries(fields: &Fields<'_>) -> Result<TriesLeft, Malformed> {
 }
 
 fn facility_tries(fields: &Fields<'_>) -> Result<TriesLeft, Malformed> {
-    let pin: u8 = fields
-        .number(1)
-        .ok_or(Malformed::of("+QPINC", "PIN counter"))?;
+    let pin: u8 = fields.number(1).ok_or(Malformed::of("+QPINC", "PIN counter"))?;
     let puk = fields.number(2);
     Ok(match fields.bytes(0) {
         Some(b"P2") => TriesLeft {

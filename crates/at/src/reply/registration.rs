@@ -134,7 +134,9 @@ pub fn registration(line: &[u8]) -> Result<Registration, Malformed> {
     let state = fields.number(at).ok_or(Malformed::of(name, "stat"))?;
     let text = |at| fields.text(at).map(Into::into);
     // Novatel and others write the routing area between area and cell.
-    let routing = fields.bytes(at + 3).is_some_and(|field| field.len() > 2);
+    let is_access = |&number: &u8| number < MOST_ACCESS;
+    let access = fields.number(at + 3).filter(is_access);
+    let routing = access.is_none() && fields.bytes(at + 3).is_some_and(|field| field.len() > 2);
     let cell = if routing { at + 3 } else { at + 2 };
     Ok(Registration {
         domain,
@@ -177,6 +179,9 @@ fn state_at(fields: &Fields<'_>) -> usize {
     // Three fields are state, area and cell, even where the area is short.
     usize::from(small && fields.len() != 3)
 }
+
+/// Access technologies are small numbers; what is greater is a cell.
+const MOST_ACCESS: u8 = 32;
 
 fn hex<T: TryFrom<u64>>(text: Option<&str>) -> Option<T> {
     let digits = text?.trim();

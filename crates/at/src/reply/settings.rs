@@ -143,9 +143,7 @@ pub fn csms(line: &[u8]) -> Result<Csms, Malformed> {
     let fields = named(line, "+CSMS")?;
     let from = fields.len().saturating_sub(3);
     let flag = |at: usize, field| {
-        let value: u8 = fields
-            .number(from + at)
-            .ok_or(Malformed::of("+CSMS", field))?;
+        let value: u8 = fields.number(from + at).ok_or(Malformed::of("+CSMS", field))?;
         Ok(value != 0)
     };
     Ok(Csms {
@@ -197,7 +195,5 @@ pub fn ceer(line: &[u8]) -> Result<String, Malformed> {
 }
 
 fn single(line: &[u8], name: &'static str, field: &'static str) -> Result<u8, Malformed> {
-    named(line, name)?
-        .number(0)
-        .ok_or(Malformed::of(name, field))
+    named(line, name)?.number(0).ok_or(Malformed::of(name, field))
 }

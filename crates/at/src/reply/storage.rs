@@ -69,8 +69,7 @@ impl CnmiChoices {
             (&self.reports, wanted.reports),
             (&self.buffer, wanted.buffer),
         ];
-        let offered =
-            |(list, value): (&Vec<u16>, u8)| list.is_empty() || list.contains(&value.into());
+        let offered = |(list, value): (&Vec<u16>, u8)| list.is_empty() || list.contains(&value.into());
         fields.into_iter().all(offered)
     }
 }
@@ -119,9 +118,7 @@ pub fn cpms_choices(line: &[u8]) -> Result<StorageChoices, Malformed> {
     let fields = named(line, "+CPMS")?;
     // Wavecom wraps the lists in one more pair of brackets.
     let fields = match fields.0.as_slice() {
-        [Field::Group(inner)] if inner.0.iter().any(|f| matches!(f, Field::Group(_))) => {
-            inner.clone()
-        }
+        [Field::Group(inner)] if inner.0.iter().any(|f| matches!(f, Field::Group(_))) => inner.clone(),
         _ => fields,
     };
     Ok(StorageChoices {

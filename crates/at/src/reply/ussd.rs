@@ -33,8 +33,7 @@ pub fn cusd(line: &[u8]) -> Result<Cusd, Malformed> {
         Some(quoted) => split_quoted(quoted),
         None => split_bare(rest),
     };
-    let text = (comma.is_some() && !(text.is_empty() && dcs.is_none() && rest.is_empty()))
-        .then(|| text.to_vec());
+    let text = (comma.is_some() && !(text.is_empty() && dcs.is_none() && rest.is_empty())).then(|| text.to_vec());
     Ok(Cusd { status, text, dcs })
 }
 
