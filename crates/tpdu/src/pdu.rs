@@ -55,13 +55,40 @@ pub struct Encoded {
 }
 
 /// Reads what a modem hands over for a message or report that came, SMSC part
-/// first: a [`Tpdu::Deliver`] or [`Tpdu::StatusReport`], or the rare
-/// [`Tpdu::SubmitReport`].
+/// first: a [`Tpdu::Deliver`] or [`Tpdu::StatusReport`].
+///
+/// # Errors
+/// See [`DecodeError`]. Submission reports stay in the modem, so their type is
+/// an error too; see [`decode_stored`] for submissions that it keeps.
+pub fn decode_incoming(bytes: &[u8]) -> Result<Pdu, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let smsc = Address::decode_smsc(&mut reader)?;
+    match reader.rest().first() {
+        Some(&first) if first & 0b11 == 0b01 => Err(DecodeError::unexpected(
+            TP_MTI,
+            reader.at(),
+            first,
+            "message type 0 or 2, a delivery or a report",
+        )),
+        _ => Pdu::read(reader, Direction::ToPhone, smsc),
+    }
+}
+
+/// Reads what a modem has in its memories, SMSC part first: as
+/// [`decode_incoming`], or a [`Tpdu::Submit`] that was stored for sending.
 ///
 /// # Errors
 /// See [`DecodeError`].
-pub fn decode_incoming(bytes: &[u8]) -> Result<Pdu, DecodeError> {
-    Pdu::decode(bytes, Direction::ToPhone)
+pub fn decode_stored(bytes: &[u8]) -> Result<Pdu, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let smsc = Address::decode_smsc(&mut reader)?;
+    let is_submit = reader.rest().first().is_some_and(|first| first & 0b11 == 0b01);
+    let direction = if is_submit {
+        Direction::ToNetwork
+    } else {
+        Direction::ToPhone
+    };
+    Pdu::read(reader, direction, smsc)
 }
 
 /// Reads what a phone sends, SMSC part first: a [`Tpdu::Submit`],

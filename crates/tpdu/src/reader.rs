@@ -27,6 +27,11 @@ impl<'a> Reader<'a> {
         &self.bytes[self.at..]
     }
 
+    /// What was left before the last octet was taken, which stays taken.
+    pub(crate) fn back_one(&self) -> &'a [u8] {
+        &self.bytes[self.at.saturating_sub(1)..]
+    }
+
     pub(crate) fn octet(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         Ok(self.take(1, field)?[0])
     }

