@@ -1,1 +1,38 @@
-//! The flows between store, router and carriers, and the one handle the floors above hold.
+//! The flows between store, router and carriers, and the one handle that the floors above hold.
+//!
+//! - [`Gateway`] is the handle: cloned freely, asked by front ends, never blocking for anything but the answer.
+//! - [`Carrier`] is what carries messages: the pool of modems ([`PoolCarrier`]) now, an SMPP upstream later.
+//! - Outgoing parts are decided on by a desk without clock or I/O and dispatched by one task; incoming ones are kept by
+//!   one task per carrier; a keeper looks after deadlines, retention and the [`Snapshot`](message::Snapshot).
+//!
+//! Promises: nothing is answered before it is kept, nothing is written to a modem before its attempt is kept, nothing
+//! is deleted from a modem before it is kept. All of it lies in the store; what this crate holds may be lost at any
+//! moment without losing a message.
+
+#![forbid(unsafe_code)]
+
+mod carrier;
+mod clock;
+mod config;
+mod error;
+mod fetch;
+mod handle;
+mod health;
+mod incoming;
+mod keeper;
+mod origin;
+mod outgoing;
+//mod pool_carrier;
+mod pump;
+mod sim;
+mod ussd;
+
+pub use carrier::{
+    CARRIER_EVENTS, Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep,
+};
+pub use config::{Config, National, RouteSettings};
+pub use error::{Error, ErrorKind};
+pub use handle::{Gateway, Parts, joiner};
+pub use origin::Origin;
+pub use outgoing::desk::Handover;
+//pub use pool_carrier::PoolCarrier;

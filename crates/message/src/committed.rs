@@ -29,3 +29,10 @@ impl<T> Committed<T> {
         Committed(derive(self.0))
     }
 }
+
+impl<T> Committed<Option<T>> {
+    /// The proof of what was kept, if anything was.
+    pub fn transpose(self) -> Option<Committed<T>> {
+        self.0.map(Committed)
+    }
+}

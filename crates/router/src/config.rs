@@ -22,6 +22,8 @@ pub struct RouteConfig {
     pub prefixes: Vec<PrefixCost>,
     /// The cost per part in millionths of the currency, where no prefix says otherwise.
     pub cost_micros: i64,
+    /// The country code of national numbers where this route is the sender, digits only; absent: the gateway's.
+    pub country_code: Option<String>,
     /// Not used for messages whose sender is left to the gateway; only when asked for by name.
     pub only_explicit: bool,
     /// How much may be sent.

@@ -1,5 +1,6 @@
 //! The choice itself.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ pub struct RouteFacts<'a> {
     /// Its settings.
     pub config: &'a RouteConfig,
     /// Why it cannot send at all (locked, absent, no network); `None`: it can.
-    pub obstacle: Option<String>,
+    pub obstacle: Option<&'a str>,
     /// Its health.
     pub health: Level,
     /// A limit that is reached for this recipient, in words, with the time it frees.
@@ -123,24 +124,24 @@ type Rank = (Reverse<bool>, Reverse<usize>, i64, usize, Option<Timestamp>);
 enum Standing<'a> {
     Usable(Match<'a>),
     /// Not now: it may change by itself or by an operator's hand.
-    Later(String, Option<Timestamp>),
+    Later(Cow<'a, str>, Option<Timestamp>),
     /// Not as configured, or not for this message.
-    Never(String),
+    Never(&'static str),
 }
 
 fn standing<'a>(ask: &Ask<'_>, route: &'a RouteFacts<'_>, number: &'a str, config: &RoutingConfig) -> Standing<'a> {
     if ask.allowed.is_some_and(|allowed| !allowed.contains(route.id)) {
-        return Standing::Never("the token may not use it".into());
+        return Standing::Never("the token may not use it");
     }
     let asked_for = ask.from == Some(route.id);
     if ask.from.is_some() && ask.strict && !asked_for {
-        return Standing::Never("another sender was asked for".into());
+        return Standing::Never("another sender was asked for");
     }
     if ask.excluded.contains(route.id) {
-        return Standing::Never("it said that it cannot carry this message".into());
+        return Standing::Never("it said that it cannot carry this message");
     }
     if route.config.only_explicit && !asked_for {
-        return Standing::Never("it is used only when asked for by name".into());
+        return Standing::Never("it is used only when asked for by name");
     }
     let found = match config.least_cost_any_prefix {
         true => route.config.cheapest_match(number),
@@ -152,16 +153,16 @@ fn standing<'a>(ask: &Ask<'_>, route: &'a RouteFacts<'_>, number: &'a str, confi
         cost_micros: route.config.cost_micros,
     }));
     let Some(found) = found else {
-        return Standing::Never("none of its prefixes matches".into());
+        return Standing::Never("none of its prefixes matches");
     };
-    if let Some(obstacle) = &route.obstacle {
-        return Standing::Later(obstacle.clone(), None);
+    if let Some(obstacle) = route.obstacle {
+        return Standing::Later(obstacle.into(), None);
     }
     if route.health == Level::Critical {
         return Standing::Later("its health is CRITICAL".into(), None);
     }
     match &route.limit {
-        Some((limit, until)) => Standing::Later(limit.clone(), Some(*until)),
+        Some((limit, until)) => Standing::Later(limit.as_str().into(), Some(*until)),
         None => Standing::Usable(found),
     }
 }
@@ -189,7 +190,8 @@ fn verdict(route: &RouteFacts<'_>, standing: &Standing<'_>, chosen: Option<&Rout
             (true, prefix, found.cost_micros, usable_words(route, found, chosen))
         }
         Standing::Later(why, Some(until)) => (false, None, route.config.cost_micros, format!("{why}, until {until}")),
-        Standing::Later(why, None) | Standing::Never(why) => (false, None, route.config.cost_micros, why.clone()),
+        Standing::Later(why, None) => (false, None, route.config.cost_micros, why.to_string()),
+        Standing::Never(why) => (false, None, route.config.cost_micros, (*why).to_owned()),
     };
     RouteVerdict {
         route: route.id.clone(),
@@ -358,7 +360,7 @@ mod tests {
         let bench = Bench::new(vec![config(&[("+49171", 1)]), config(&[("+49", 1)])]);
         let (to, rules) = (german(), RoutingConfig::default());
         let mut routes = bench.facts();
-        routes[0].obstacle = Some("the SIM is locked".into());
+        routes[0].obstacle = Some("the SIM is locked");
         assert_eq!(taken(choose(&ask(&to), &routes, &rules)), "sim-1");
         routes[1].health = Level::Critical;
         let Decision::Wait { until: None, reason } = choose(&ask(&to), &routes, &rules) else {
@@ -372,7 +374,7 @@ mod tests {
         let bench = Bench::new(vec![config(&[]), config(&[])]);
         let (to, rules, from) = (german(), RoutingConfig::default(), RouteId::new("sim-1"));
         let mut routes = bench.facts();
-        routes[1].obstacle = Some("absent".into());
+        routes[1].obstacle = Some("absent");
         let strict = Ask {
             from: Some(&from),
             ..ask(&to)

@@ -1,0 +1,172 @@
+//! What carries messages: the pool of modems now, an SMPP upstream later. The binary hands carriers in.
+
+use std::fmt;
+
+use message::{Committed, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, UssdReply};
+
+use crate::outgoing::desk::Handover;
+
+/// Something with routes. Its events come through the channel that [`CarrierEvents`] is the other end of.
+///
+/// No call waits: what cannot be taken at once is given back.
+pub trait Carrier: fmt::Debug + Send + Sync + 'static {
+    /// Every route it has, as things stand.
+    fn routes(&self) -> Vec<RouteStatus>;
+
+    /// What is shown of its slots, where it has slots.
+    fn slots(&self) -> Vec<SlotSnapshot> {
+        Vec::new()
+    }
+
+    /// Sends a part. Exactly one [`CarrierEvent::Settled`] follows for every part that was taken.
+    fn submit(&self, handover: Handover) -> Result<(), NotTaken>;
+
+    /// What was handed over is kept: delete it where it lies, or acknowledge it to the network.
+    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>);
+
+    /// A step of a USSD dialogue; the answer is [`CarrierEvent::Ussd`].
+    fn ussd(&self, route: &RouteId, step: UssdStep) -> Result<(), NotTaken>;
+
+    /// The try is recorded (`Ok`), so the PIN may be entered; or it must not be, for this reason.
+    fn enter_pin(&self, route: &RouteId, verdict: Result<Committed<PinTry>, String>);
+
+    /// The card with this ICCID belongs into its slot (`Ok`), or nothing may be sent by it, for this reason. A slot
+    /// sends nothing until its card was judged.
+    fn judge_card(&self, route: &RouteId, verdict: Result<Option<String>, String>);
+
+    /// The operator releases a locked SIM.
+    fn unlock(&self, route: &RouteId) -> Result<(), NotTaken>;
+}
+
+/// The receiving end of a carrier's events.
+pub type CarrierEvents = tokio::sync::mpsc::Receiver<CarrierEvent>;
+
+/// How many events of a carrier may wait. A full channel makes the carrier wait, which makes its modems wait; what
+/// arrives meanwhile stays in their memories.
+pub const CARRIER_EVENTS: usize = 1024;
+
+/// How one route stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteStatus {
+    /// Which.
+    pub route: RouteId,
+    /// Its own number, where known.
+    pub number: Option<Number>,
+    /// Why it cannot send now.
+    pub obstacle: Option<Obstacle>,
+    /// Its health.
+    pub level: Level,
+    /// Whether attempts leave a trace on the modem that survives a crash.
+    pub journal: bool,
+}
+
+/// Why a route cannot send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// For people.
+    pub sentence: String,
+    /// Whether it stays until somebody does something (a locked SIM, a wrong card).
+    pub needs_operator: bool,
+}
+
+/// What a carrier tells.
+#[derive(Debug)]
+pub enum CarrierEvent {
+    /// The state of a route changed: [`Carrier::routes`] tells.
+    Changed,
+    /// The end of an attempt. An uncertain one may be settled once more, by an answer that came late.
+    Settled {
+        /// On which route.
+        route: RouteId,
+        /// The handover's ticket.
+        ticket: u64,
+        /// Its end.
+        outcome: Outcome,
+        /// Where its journal entry lies on the modem, to be deleted once this is kept.
+        journal: Option<Memory>,
+    },
+    /// Something arrived.
+    Received {
+        /// Where.
+        route: RouteId,
+        /// As it came.
+        raw: RawInbound,
+    },
+    /// A journal entry of an interrupted attempt, or somebody else's draft, was found on a modem.
+    JournalFound {
+        /// Where.
+        route: RouteId,
+        /// Its place.
+        memory: Memory,
+        /// Whether it went out.
+        sent: bool,
+        /// Its TPDU.
+        tpdu: Vec<u8>,
+    },
+    /// A step of a USSD dialogue ended, or the network spoke by itself.
+    Ussd {
+        /// Where.
+        route: RouteId,
+        /// The network's word, or why there is none.
+        reply: Result<UssdReply, String>,
+        /// Whether a step asked for it.
+        asked: bool,
+    },
+    /// Somebody calls.
+    Called {
+        /// Which SIM.
+        route: RouteId,
+        /// Who, where shown.
+        from: Option<String>,
+    },
+    /// A card was read; [`Carrier::judge_card`] answers.
+    SimIdentified {
+        /// In which slot.
+        route: RouteId,
+        /// Its number, where readable.
+        iccid: Option<String>,
+    },
+    /// A PIN is to be entered; [`Carrier::enter_pin`] answers.
+    PinWanted {
+        /// In which slot.
+        route: RouteId,
+        /// The try.
+        pin_try: PinTry,
+    },
+    /// What became of a PIN.
+    PinVerdict {
+        /// In which slot.
+        route: RouteId,
+        /// The try.
+        pin_try: PinTry,
+        /// Whether the card took it; `None`: nobody knows.
+        accepted: Option<bool>,
+    },
+}
+
+/// A PIN that is about to be entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinTry {
+    /// What it is recorded under: the ICCID, or the IMEI where that is unreadable before unlocking, or the slot.
+    pub identity: String,
+    /// Tries left before it, where readable.
+    pub tries_left: Option<u8>,
+}
+
+/// A step of a USSD dialogue (TS 27.007 7.15).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UssdStep {
+    /// Dial a code.
+    Start(String),
+    /// Answer what the network asked.
+    Reply(String),
+    /// End the dialogue.
+    Cancel,
+}
+
+/// Why a carrier did not take something. Nothing of it was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotTaken {
+    /// For people.
+    pub reason: String,
+}

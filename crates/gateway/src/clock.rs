@@ -1,0 +1,49 @@
+//! The clock, the only place that reads it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Now.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Waits until `due`; for ever where there is no due time.
+pub(crate) async fn sleep_until(due: Option<Timestamp>) {
+    match due {
+        Some(due) => tokio::time::sleep(until(due)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long it is until `due`.
+pub(crate) fn until(due: Timestamp) -> Duration {
+    Duration::try_from(due.duration_since(now())).unwrap_or(Duration::ZERO)
+}
+
+/// Whether a clock that shows `now` can be believed: it is after this program was made, and not before what was
+/// already recorded. A box without a battery starts in 1970; until its clock is set, schedules and deadlines wait.
+pub(crate) fn is_sane(now: Timestamp, last_recorded: Option<Timestamp>) -> bool {
+    let made = Timestamp::from_second(MADE).unwrap_or(Timestamp::UNIX_EPOCH);
+    now >= made && last_recorded.is_none_or(|last| now + TOLERATED_STEP_BACK >= last)
+}
+
+/// 2026-01-01T00:00:00Z: no gateway ever ran before it.
+const MADE: i64 = 1_767_225_600;
+
+/// A clock that is set back this much is only being corrected.
+const TOLERATED_STEP_BACK: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_starts_in_1970_is_not_believed() {
+        assert!(!is_sane(Timestamp::UNIX_EPOCH, None));
+        let now: Timestamp = "2026-11-22T00:00:00Z".parse().expect("a time");
+        assert!(is_sane(now, None));
+        assert!(!is_sane(now, Some(now + Duration::from_secs(7200))));
+    }
+}

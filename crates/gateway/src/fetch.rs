@@ -1,0 +1,163 @@
+//! Reading what arrived.
+
+use std::time::Duration;
+
+use message::{FetchPage, FetchQuery, Inbound, Number, RouteId};
+use regex::Regex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::outgoing::send::unavailable;
+use crate::{Error, ErrorKind, Gateway, Origin};
+
+/// A query, checked.
+#[derive(Debug)]
+struct Search {
+    sims: Option<Vec<RouteId>>,
+    limit: usize,
+    from: Option<Regex>,
+    text: Option<Regex>,
+}
+
+impl Gateway {
+    /// Received messages after a cursor, oldest first; waits for the first one as long as the query says.
+    pub async fn fetch(&self, origin: &Origin, query: FetchQuery) -> Result<FetchPage, Error> {
+        let deadline = Instant::now() + Duration::from_secs(query.wait_s.unwrap_or(0).into());
+        let search = self.search(origin, &query)?;
+        let mut arrivals = self.arrivals();
+        let mut after = query.after;
+        loop {
+            arrivals.borrow_and_update();
+            let page = self.page(after, &search).await?;
+            if !page.messages.is_empty() || Instant::now() >= deadline {
+                return Ok(page);
+            }
+            after = page.next;
+            tokio::select! {
+                changed = arrivals.changed() => if changed.is_err() { return Ok(page) },
+                () = tokio::time::sleep_until(deadline) => return Ok(page),
+            }
+        }
+    }
+
+    /// Changes whenever a message is complete; its value is that message's cursor.
+    pub fn arrivals(&self) -> watch::Receiver<i64> {
+        self.inner.store.arrivals()
+    }
+
+    fn search(&self, origin: &Origin, query: &FetchQuery) -> Result<Search, Error> {
+        let limit = query.limit.unwrap_or(100);
+        if !(1..=1000).contains(&limit) {
+            return Err(Error::invalid("limit", "the limit is 1 to 1000"));
+        }
+        if query.wait_s.is_some_and(|seconds| seconds > LONGEST_WAIT) {
+            return Err(Error::invalid(
+                "wait_s",
+                format!("one call waits at most {LONGEST_WAIT} seconds"),
+            ));
+        }
+        Ok(Search {
+            sims: self.readable(origin, query)?,
+            limit: usize::try_from(limit).unwrap_or(1000),
+            from: pattern("from_matches", query.from_matches.as_deref())?,
+            text: pattern("text_matches", query.text_matches.as_deref())?,
+        })
+    }
+
+    /// The SIMs the query is about; `None`: all.
+    fn readable(&self, origin: &Origin, query: &FetchQuery) -> Result<Option<Vec<RouteId>>, Error> {
+        let named = match (&query.sim, &query.number) {
+            (Some(sim), _) => Some(("sim", sim)),
+            (None, Some(number)) => Some(("number", number)),
+            (None, None) => None,
+        };
+        let Some((field, name)) = named else {
+            return Ok(if origin.admin { None } else { origin.sims.clone() });
+        };
+        let unknown = || Error {
+            field: Some(field),
+            ..Error::unknown_sim(name)
+        };
+        let status = self.find_route(name).ok_or_else(unknown)?;
+        if !origin.may_use(&status.route) {
+            let reason = format!("this token may not read the messages of '{}'", status.route);
+            return Err(Error {
+                field: Some(field),
+                ..Error::new(ErrorKind::NotAllowed, reason)
+            });
+        }
+        let number = query.number.as_deref().filter(|_| query.sim.is_some());
+        if number.is_some_and(|number| self.find_route(number).is_none_or(|other| other.route != status.route)) {
+            return Err(Error::invalid(
+                "number",
+                "`sim` and `number` name different SIMs: give one of them",
+            ));
+        }
+        Ok(Some(vec![status.route]))
+    }
+
+    async fn page(&self, after: i64, search: &Search) -> Result<FetchPage, Error> {
+        let mut page = FetchPage {
+            messages: Vec::new(),
+            next: after,
+        };
+        loop {
+            let missing = search.limit - page.messages.len();
+            let batch = if search.has_pattern() {
+                SCAN.max(missing)
+            } else {
+                missing
+            };
+            let read = self.inner.store.fetch(page.next, batch, search.sims.as_deref(), None);
+            let found = read.await.map_err(unavailable)?;
+            let exhausted = found.len() < batch;
+            for message in found {
+                page.next = message.cursor;
+                if search.matches(&message) {
+                    page.messages.push(message);
+                }
+                if page.messages.len() == search.limit {
+                    return Ok(page);
+                }
+            }
+            if exhausted {
+                return Ok(page);
+            }
+        }
+    }
+}
+
+impl Search {
+    fn has_pattern(&self) -> bool {
+        self.from.is_some() || self.text.is_some()
+    }
+
+    fn matches(&self, message: &Inbound) -> bool {
+        let from = self
+            .from
+            .as_ref()
+            .is_none_or(|pattern| pattern.is_match(&shown_number(&message.from)));
+        from && self.text.as_ref().is_none_or(|pattern| pattern.is_match(&message.text))
+    }
+}
+
+fn shown_number(number: &Number) -> String {
+    number.to_string()
+}
+
+fn pattern(field: &'static str, text: Option<&str>) -> Result<Option<Regex>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let built = regex::RegexBuilder::new(text).size_limit(PATTERN_SIZE).build();
+    built
+        .map(Some)
+        .map_err(|error| Error::invalid(field, format!("not a regular expression: {error}")))
+}
+
+/// The longest one call waits, in seconds.
+const LONGEST_WAIT: u32 = 60;
+
+/// How many messages are read at once to look for a pattern.
+const SCAN: usize = 200;
+
+/// What a caller's pattern may take, in octets.
+const PATTERN_SIZE: usize = 1 << 20;

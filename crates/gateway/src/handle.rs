@@ -1,0 +1,383 @@
+//! The handle, and how the tasks behind it are started and stopped.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use jiff::tz::TimeZone;
+use message::{
+    ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation, RouteId, Snapshot, TokenId,
+};
+use router::{Guard, RouteConfig};
+use store::{CancelError, Joiner, ResolveError, Store};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::carrier::{Carrier, CarrierEvents, RouteStatus};
+use crate::incoming::read;
+use crate::keeper::Keeper;
+use crate::outgoing::compose::{Composer, Form};
+use crate::outgoing::desk::{Desk, Question};
+use crate::outgoing::dispatch::{COMMANDS, Command, Dispatcher};
+use crate::outgoing::lane::Lane;
+use crate::outgoing::remake::Remaker;
+use crate::outgoing::send::unavailable;
+use crate::pump::Pump;
+use crate::ussd::Dialogues;
+use crate::{Config, Error, ErrorKind, Origin, RouteSettings, clock};
+
+/// The one handle on the flows. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) settings: RouteSettings,
+    pub(crate) guard: Guard,
+    pub(crate) store: Store,
+    pub(crate) carriers: Vec<Arc<dyn Carrier>>,
+    pub(crate) composer: Arc<Composer>,
+    pub(crate) dispatcher: mpsc::Sender<Command>,
+    /// Accepted parts did not fit into the dispatcher's channel: it has to look into the store.
+    pub(crate) overflowed: Arc<AtomicBool>,
+    pub(crate) dialogues: Arc<Dialogues>,
+    pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
+    tasks: Mutex<Tasks>,
+}
+
+/// What runs behind the handle.
+#[derive(Debug, Default)]
+struct Tasks {
+    dispatcher: Option<JoinHandle<()>>,
+    keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    pumps: Vec<JoinHandle<()>>,
+}
+
+/// What a gateway is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// How the flows behave.
+    pub config: Config,
+    /// How the store's past is kept.
+    pub retention: store::Retention,
+    /// Prefixes, cost and limits of every route.
+    pub settings: RouteSettings,
+    /// The open store.
+    pub store: Store,
+    /// What carries messages, each with the events it tells.
+    pub carriers: Vec<(Arc<dyn Carrier>, CarrierEvents)>,
+    /// The only SIMs that each restricted token may use; they bind its waiting messages after a restart too.
+    pub token_sims: BTreeMap<TokenId, Vec<RouteId>>,
+}
+
+/// What joins the parts of received messages, for [`Store::open`].
+pub fn joiner() -> Joiner {
+    Arc::new(read::join)
+}
+
+impl Gateway {
+    /// Starts the flows.
+    ///
+    /// # Errors
+    /// The store cannot tell what was sent lately, which the limits of the routes need.
+    pub async fn start(parts: Parts) -> Result<Self, store::Error> {
+        let Parts {
+            config,
+            retention,
+            settings,
+            store,
+            carriers,
+            token_sims,
+        } = parts;
+        let first_reference =
+            u16::from_be_bytes([MessageId::fresh().as_bytes()[14], MessageId::fresh().as_bytes()[15]]);
+        let composer = Arc::new(Composer::new(config.clone(), first_reference));
+        let (dispatcher, commands) = mpsc::channel(COMMANDS);
+        let overflowed = Arc::new(AtomicBool::new(false));
+        let dialogues = Arc::new(Dialogues::default());
+        let (shown, snapshot) = watch::channel(Arc::new(Keeper::blank(clock::now())));
+        let (handles, events): (Vec<_>, Vec<_>) = carriers.into_iter().unzip();
+
+        let mut desk = Desk::new(config.clone(), settings.routing.clone());
+        for (route, route_config) in &settings.routes {
+            desk.add_lane(lane(&store, route, route_config).await?);
+        }
+        desk.restrict_tokens(
+            token_sims
+                .into_iter()
+                .map(|(token, sims)| (token, sims.into()))
+                .collect(),
+        );
+        let remaker = Remaker {
+            store: store.clone(),
+            composer: Arc::clone(&composer),
+        };
+        let dispatching = Dispatcher::new(desk, store.clone(), handles.clone(), remaker, commands);
+
+        let gateway = Self {
+            inner: Arc::new(Inner {
+                guard: Guard::new(settings.routing.guard.clone()),
+                config,
+                settings,
+                store,
+                carriers: handles,
+                composer,
+                dispatcher,
+                overflowed,
+                dialogues,
+                snapshot,
+                tasks: Mutex::default(),
+            }),
+        };
+        gateway.spawn(dispatching, events, retention, shown);
+        Ok(gateway)
+    }
+
+    fn spawn(
+        &self,
+        dispatching: Dispatcher,
+        events: Vec<CarrierEvents>,
+        retention: store::Retention,
+        shown: watch::Sender<Arc<Snapshot>>,
+    ) {
+        let pump = |(carrier, events): (&Arc<dyn Carrier>, CarrierEvents)| {
+            tokio::spawn(Pump::new(self, Arc::clone(carrier)).run(events))
+        };
+        let pumps = self.inner.carriers.iter().zip(events).map(pump).collect();
+        let (stop_keeper, stopped) = oneshot::channel();
+        let keeper = tokio::spawn(Keeper::new(self, retention, shown).run(stopped));
+        let tasks = Tasks {
+            dispatcher: Some(tokio::spawn(dispatching.run())),
+            keeper: Some((stop_keeper, keeper)),
+            pumps,
+        };
+        *self.tasks() = tasks;
+    }
+
+    /// Stops: nothing new begins, what is with a modem is finished. The store stays open; carriers are stopped by
+    /// whoever started them.
+    pub async fn stop(&self) {
+        let (closed, all_closed) = oneshot::channel();
+        if self.inner.dispatcher.send(Command::Close(closed)).await.is_ok() {
+            // A dispatcher that is gone has nothing with a modem.
+            let _ = all_closed.await;
+        }
+        let tasks = std::mem::take(&mut *self.tasks());
+        if let Some((stop, keeper)) = tasks.keeper {
+            let _ = stop.send(());
+            let _ = keeper.await;
+        }
+        if let Some(dispatcher) = tasks.dispatcher {
+            let _ = dispatcher.await;
+        }
+        // What a pump had taken and not confirmed still lies on the modem and comes again.
+        tasks.pumps.iter().for_each(JoinHandle::abort);
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Tasks> {
+        self.inner
+            .tasks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// How things stand.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.inner.snapshot.borrow())
+    }
+
+    /// Where a message stands.
+    pub async fn status(&self, origin: &Origin, id: MessageId) -> Result<MessageView, Error> {
+        let view = self.inner.store.status(id).await.map_err(unavailable)?;
+        let view = view.ok_or_else(Error::unknown_message)?;
+        let owner = view.token.as_deref().map(TokenId::new);
+        if origin.may_see(owner.as_ref()) {
+            Ok(view)
+        } else {
+            Err(Error::unknown_message())
+        }
+    }
+
+    /// Outgoing messages, newest first.
+    pub async fn list(&self, origin: &Origin, query: ListQuery) -> Result<Vec<MessageView>, Error> {
+        if query.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) {
+            return Err(Error::invalid("limit", "the limit is 1 to 1000"));
+        }
+        let token = if origin.admin {
+            None
+        } else {
+            Some(origin.token.as_ref().ok_or_else(Error::unknown_message)?)
+        };
+        self.inner.store.list(query, token).await.map_err(unavailable)
+    }
+
+    /// Takes a message back, before its first attempt.
+    pub async fn cancel(&self, origin: &Origin, id: MessageId) -> Result<MessageView, Error> {
+        self.status(origin, id).await?;
+        match self.inner.store.cancel(id, clock::now()).await {
+            Ok(_) => {}
+            Err(CancelError::Unknown) => return Err(Error::unknown_message()),
+            Err(CancelError::TooLate { state }) => {
+                let reason = format!(
+                    "the message is {} already: only one that was never attempted can be cancelled",
+                    word(state)
+                );
+                return Err(Error::new(ErrorKind::WrongState, reason));
+            }
+            Err(CancelError::Store(error)) => return Err(unavailable(error)),
+        }
+        self.tell(Command::Forget(vec![id])).await;
+        self.status(origin, id).await
+    }
+
+    /// Decides about a message whose fate is uncertain.
+    pub async fn resolve(&self, origin: &Origin, id: MessageId, how: Resolution) -> Result<MessageView, Error> {
+        self.status(origin, id).await?;
+        match self.inner.store.resolve(id, how, clock::now()).await {
+            Ok(_) => {}
+            Err(ResolveError::Unknown) => return Err(Error::unknown_message()),
+            Err(ResolveError::NothingUncertain { state }) => {
+                let reason = format!("no part of the message is uncertain: it is {}", word(state));
+                return Err(Error::new(ErrorKind::WrongState, reason));
+            }
+            Err(ResolveError::Store(error)) => return Err(unavailable(error)),
+        }
+        self.tell(Command::LookAgain).await;
+        self.status(origin, id).await
+    }
+
+    /// What a text would become.
+    pub fn preview(&self, text: &str, transliterate: bool) -> Result<Preview, Error> {
+        if text.is_empty() {
+            return Err(Error::invalid("text", "the text is empty"));
+        }
+        let form = Form {
+            transliterate,
+            ..Form::default()
+        };
+        self.inner
+            .composer
+            .preview(text, &form)
+            .map_err(|error| Error::invalid("text", error.to_string()))
+    }
+
+    /// Which route a message to `to` would take now, and why each other one would not.
+    pub async fn explain(&self, origin: &Origin, to: &str) -> Result<RouteExplanation, Error> {
+        let to = Number::parse(to, self.inner.config.country_code.as_deref());
+        let to = to.map_err(|error| Error::number("to", &error))?;
+        let allowed = if origin.admin { None } else { origin.sims.clone() };
+        let (answer, told) = oneshot::channel();
+        self.tell(Command::Explain(
+            Question {
+                to: to.clone(),
+                allowed,
+            },
+            answer,
+        ))
+        .await;
+        let mut told = told
+            .await
+            .map_err(|_| Error::new(ErrorKind::Unavailable, "the gateway is stopping"))?;
+        if let Some(kind) = self.inner.guard.refusal(&to) {
+            told.chosen = None;
+            told.refusal = Some(format!("{to} is {}; `{}` allows it", kind.word(), kind.setting()));
+        } else if self.inner.store.stopped(&to) {
+            told.chosen = None;
+            told.refusal = Some(format!("{to} asked for no more messages (STOP list)"));
+        }
+        Ok(told)
+    }
+
+    /// Releases a locked SIM: its PIN may be tried once more, though never with one try left.
+    pub async fn unlock_sim(&self, sim: &str) -> Result<(), Error> {
+        self.release(sim).await
+    }
+
+    /// Removes everything that was sent to or received from a number; how many messages that were.
+    pub async fn erase(&self, number: &str) -> Result<u64, Error> {
+        let number = Number::parse(number, self.inner.config.country_code.as_deref());
+        let number = number.map_err(|error| Error::number("number", &error))?;
+        let erased = self.inner.store.erase(&number).await.map_err(unavailable)?;
+        Ok(erased.get().messages + erased.get().inbound)
+    }
+
+    /// Puts a number on the STOP list: nothing is sent to it any more.
+    pub async fn stop_number(&self, number: &str) -> Result<(), Error> {
+        let number = Number::parse(number, self.inner.config.country_code.as_deref());
+        let number = number.map_err(|error| Error::number("number", &error))?;
+        self.inner
+            .store
+            .stop_add(&number, clock::now())
+            .await
+            .map(drop)
+            .map_err(unavailable)
+    }
+
+    /// Takes a number off the STOP list; whether it was there.
+    pub async fn allow_number(&self, number: &str) -> Result<bool, Error> {
+        let number = Number::parse(number, self.inner.config.country_code.as_deref());
+        let number = number.map_err(|error| Error::number("number", &error))?;
+        self.inner
+            .store
+            .stop_remove(&number)
+            .await
+            .map(|removed| *removed.get())
+            .map_err(unavailable)
+    }
+
+    /// The STOP list, with the time each number was put on it.
+    pub async fn stop_list(&self) -> Result<Vec<(Number, jiff::Timestamp)>, Error> {
+        self.inner.store.stop_list().await.map_err(unavailable)
+    }
+
+    /// The only SIMs that each restricted token may use, after the tokens were reloaded.
+    pub async fn restrict_tokens(&self, token_sims: HashMap<TokenId, Arc<[RouteId]>>) {
+        self.tell(Command::RestrictTokens(token_sims)).await;
+    }
+
+    /// Every route as its carrier tells it.
+    pub(crate) fn routes(&self) -> Vec<RouteStatus> {
+        self.inner
+            .carriers
+            .iter()
+            .flat_map(|carrier| carrier.routes())
+            .collect()
+    }
+
+    /// The route with this name, or whose SIM has this number.
+    pub(crate) fn find_route(&self, name: &str) -> Option<RouteStatus> {
+        let routes = self.routes();
+        let by_name = routes.iter().find(|status| status.route.as_str() == name);
+        let number = || Number::parse(name, self.inner.config.country_code.as_deref()).ok();
+        by_name
+            .or_else(|| {
+                let number = number()?;
+                routes.iter().find(|status| status.number.as_ref() == Some(&number))
+            })
+            .cloned()
+    }
+
+    pub(crate) async fn tell(&self, command: Command) {
+        // A dispatcher that is gone is on its way down with everything else.
+        let _ = self.inner.dispatcher.send(command).await;
+    }
+}
+
+async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -> Result<Lane, store::Error> {
+    let mut lane = Lane::new(route.clone(), config.clone(), TimeZone::system());
+    let now = clock::now();
+    if let Some(usage) = &mut lane.usage {
+        for (at, recipient) in store.sent_since(route, usage.relevant_since(now)).await? {
+            usage.record(at, &recipient);
+        }
+    }
+    Ok(lane)
+}
+
+/// A state's word, as the API writes it.
+fn word(state: message::MessageState) -> String {
+    format!("{state:?}").to_lowercase()
+}

@@ -1,0 +1,192 @@
+//! The owner of what comes in: keeps it first, confirms it to the modem afterwards.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use message::{CallNotice, Committed, Event, InboundKind, Memory, Number, RawInbound, RouteId};
+use store::{Received, ReportOutcome, Store};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use super::read::{Reading, read};
+use crate::carrier::{Carrier, CarrierEvent};
+use crate::clock;
+use crate::outgoing::dispatch::Command;
+
+/// Works the incoming events of one carrier.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    pub(crate) store: Store,
+    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) dispatcher: mpsc::Sender<Command>,
+    /// Upper-case words that put their sender on the STOP list.
+    pub(crate) stop_words: Arc<[String]>,
+}
+
+/// How many received PDUs are being kept at once. More are not taken: they stay in the modem's memory, and the next
+/// sweep brings them.
+const AT_ONCE: usize = 512;
+
+impl Intake {
+    /// Runs until the sender of events is gone and all is kept.
+    pub(crate) async fn run(self, mut events: mpsc::Receiver<CarrierEvent>) {
+        let mut working: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some(()) = working.next(), if !working.is_empty() => {}
+                event = events.recv(), if working.len() < AT_ONCE => match event {
+                    Some(event) => working.push(Box::pin(self.clone().take(event))),
+                    None => break,
+                },
+            }
+        }
+        while working.next().await.is_some() {}
+    }
+
+    async fn take(self, event: CarrierEvent) {
+        match event {
+            CarrierEvent::Received { route, raw } => self.receive(route, raw).await,
+            CarrierEvent::JournalFound {
+                route,
+                memory,
+                sent,
+                tpdu,
+            } => {
+                self.settle_journal(route, memory, sent, tpdu).await;
+            }
+            CarrierEvent::Called { route, from } => self.note_call(route, from).await,
+            other => debug!("nothing to keep in {other:?}"),
+        }
+    }
+
+    /// Keeps a PDU; confirms it only then. What cannot be kept is not confirmed, so the modem or the network still
+    /// has it, and it comes again.
+    async fn receive(&self, route: RouteId, raw: RawInbound) {
+        let place = raw.memory;
+        let kept = match read(&raw.pdu) {
+            Reading::Report(report) => {
+                let kept = self.store.report(&route, report, &raw, clock::now()).await;
+                kept.map(|kept| {
+                    log_report(&route, kept.get());
+                    kept.map(|_| place)
+                })
+            }
+            Reading::Message(payload) => self.keep(&route, raw, payload).await.map(|kept| kept.map(|_| place)),
+            Reading::Undecodable(payload, why) => {
+                warn!(%route, "a PDU that nobody can read is kept as it came: {why}");
+                self.keep(&route, raw, payload).await.map(|kept| kept.map(|_| place))
+            }
+        };
+        match kept {
+            Ok(kept) => self.carrier.confirm(&route, kept),
+            Err(error) => warn!(%route, "cannot keep what came in, so it stays on the modem: {error}"),
+        }
+    }
+
+    async fn keep(
+        &self,
+        route: &RouteId,
+        raw: RawInbound,
+        payload: message::Payload,
+    ) -> Result<Committed<Received>, store::Error> {
+        let own = self.carrier.routes().into_iter().find(|status| status.route == *route);
+        let own_number = own.and_then(|status| status.number);
+        let from = payload.from.clone();
+        let kept = self
+            .store
+            .receive(route, raw, payload, own_number, clock::now())
+            .await?;
+        let Received { twin, completed } = kept.get();
+        if *twin {
+            debug!(%route, "the same message again; it was kept before");
+        }
+        if let Some(message) = completed {
+            info!(%route, id = %message.id, parts = message.parts, "received");
+            if message.kind == InboundKind::Text {
+                self.obey_stop(&message.from, &message.text).await;
+            }
+            if !matches!(from, Number::Name(_)) {
+                // Only where a reply would leave from is lost when the dispatcher is overwhelmed.
+                let _ = self.dispatcher.try_send(Command::Contact(from, route.clone()));
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn obey_stop(&self, from: &Number, text: &str) {
+        let word = text.trim().to_uppercase();
+        if !self.stop_words.contains(&word) || matches!(from, Number::Name(_)) {
+            return;
+        }
+        match self.store.stop_add(from, clock::now()).await {
+            Ok(_) => info!("a recipient asked for no more messages and is on the STOP list now"),
+            Err(error) => warn!("cannot keep a STOP: {error}"),
+        }
+    }
+
+    /// A journal entry tells what became of the one attempt that a crash interrupted on this route.
+    async fn settle_journal(&self, route: RouteId, memory: Memory, sent: bool, tpdu: Vec<u8>) {
+        let open = match self.store.attempting_on(&route).await {
+            Ok(open) => open,
+            Err(error) => return warn!(%route, "cannot look up a journal entry: {error}"),
+        };
+        let Some(part) = open.into_iter().find(|open| same_message(&open.tpdu, &tpdu)) else {
+            return debug!(%route, %memory, "an outgoing message that is none of ours stays where it is");
+        };
+        let result = match sent {
+            true => store::Settled::Sent {
+                reference: None,
+                cost_micros: 0,
+            },
+            false => store::Settled::Requeued,
+        };
+        info!(%route, %memory, sent, "the journal settles an interrupted attempt");
+        let settle = store::Settle {
+            key: part.key,
+            route: route.clone(),
+            at: clock::now(),
+            result,
+        };
+        match self
+            .store
+            .progress(store::Progress {
+                settle: Some(settle),
+                attempt: None,
+            })
+            .await
+        {
+            Ok(kept) => self.carrier.confirm(&route, kept.map(|_| Some(memory))),
+            Err(error) => return warn!(%route, "cannot settle by the journal: {error}"),
+        }
+        // A full channel is no loss: the keeper looks again every second.
+        let _ = self.dispatcher.try_send(Command::LookAgain);
+    }
+
+    async fn note_call(&self, route: RouteId, from: Option<String>) {
+        let from = from.as_deref().map(Number::received);
+        let at = clock::now();
+        info!(sim = %route, "somebody called");
+        let call = Event::Call(CallNotice { sim: route, from, at });
+        if let Err(error) = self.store.add_event(call, at).await {
+            warn!("cannot keep a call: {error}");
+        }
+    }
+}
+
+/// Whether two SUBMIT TPDUs are the same but for TP-MR, which the modem sets (TS 23.040 9.2.3.6).
+fn same_message(ours: &[u8], found: &[u8]) -> bool {
+    ours.len() == found.len()
+        && ours.first() == found.first()
+        && ours.get(2..).is_some_and(|rest| found.get(2..) == Some(rest))
+}
+
+fn log_report(route: &RouteId, outcome: &ReportOutcome) {
+    match outcome {
+        ReportOutcome::Settled { message, state, .. } => info!(%route, id = %message, ?state, "report"),
+        ReportOutcome::Noted { message, .. } => debug!(%route, id = %message, "report that settles nothing"),
+        ReportOutcome::Twin => debug!(%route, "the same report again"),
+        ReportOutcome::Unmatched { candidates } => info!(%route, candidates, "a report that fits no single part"),
+    }
+}

@@ -1,0 +1,159 @@
+//! Received octets, read for the store.
+
+use jiff::Timestamp;
+use message::{Concat, InboundKind, Number, Payload, StatusReport};
+use sha2::{Digest, Sha256};
+use store::Joined;
+use tpdu::{Address, Content, Deliver, Reference, Scts, Tpdu, TypeOfNumber};
+
+/// What a PDU from a modem is.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// A message, or one part of it.
+    Message(Payload),
+    /// The network's word on a message that was sent.
+    Report(StatusReport),
+    /// Octets nobody can read: kept as they came.
+    Undecodable(Payload, String),
+}
+
+/// Reads a PDU with its service-centre part.
+pub(crate) fn read(pdu: &[u8]) -> Reading {
+    match tpdu::decode_incoming(pdu).map(|pdu| pdu.tpdu) {
+        Ok(Tpdu::Deliver(deliver)) => Reading::Message(payload(&deliver, pdu)),
+        Ok(Tpdu::StatusReport(report)) => Reading::Report(StatusReport {
+            reference: report.reference,
+            recipient: number(&report.to),
+            submitted: time(&report.time),
+            discharged: time(&report.discharge),
+            status: report.status.0,
+        }),
+        Ok(other) => undecodable(pdu, format!("a {} is nothing a phone receives", other.name())),
+        Err(error) => undecodable(pdu, error.to_string()),
+    }
+}
+
+/// Joins the PDUs of a message's parts; `None` where one is missing, which the text shows. The octets are joined
+/// before they are read, so that a character cut in two by a careless sender survives.
+pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
+    let read = |part: &Option<Vec<u8>>| part.as_deref().and_then(deliver);
+    let delivers: Vec<Option<Deliver>> = parts.iter().map(read).collect();
+    let Some(first) = delivers.iter().flatten().next() else {
+        let raw = parts.iter().flatten().next().map(|pdu| tpdu::to_hex(pdu));
+        return Joined {
+            text: String::new(),
+            kind: InboundKind::Undecodable,
+            class: None,
+            data_hex: raw,
+        };
+    };
+    let (mut text, mut octets) = (String::new(), Vec::new());
+    for (place, run) in delivers.chunk_by(|a, b| a.is_some() == b.is_some()).enumerate() {
+        if run.first().is_none_or(Option::is_none) {
+            text.push_str(if place == 0 { GAP.trim_start() } else { GAP });
+            continue;
+        }
+        match tpdu::join(run.iter().flatten().map(|part| (part.dcs, &part.user_data))) {
+            Content::Text(run) => text.push_str(&run),
+            Content::Data(run) => octets.extend(run),
+        }
+    }
+    let (kind, class) = (kind(first), first.dcs.class().map(tpdu::Class::number));
+    if octets.is_empty() {
+        return Joined {
+            text,
+            kind,
+            class,
+            data_hex: None,
+        };
+    }
+    let data_hex = Some(tpdu::to_hex(&octets));
+    let text = push_text(first, octets).unwrap_or(text);
+    Joined {
+        text,
+        kind,
+        class,
+        data_hex,
+    }
+}
+
+fn deliver(pdu: &[u8]) -> Option<Deliver> {
+    match tpdu::decode_incoming(pdu).ok()?.tpdu {
+        Tpdu::Deliver(deliver) => Some(deliver),
+        _ => None,
+    }
+}
+
+fn payload(deliver: &Deliver, pdu: &[u8]) -> Payload {
+    let concat = deliver.user_data.header.concat().map(|concat| Concat {
+        reference: concat.reference.number(),
+        total: concat.total,
+        sequence: concat.sequence,
+        wide: matches!(concat.reference, Reference::Sixteen(_)),
+    });
+    Payload {
+        kind: kind(deliver),
+        from: number(&deliver.from),
+        service_centre_time: time(&deliver.time),
+        class: deliver.dcs.class().map(tpdu::Class::number),
+        concat,
+        fingerprint: fingerprint(pdu),
+    }
+}
+
+fn undecodable(pdu: &[u8], why: String) -> Reading {
+    let payload = Payload {
+        kind: InboundKind::Undecodable,
+        from: Number::Name(String::new()),
+        service_centre_time: None,
+        class: None,
+        concat: None,
+        fingerprint: fingerprint(pdu),
+    };
+    Reading::Undecodable(payload, why)
+}
+
+fn fingerprint(pdu: &[u8]) -> [u8; 32] {
+    Sha256::digest(tpdu::fingerprint(pdu)).into()
+}
+
+fn kind(deliver: &Deliver) -> InboundKind {
+    match deliver.content() {
+        _ if is_push(deliver) => InboundKind::WapPush,
+        _ if deliver.waiting().is_some() => InboundKind::Waiting,
+        Content::Data(_) => InboundKind::Data,
+        Content::Text(_) => InboundKind::Text,
+    }
+}
+
+/// A WAP push comes to port 2948, or 2949 when it is signed (WAP-235 8.1).
+fn is_push(deliver: &Deliver) -> bool {
+    deliver
+        .user_data
+        .header
+        .ports()
+        .is_some_and(|ports| matches!(ports.destination, 2948 | 2949))
+}
+
+/// What a person should read of a picture message's notice: who sent it, how large it is, where it lies.
+fn push_text(first: &Deliver, octets: Vec<u8>) -> Option<String> {
+    let push = tpdu::wap::Push::recognise(first.user_data.header.ports(), &Content::Data(octets))?;
+    push.notification.map(|notice| notice.to_string())
+}
+
+/// The number of an address, as the network wrote it.
+pub(crate) fn number(address: &Address) -> Number {
+    match address.kind {
+        TypeOfNumber::International => Number::International(address.value.clone()),
+        TypeOfNumber::Alphanumeric => Number::Name(address.value.clone()),
+        _ => Number::received(&address.value),
+    }
+}
+
+fn time(scts: &Scts) -> Option<Timestamp> {
+    let seconds = scts.unix_seconds()?;
+    Timestamp::from_second(seconds).ok()
+}
+
+/// What stands where a part is missing.
+const GAP: &str = " […] ";

@@ -1,0 +1,237 @@
+//! Looks after deadlines, retention and the snapshot, once a second.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use message::{Event, Finding, HealthChange, Level, Number, QueueFacts, Snapshot, Totals};
+use store::{Policies, Retention, Ticked};
+use tokio::sync::{oneshot, watch};
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info, warn};
+
+use crate::outgoing::dispatch::Command;
+use crate::{Gateway, clock, health};
+
+/// The owner of the snapshot.
+pub(crate) struct Keeper {
+    gateway: Gateway,
+    retention: Retention,
+    shown: watch::Sender<Arc<Snapshot>>,
+    started_at: Timestamp,
+    /// The findings of the last round, by what they say, with the time they were made first.
+    known: HashMap<(String, String), Finding>,
+    retained_at: Option<Timestamp>,
+    clock_was_sane: bool,
+    last_seen: Option<Timestamp>,
+}
+
+impl Keeper {
+    pub(crate) fn new(gateway: &Gateway, retention: Retention, shown: watch::Sender<Arc<Snapshot>>) -> Self {
+        Self {
+            gateway: gateway.clone(),
+            retention,
+            shown,
+            started_at: clock::now(),
+            known: HashMap::new(),
+            retained_at: None,
+            clock_was_sane: true,
+            last_seen: None,
+        }
+    }
+
+    /// A snapshot of nothing, before the first round.
+    pub(crate) fn blank(now: Timestamp) -> Snapshot {
+        Snapshot {
+            at: now,
+            started_at: now,
+            slots: Vec::new(),
+            queue: QueueFacts::default(),
+            findings: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+        self.recall_contacts().await;
+        let mut rounds = tokio::time::interval(health::FRESH);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                _ = rounds.tick() => self.round().await,
+            }
+        }
+    }
+
+    async fn round(&mut self) {
+        let now = clock::now();
+        let sane = clock::is_sane(now, self.last_seen);
+        if sane {
+            self.last_seen = Some(now);
+            self.meet_deadlines(now).await;
+            self.retain(now).await;
+        }
+        self.clock_was_sane = sane;
+        self.show(now).await;
+    }
+
+    /// Replies leave from the SIM that was written to, after a restart too.
+    async fn recall_contacts(&self) {
+        let config = &self.gateway.inner.config;
+        if !config.sticky_replies {
+            return;
+        }
+        let store = &self.gateway.inner.store;
+        let newest = *store.arrivals().borrow();
+        let oldest = clock::now() - SignedDuration::from_hours(24 * i64::from(config.sticky_days));
+        let Ok(recent) = store
+            .fetch((newest - CONTACTS).max(0), CONTACTS as usize, None, None)
+            .await
+        else {
+            return;
+        };
+        for message in recent.into_iter().filter(|message| message.received_at >= oldest) {
+            if !matches!(message.from, Number::Name(_)) {
+                self.gateway.tell(Command::Contact(message.from, message.sim)).await;
+            }
+        }
+    }
+
+    async fn meet_deadlines(&self, now: Timestamp) {
+        let store = &self.gateway.inner.store;
+        let due = store.next_due(now).await.ok().flatten().is_some_and(|due| due <= now);
+        if due {
+            loop {
+                match store.tick(now, &Policies::default()).await {
+                    Ok(ticked) => {
+                        let ticked = ticked.into_inner();
+                        let more = ticked.more;
+                        self.pass_on(ticked).await;
+                        if !more {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        warn!("deadlines wait: {error}");
+                        break;
+                    }
+                }
+            }
+        }
+        if due
+            || self
+                .gateway
+                .inner
+                .overflowed
+                .swap(false, std::sync::atomic::Ordering::Relaxed)
+        {
+            self.gateway.tell(Command::LookAgain).await;
+        }
+    }
+
+    async fn pass_on(&self, ticked: Ticked) {
+        for id in &ticked.expired {
+            info!(%id, "expired: its validity ran out");
+        }
+        for id in &ticked.resent {
+            warn!(%id, "sent once more, maybe twice: nobody knows whether the first attempt went out");
+        }
+        for id in &ticked.held {
+            warn!(%id, "held: an operator decides with `simrelay resolve`");
+        }
+        for message in &ticked.overdue {
+            warn!(id = %message.id, missing = message.missing, "a received message stays incomplete");
+        }
+        let void = [ticked.expired, ticked.failed].concat();
+        if !void.is_empty() {
+            self.gateway.tell(Command::Forget(void)).await;
+        }
+    }
+
+    async fn retain(&mut self, now: Timestamp) {
+        let due = self
+            .retained_at
+            .is_none_or(|last| now.duration_since(last) >= RETENTION_PAUSE);
+        if !due {
+            return;
+        }
+        match self.gateway.inner.store.retain(now, &self.retention).await {
+            Ok(retained) if retained.get().more => {}
+            Ok(_) => self.retained_at = Some(now),
+            Err(error) => warn!("what is old is not removed now: {error}"),
+        }
+    }
+
+    async fn show(&mut self, now: Timestamp) {
+        let inner = Arc::clone(&self.gateway.inner);
+        let slots: Vec<_> = inner.carriers.iter().flat_map(|carrier| carrier.slots()).collect();
+        // Facts the store cannot tell now are shown as they were.
+        let last = self.gateway.snapshot();
+        let queue = inner.store.queue_facts().await.unwrap_or_else(|_| last.queue.clone());
+        let totals = inner.store.totals().await.unwrap_or_else(|_| last.totals.clone());
+        let mut findings: Vec<Finding> = slots.iter().flat_map(|slot| health::of_slot(slot, now)).collect();
+        findings.extend(health::of_queue(&queue, now));
+        findings.extend(health::of_store(&inner.store.health().borrow()));
+        if !self.clock_was_sane {
+            findings.push(health::of_clock(now));
+        }
+        findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.subject.cmp(&b.subject)));
+        self.compare(&mut findings, now).await;
+        let started_at = self.started_at;
+        let snapshot = Snapshot {
+            at: now,
+            started_at,
+            slots,
+            queue,
+            findings,
+            totals,
+        };
+        self.shown.send_replace(Arc::new(snapshot));
+    }
+
+    /// Keeps the time a finding was made first, and tells what came and went.
+    async fn compare(&mut self, findings: &mut [Finding], now: Timestamp) {
+        let mut still = HashMap::new();
+        for finding in findings.iter_mut() {
+            let key = (finding.subject.clone(), finding.hint.clone());
+            match self.known.remove(&key) {
+                Some(known) => finding.since = known.since.min(finding.since),
+                None => self.announce(finding, finding.level, now).await,
+            }
+            still.insert(key, finding.clone());
+        }
+        for gone in std::mem::replace(&mut self.known, still).into_values() {
+            self.announce(&gone, Level::Ok, now).await;
+        }
+    }
+
+    async fn announce(&self, finding: &Finding, level: Level, now: Timestamp) {
+        let Finding {
+            subject,
+            sentence,
+            hint,
+            ..
+        } = finding;
+        match level {
+            Level::Ok => info!("{subject}: no longer: {sentence}"),
+            Level::Warning => warn!("{subject}: {sentence} ({hint})"),
+            Level::Critical => error!("{subject}: {sentence} ({hint})"),
+        }
+        let change = HealthChange {
+            subject: subject.clone(),
+            level,
+            sentence: sentence.clone(),
+            at: now,
+        };
+        // A store that cannot keep this is itself what is wrong, and shown.
+        let _ = self.gateway.inner.store.add_event(Event::Health(change), now).await;
+    }
+}
+
+/// How many received messages are looked through at start for whom to reply to from where.
+const CONTACTS: i64 = 2_000;
+
+/// How often what is old is removed.
+const RETENTION_PAUSE: SignedDuration = SignedDuration::from_hours(1);

@@ -1,0 +1,628 @@
+//! The desk: which part goes out next, over which route. A value without clock, store or modem: facts and the time go
+//! in, actions come out of [`Desk::poll`].
+//!
+//! Every part the desk holds lies in exactly one place: unrouted (in `waiting`), queued on a lane, or in a lane's
+//! `work`. All of them are durable in the store; the desk may forget any of them that is not in work, and reads it
+//! again later.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use message::{
+    Cause, Committed, ErrorClass, Failure, Level, MessageId, Number, Outcome, RouteExplanation, RouteId, TokenId,
+};
+use router::{Ask, Decision, RouteFacts, RoutingConfig, choose, explain};
+use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
+
+use super::compose;
+use super::destinations::Destinations;
+use super::lane::{Lane, Order, Work, order};
+use super::verdict::{Remake, judge};
+use crate::Config;
+
+/// The desk.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    config: Config,
+    routing: RoutingConfig,
+    lanes: Vec<Lane>,
+    index: HashMap<RouteId, usize>,
+    /// Parts no route can take now.
+    waiting: BTreeMap<Order, DuePart>,
+    /// Every part the desk holds.
+    known: HashSet<PartKey>,
+    /// The lane that a message of several parts belongs to, with the number of its parts held here.
+    homes: HashMap<i64, Home>,
+    destinations: Destinations,
+    /// The SIM that somebody wrote to last, for replies.
+    contacts: HashMap<Number, RouteId>,
+    /// The only SIMs a token may use, where it is restricted.
+    token_sims: HashMap<TokenId, Arc<[RouteId]>>,
+    actions: VecDeque<Action>,
+    /// Whether the store holds due parts that the desk does not.
+    more_in_store: bool,
+    next_ticket: u64,
+    /// When waiting parts are looked at again.
+    reroute_at: Option<Timestamp>,
+    /// Nothing new begins any more.
+    closing: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Home {
+    lane: usize,
+    parts: usize,
+}
+
+/// What the desk wants done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Record this; answer with [`Desk::recorded`] or [`Desk::unrecorded`].
+    Record {
+        /// The lane it is for.
+        route: RouteId,
+        /// What to record, in one transaction.
+        progress: Progress,
+    },
+    /// Hand this to the carrier; the answer is [`Desk::settled`].
+    Submit(Handover),
+    /// Record that a part will not go out.
+    Settle(Settle),
+    /// Make a message anew, under a new reference, all parts of it.
+    Remake {
+        /// The store's row of the message.
+        message: MessageId,
+        /// How.
+        remake: Remake,
+    },
+    /// Read what is due from the store.
+    Reload,
+}
+
+/// Whose attempt ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The one that was open; its part, if its fate is uncertain.
+    Settled(Option<PartKey>),
+    /// None that is open.
+    Unknown(Outcome),
+}
+
+/// What somebody wants to know about routing.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// The recipient.
+    pub(crate) to: Number,
+    /// The routes they may use; `None`: all.
+    pub(crate) allowed: Option<Vec<RouteId>>,
+}
+
+/// A part on its way to a carrier, with the proof that the attempt is on record.
+#[derive(Debug)]
+pub struct Handover {
+    /// Over which route.
+    pub route: RouteId,
+    /// Under which ticket its outcome comes back.
+    pub ticket: u64,
+    /// The SMS-SUBMIT without service-centre part, TP-MR zero.
+    pub tpdu: Vec<u8>,
+    /// The attempt is on record.
+    pub proof: Committed<Attempted>,
+    /// More parts wait for this route: the radio link may be held open.
+    pub more: bool,
+}
+
+impl Desk {
+    pub(crate) fn new(config: Config, routing: RoutingConfig) -> Self {
+        Self {
+            config,
+            routing,
+            lanes: Vec::new(),
+            index: HashMap::new(),
+            waiting: BTreeMap::new(),
+            known: HashSet::new(),
+            homes: HashMap::new(),
+            destinations: Destinations::default(),
+            contacts: HashMap::new(),
+            token_sims: HashMap::new(),
+            actions: VecDeque::new(),
+            more_in_store: true,
+            next_ticket: 1,
+            reroute_at: None,
+            closing: false,
+        }
+    }
+
+    /// Adds a lane; its route is unusable until [`Desk::facts`] says otherwise.
+    pub(crate) fn add_lane(&mut self, lane: Lane) {
+        self.index.insert(lane.id.clone(), self.lanes.len());
+        self.lanes.push(lane);
+    }
+
+    /// New facts about one route.
+    pub(crate) fn facts(
+        &mut self,
+        route: &RouteId,
+        obstacle: Option<&str>,
+        health: Level,
+        journal: bool,
+        now: Timestamp,
+    ) {
+        let Some(&at) = self.index.get(route) else { return };
+        let lane = &mut self.lanes[at];
+        let was_usable = lane.is_usable();
+        if lane.obstacle.as_deref() != obstacle {
+            lane.obstacle = obstacle.map(str::to_owned);
+        }
+        lane.health = health;
+        lane.journal = journal;
+        let usable = lane.is_usable();
+        if was_usable == usable {
+            return;
+        }
+        lane.unusable_since = (!usable).then_some(now);
+        if !usable {
+            self.unqueue(at);
+        }
+        self.reroute_at = Some(now + REROUTE_PAUSE);
+    }
+
+    /// Parts that are due. What does not fit is left to the store.
+    pub(crate) fn arrive(&mut self, parts: impl IntoIterator<Item = DuePart>, now: Timestamp) {
+        for part in parts {
+            let urgent = part.priority.0 >= URGENT;
+            let room = if urgent { WINDOW * 2 } else { WINDOW };
+            if self.known.len() >= room {
+                self.more_in_store = true;
+                continue;
+            }
+            if part.due_at.is_none_or(|due_at| due_at <= now) && self.known.insert(part.key) {
+                self.assign(part, now);
+            }
+        }
+    }
+
+    /// What the store answered to [`Action::Reload`]; `all`: nothing more is due there.
+    pub(crate) fn reloaded(&mut self, parts: Vec<DuePart>, all: bool, now: Timestamp) {
+        self.more_in_store = !all;
+        self.arrive(parts, now);
+    }
+
+    /// Somebody wrote to `route`: a reply leaves from there.
+    pub(crate) fn contact(&mut self, number: Number, route: RouteId) {
+        if self.contacts.len() >= CONTACTS && !self.contacts.contains_key(&number) {
+            // Full: replies to the newest contact go as any other message would.
+            return;
+        }
+        self.contacts.insert(number, route);
+    }
+
+    /// The only SIMs that each restricted token may use.
+    pub(crate) fn restrict_tokens(&mut self, token_sims: HashMap<TokenId, Arc<[RouteId]>>) {
+        self.token_sims = token_sims;
+    }
+
+    /// The store holds parts that did not come through [`Desk::arrive`].
+    pub(crate) fn look_again(&mut self) {
+        self.more_in_store = true;
+    }
+
+    /// A message was taken back, expired or made anew: what the desk holds of it is void.
+    pub(crate) fn forget(&mut self, message: MessageId) {
+        let void = |part: &DuePart| part.message == message;
+        let mut gone: Vec<DuePart> = self
+            .waiting
+            .extract_if(.., |_, part| void(part))
+            .map(|(_, part)| part)
+            .collect();
+        for lane in &mut self.lanes {
+            gone.extend(lane.queue.extract_if(.., |_, part| void(part)).map(|(_, part)| part));
+        }
+        for part in gone {
+            self.release(&part);
+        }
+    }
+
+    /// What became of the attempt under `ticket`.
+    pub(crate) fn settled(&mut self, route: &RouteId, ticket: u64, outcome: Outcome, now: Timestamp) -> Ended {
+        let Some(&at) = self.index.get(route) else {
+            return Ended::Unknown(outcome);
+        };
+        let lane = &mut self.lanes[at];
+        if !matches!(&lane.work, Work::Sending { ticket: current, .. } if *current == ticket) {
+            return Ended::Unknown(outcome);
+        }
+        let Work::Sending { part, cost_micros, .. } = std::mem::take(&mut lane.work) else {
+            return Ended::Unknown(outcome);
+        };
+        let uncertain = matches!(outcome, Outcome::Uncertain { .. }).then_some(part.key);
+        if let (Outcome::Sent { .. }, Some(usage)) = (&outcome, &mut lane.usage) {
+            usage.record(now, &part.to);
+        }
+        lane.last_used = Some(now);
+        let verdict = judge(
+            &part,
+            route,
+            cost_micros,
+            outcome,
+            &mut self.destinations,
+            &self.config,
+            now,
+        );
+        self.release(&part);
+        if matches!(
+            verdict.settle.result,
+            Settled::Retry { .. } | Settled::Held { .. } | Settled::Requeued
+        ) {
+            self.more_in_store = true;
+        }
+        if verdict.remake.is_some() {
+            self.forget(part.message);
+        }
+        self.record(at, Some(verdict.settle), now);
+        if let Some(remake) = verdict.remake {
+            self.actions.push_back(Action::Remake {
+                message: part.message,
+                remake,
+            });
+        }
+        Ended::Settled(uncertain)
+    }
+
+    /// The store recorded what lane `route` asked for.
+    pub(crate) fn recorded(&mut self, route: &RouteId, attempted: Committed<Option<Attempted>>, now: Timestamp) {
+        let Some(&at) = self.index.get(route) else { return };
+        let Work::Recording { next, .. } = std::mem::take(&mut self.lanes[at].work) else {
+            return;
+        };
+        let more = !self.lanes[at].queue.is_empty();
+        let Some(part) = next else { return self.start(at, now) };
+        let Some(proof) = attempted.transpose() else {
+            // Taken back or expired in the meantime: the store did not let it begin.
+            self.release(&part);
+            return self.start(at, now);
+        };
+        let cost_micros = self.lanes[at].cost_micros(&part.to.to_string());
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let (route, tpdu) = (route.clone(), part.tpdu.clone());
+        self.actions.push_back(Action::Submit(Handover {
+            route,
+            ticket,
+            tpdu,
+            proof,
+            more,
+        }));
+        self.lanes[at].work = Work::Sending {
+            part,
+            ticket,
+            cost_micros,
+        };
+    }
+
+    /// The store could not record what lane `route` asked for: the part that was to begin waits, the end of the last
+    /// one is tried again until it is kept.
+    pub(crate) fn unrecorded(&mut self, route: &RouteId, now: Timestamp) {
+        let Some(&at) = self.index.get(route) else { return };
+        let Work::Recording { settle, next } = std::mem::take(&mut self.lanes[at].work) else {
+            return;
+        };
+        let until = now + STORE_PAUSE;
+        if let Some(part) = next {
+            self.lanes[at].queue.insert(order(&part), *part);
+        }
+        self.lanes[at].work = Work::Blocked { settle, until };
+    }
+
+    /// Lets time pass: waiting parts are looked at again, blocked lanes try again.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        if self.reroute_at.is_some_and(|at| at <= now) {
+            self.reroute_at = None;
+            self.reroute(now);
+        }
+        for at in 0..self.lanes.len() {
+            let due = matches!(&self.lanes[at].work, Work::Blocked { until, .. } if *until <= now);
+            if due && let Work::Blocked { settle, .. } = std::mem::take(&mut self.lanes[at].work) {
+                self.record(at, settle, now);
+            }
+            if self.lanes[at].is_idle() {
+                self.start(at, now);
+            }
+        }
+        self.move_stranded(now);
+    }
+
+    /// Begins nothing new; what is with a modem is finished.
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// What the router says of a message to `to`, with everything known now.
+    pub(crate) fn explain(&mut self, ask: &Question, now: Timestamp) -> RouteExplanation {
+        let sticky = self.contacts.get(&ask.to);
+        let facts: Vec<RouteFacts<'_>> = self.lanes.iter_mut().map(|lane| lane.facts(&ask.to, now)).collect();
+        let allowed = ask.allowed.as_deref();
+        let ask = Ask {
+            to: &ask.to,
+            from: None,
+            strict: false,
+            sticky,
+            excluded: &[],
+            allowed,
+        };
+        explain(&ask, &facts, &self.routing)
+    }
+
+    /// What to do next.
+    pub(crate) fn poll(&mut self) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        if self.more_in_store && self.known.len() <= WINDOW / 2 {
+            self.more_in_store = false;
+            return Some(Action::Reload);
+        }
+        None
+    }
+
+    /// How many parts one reload may bring.
+    pub(crate) const fn window() -> usize {
+        WINDOW
+    }
+
+    /// When [`Desk::tick`] has something to do.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        let blocked = self.lanes.iter().filter_map(|lane| match &lane.work {
+            Work::Blocked { until, .. } => Some(*until),
+            _ => None,
+        });
+        blocked.chain(self.reroute_at).min()
+    }
+
+    /// Whether any part is with a modem or its end is not recorded yet.
+    pub(crate) fn is_working(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.is_idle())
+    }
+
+    fn assign(&mut self, part: DuePart, now: Timestamp) {
+        if let Some(at) = self.home_of(&part) {
+            self.enqueue(at, part, now);
+            return;
+        }
+        match self.decide(&part, now) {
+            Decision::Take { route, .. } => match self.index.get(&route) {
+                Some(&at) => self.enqueue(at, part, now),
+                None => self.wait(part, None, now),
+            },
+            Decision::Wait { until, .. } => self.wait(part, until, now),
+            Decision::Refuse { reason } => self.refuse(part, reason, now),
+        }
+    }
+
+    /// The lane a message of several parts is bound to: by a sibling held here, or by its first attempt.
+    fn home_of(&self, part: &DuePart) -> Option<usize> {
+        if part.parts < 2 {
+            return None;
+        }
+        if let Some(home) = self.homes.get(&part.key.message) {
+            return Some(home.lane);
+        }
+        let route = part.route.as_ref()?;
+        if part.excluded.contains(route) {
+            return None;
+        }
+        self.index.get(route).copied()
+    }
+
+    fn decide(&mut self, part: &DuePart, now: Timestamp) -> Decision {
+        let facts: Vec<RouteFacts<'_>> = self.lanes.iter_mut().map(|lane| lane.facts(&part.to, now)).collect();
+        let ask = Ask {
+            to: &part.to,
+            from: part.from.as_ref(),
+            strict: part.strict,
+            sticky: self.contacts.get(&part.to),
+            excluded: &part.excluded,
+            allowed: part
+                .token
+                .as_ref()
+                .and_then(|token| self.token_sims.get(token))
+                .map(|sims| &**sims),
+        };
+        choose(&ask, &facts, &self.routing)
+    }
+
+    fn enqueue(&mut self, at: usize, part: DuePart, now: Timestamp) {
+        if part.parts > 1 {
+            self.homes
+                .entry(part.key.message)
+                .or_insert(Home { lane: at, parts: 0 })
+                .parts += 1;
+        }
+        self.lanes[at].queue.insert(order(&part), part);
+        if self.lanes[at].is_idle() {
+            self.start(at, now);
+        }
+    }
+
+    fn wait(&mut self, part: DuePart, until: Option<Timestamp>, now: Timestamp) {
+        let again = until.unwrap_or(now + WAIT_RECHECK).max(now + REROUTE_PAUSE);
+        self.reroute_at = Some(self.reroute_at.map_or(again, |at| at.min(again)));
+        self.waiting.insert(order(&part), part);
+    }
+
+    fn refuse(&mut self, part: DuePart, reason: String, now: Timestamp) {
+        let route = part.route.clone().unwrap_or_else(|| RouteId::new("-"));
+        let failure = Failure {
+            class: ErrorClass::Permanent,
+            cause: Cause::Gateway,
+            reason,
+        };
+        let result = Settled::Refused { failure };
+        self.actions.push_back(Action::Settle(Settle {
+            key: part.key,
+            route,
+            at: now,
+            result,
+        }));
+        self.known.remove(&part.key);
+    }
+
+    /// Begins the next part of an idle lane, if there is one.
+    fn start(&mut self, at: usize, now: Timestamp) {
+        self.record(at, None, now);
+    }
+
+    /// Records the end of one attempt and, where a part waits, the beginning of the next, in one transaction. A lane
+    /// that keeps its journal on the modem records the end alone: the journal's place must be free first.
+    fn record(&mut self, at: usize, settle: Option<Settle>, now: Timestamp) {
+        let alone = settle.is_some() && self.lanes[at].journal;
+        let mut next = if alone { None } else { self.next_part(at, now) };
+        if settle.is_none() && next.is_none() {
+            return;
+        }
+        let lane = &mut self.lanes[at];
+        let route = lane.id.clone();
+        let attempt = next.as_mut().map(|part| {
+            let tpdu = compose::shorten_validity(&mut part.tpdu, part.expires_at, now).then(|| part.tpdu.clone());
+            Attempt {
+                key: part.key,
+                route: route.clone(),
+                at: now,
+                tpdu,
+            }
+        });
+        let progress = Progress {
+            settle: settle.clone(),
+            attempt,
+        };
+        lane.work = Work::Recording {
+            settle,
+            next: next.map(Box::new),
+        };
+        self.actions.push_back(Action::Record { route, progress });
+    }
+
+    fn next_part(&mut self, at: usize, now: Timestamp) -> Option<DuePart> {
+        let lane = &mut self.lanes[at];
+        if self.closing || !lane.is_usable() {
+            return None;
+        }
+        let mut wake: Option<Timestamp> = None;
+        let mut found = None;
+        for (place, part) in &lane.queue {
+            let rest = self.destinations.resting_until(&part.to, now);
+            let full = lane.usage.as_mut().and_then(|usage| usage.permits(now, &part.to).err());
+            match rest.or(full.map(|full| full.until)) {
+                None => {
+                    found = Some(*place);
+                    break;
+                }
+                Some(until) => wake = Some(wake.map_or(until, |at| at.min(until))),
+            }
+        }
+        if found.is_none()
+            && let Some(until) = wake
+        {
+            self.reroute_at = Some(self.reroute_at.map_or(until, |at| at.min(until)));
+        }
+        found.and_then(|place| self.lanes[at].queue.remove(&place))
+    }
+
+    /// Takes a part off the books.
+    fn release(&mut self, part: &DuePart) {
+        self.known.remove(&part.key);
+        if part.parts < 2 {
+            return;
+        }
+        if let Some(home) = self.homes.get_mut(&part.key.message) {
+            home.parts -= 1;
+            if home.parts == 0 {
+                self.homes.remove(&part.key.message);
+            }
+        }
+    }
+
+    /// Puts what waits on a lane back to the unrouted, except parts whose message has begun there.
+    fn unqueue(&mut self, at: usize) {
+        let bound = |part: &DuePart| part.parts > 1 && part.route.is_some();
+        let free: Vec<_> = self.lanes[at].queue.extract_if(.., |_, part| !bound(part)).collect();
+        for (place, part) in free {
+            if part.parts > 1 {
+                self.homes.remove(&part.key.message);
+            }
+            self.waiting.insert(place, part);
+        }
+    }
+
+    /// Routes the waiting parts again, and spreads what is queued where a lane has nothing to do.
+    fn reroute(&mut self, now: Timestamp) {
+        let starved = self.lanes.iter().any(|lane| lane.is_usable() && lane.load() == 0);
+        if starved {
+            for at in 0..self.lanes.len() {
+                if self.lanes[at].queue.len() > 1 {
+                    self.unqueue(at);
+                }
+            }
+        }
+        for (_, part) in std::mem::take(&mut self.waiting) {
+            self.assign(part, now);
+        }
+    }
+
+    /// Messages whose SIM has been gone for long are made anew for another one.
+    fn move_stranded(&mut self, now: Timestamp) {
+        let mut stranded = Vec::new();
+        for lane in &self.lanes {
+            let gone = lane
+                .unusable_since
+                .is_some_and(|since| now.duration_since(since) >= STRANDED);
+            if gone {
+                stranded.extend(lane.queue.values().map(|part| (lane.id.clone(), part.clone())));
+            }
+        }
+        for (route, part) in stranded {
+            let elsewhere = DuePart {
+                excluded: [part.excluded.clone(), vec![route.clone()]].concat(),
+                ..part
+            };
+            if matches!(self.decide(&elsewhere, now), Decision::Take { .. }) {
+                self.forget(elsewhere.message);
+                let remake = Remake {
+                    exclude: Some(route),
+                    alphabet: None,
+                    template: elsewhere.tpdu,
+                };
+                self.actions.push_back(Action::Remake {
+                    message: elsewhere.message,
+                    remake,
+                });
+            }
+        }
+    }
+}
+
+/// How many parts the desk holds at most; the rest waits in the store.
+const WINDOW: usize = 8192;
+
+/// How many senders are remembered for their replies.
+const CONTACTS: usize = 10_000;
+
+/// From this priority on a part finds room even at a full desk.
+const URGENT: u8 = 2;
+
+/// How long facts may gather before the waiting parts are routed again.
+const REROUTE_PAUSE: Duration = Duration::from_millis(20);
+
+/// How soon a part that waits for a change is looked at although no change was told.
+const WAIT_RECHECK: Duration = Duration::from_secs(30);
+
+/// How soon a lane tries again to record what the store refused.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a begun message waits for its SIM before all of it is sent over another one.
+const STRANDED: jiff::SignedDuration = jiff::SignedDuration::from_secs(600);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! The desk against a carrier and a store in memory, with time as a variable.
+
+use jiff::tz::TimeZone;
+use message::{OnUncertain, Priority};
+use router::RouteConfig;
+
+use super::*;
+
+fn t(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+fn desk(routes: &[&str]) -> Desk {
+    let mut desk = Desk::new(Config::default(), RoutingConfig::default());
+    for route in routes {
+        let id = RouteId::new(route);
+        desk.add_lane(Lane::new(id.clone(), RouteConfig::default(), TimeZone::UTC));
+        desk.facts(&id, None, Level::Ok, false, t(0));
+    }
+    // The first reload finds nothing.
+    assert!(matches!(desk.poll(), Some(Action::Reload)));
+    desk.reloaded(Vec::new(), true, t(0));
+    desk.tick(t(1));
+    desk
+}
+
+fn part(message: i64, part: u8, parts: u8, priority: u8) -> DuePart {
+    DuePart {
+        key: PartKey { message, part },
+        message: id(message),
+        parts,
+        priority: Priority(priority),
+        seq: message,
+        to: Number::International(format!("4917100000{message:03}")),
+        from: None,
+        strict: true,
+        route: None,
+        tpdu: vec![1, 0, 1, 0x91, 0xf1, 0, 0, 0],
+        report: true,
+        expires_at: t(86_400),
+        due_at: None,
+        attempts: 0,
+        excluded: Vec::new(),
+        on_uncertain: OnUncertain::Resend,
+        token: None,
+    }
+}
+
+fn id(message: i64) -> MessageId {
+    let mut bytes = [0; 16];
+    bytes[8..].copy_from_slice(&message.to_be_bytes());
+    MessageId::from_bytes(bytes)
+}
+
+/// What the desk asks to be recorded next.
+fn record(desk: &mut Desk) -> (RouteId, Progress) {
+    match desk.poll() {
+        Some(Action::Record { route, progress }) => (route, progress),
+        other => panic!("a record, not {other:?}"),
+    }
+}
+
+/// Lets the store record, and answers what goes out.
+fn go(desk: &mut Desk, now: Timestamp) -> (PartKey, RouteId, u64) {
+    let (route, progress) = record(desk);
+    hand_over(desk, route, progress, now)
+}
+
+fn hand_over(desk: &mut Desk, route: RouteId, progress: Progress, now: Timestamp) -> (PartKey, RouteId, u64) {
+    let attempt = progress.attempt.expect("an attempt");
+    let attempted = Attempted {
+        key: attempt.key,
+        route: route.clone(),
+        attempts: 1,
+    };
+    desk.recorded(&route, Committed::witnessed(Some(attempted)), now);
+    match desk.poll() {
+        Some(Action::Submit(handover)) => (attempt.key, handover.route, handover.ticket),
+        other => panic!("a handover, not {other:?}"),
+    }
+}
+
+fn sent() -> Outcome {
+    Outcome::Sent { reference: Some(7) }
+}
+
+fn failed(class: ErrorClass) -> Outcome {
+    Outcome::Failed(Failure {
+        class,
+        cause: Cause::Cms(38),
+        reason: "network out of order".into(),
+    })
+}
+
+#[test]
+fn nothing_is_handed_over_before_its_attempt_is_on_record() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1)], t(1));
+    let (route, progress) = record(&mut desk);
+    assert_eq!(
+        progress.attempt.map(|attempt| attempt.key),
+        Some(PartKey { message: 1, part: 1 })
+    );
+    assert!(desk.poll().is_none(), "the desk waits for the store");
+    desk.unrecorded(&route, t(1));
+    assert!(desk.poll().is_none(), "a store that cannot record sends nothing");
+    assert_eq!(desk.due(), Some(t(2)));
+    desk.tick(t(2));
+    assert!(
+        matches!(desk.poll(), Some(Action::Record { .. })),
+        "and it is tried again"
+    );
+}
+
+#[test]
+fn the_end_of_one_attempt_and_the_beginning_of_the_next_are_one_record() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    let (first, route, ticket) = go(&mut desk, t(1));
+    assert!(matches!(
+        desk.settled(&route, ticket, sent(), t(2)),
+        Ended::Settled(None)
+    ));
+    let (_, progress) = record(&mut desk);
+    assert_eq!(progress.settle.map(|settle| settle.key), Some(first));
+    assert_eq!(progress.attempt.map(|attempt| attempt.key.message), Some(2));
+}
+
+#[test]
+fn a_lane_with_a_journal_records_the_end_alone() {
+    let mut desk = desk(&["a"]);
+    desk.facts(&RouteId::new("a"), None, Level::Ok, true, t(0));
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.settled(&route, ticket, sent(), t(2));
+    let (route, progress) = record(&mut desk);
+    assert!(progress.settle.is_some() && progress.attempt.is_none());
+    desk.recorded(&route, Committed::witnessed(None), t(2));
+    assert_eq!(go(&mut desk, t(2)).0.message, 2);
+}
+
+#[test]
+fn an_alarm_overtakes_what_waits() {
+    let mut desk = desk(&["a"]);
+    desk.arrive((1..=3).map(|message| part(message, 1, 1, 0)), t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.arrive([part(9, 1, 1, 3)], t(1));
+    desk.settled(&route, ticket, sent(), t(2));
+    let (_, progress) = record(&mut desk);
+    assert_eq!(progress.attempt.map(|attempt| attempt.key.message), Some(9));
+}
+
+#[test]
+fn equal_sims_share_the_work() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
+    let (one, other) = (record(&mut desk).0, record(&mut desk).0);
+    assert_ne!(one, other);
+}
+
+#[test]
+fn parts_of_one_message_leave_from_one_sim() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=3).map(|number| part(1, number, 3, 1)), t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    assert!(desk.poll().is_none(), "the other SIM gets none of it");
+    desk.settled(&route, ticket, sent(), t(2));
+    assert_eq!(record(&mut desk).0, route);
+}
+
+#[test]
+fn a_dead_number_rests_and_the_next_message_goes_on() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.settled(
+        &route,
+        ticket,
+        failed(ErrorClass::RetryLater {
+            after: Duration::ZERO,
+            times: None,
+        }),
+        t(2),
+    );
+    let (_, progress) = record(&mut desk);
+    let settle = progress.settle.expect("the failure is recorded");
+    assert!(matches!(settle.result, Settled::Retry { due_at, .. } if due_at == t(7)));
+    assert_eq!(progress.attempt.map(|attempt| attempt.key.message), Some(2));
+}
+
+#[test]
+fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=4).map(|message| part(message, 1, 1, 1)), t(1));
+    let (one, other) = (record(&mut desk), record(&mut desk));
+    let first = hand_over(&mut desk, one.0, one.1, t(1));
+    let second = hand_over(&mut desk, other.0, other.1, t(1));
+    desk.facts(&first.1, Some("unplugged"), Level::Critical, false, t(2));
+    desk.tick(t(3));
+    desk.settled(&second.1, second.2, sent(), t(3));
+    let (route, progress) = record(&mut desk);
+    assert_eq!(route, second.1);
+    let next = progress.attempt.expect("the other SIM goes on");
+    desk.recorded(
+        &route,
+        Committed::witnessed(Some(Attempted {
+            key: next.key,
+            route: route.clone(),
+            attempts: 1,
+        })),
+        t(3),
+    );
+    let Some(Action::Submit(handover)) = desk.poll() else {
+        panic!("goes out")
+    };
+    desk.settled(&route, handover.ticket, sent(), t(4));
+    assert!(
+        record(&mut desk).1.attempt.is_some(),
+        "all that waited goes over the other SIM"
+    );
+}
+
+#[test]
+fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.settled(&route, ticket, failed(ErrorClass::OtherRoute), t(2));
+    let (_, progress) = record(&mut desk);
+    assert!(
+        progress.attempt.is_none(),
+        "the second part does not go out under the old reference"
+    );
+    let Some(Action::Remake { message, remake }) = desk.poll() else {
+        panic!("made anew")
+    };
+    assert_eq!((message, remake.exclude), (id(1), Some(route)));
+}
+
+#[test]
+fn an_uncertain_attempt_is_remembered_and_not_repeated() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1)], t(1));
+    let (key, route, ticket) = go(&mut desk, t(1));
+    let uncertain = Outcome::Uncertain {
+        reason: "no answer".into(),
+    };
+    assert!(matches!(desk.settled(&route, ticket, uncertain, t(181)), Ended::Settled(Some(told)) if told == key));
+    let (_, progress) = record(&mut desk);
+    let settle = progress.settle.expect("it is recorded");
+    assert!(matches!(settle.result, Settled::Uncertain { until, .. } if until == t(301)));
+    assert!(
+        matches!(desk.settled(&route, ticket, sent(), t(182)), Ended::Unknown(_)),
+        "a late answer is told apart"
+    );
+}
+
+#[test]
+fn a_message_taken_back_meanwhile_is_not_sent() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    let (route, _) = record(&mut desk);
+    desk.recorded(&route, Committed::witnessed(None), t(1));
+    assert_eq!(go(&mut desk, t(1)).0.message, 2);
+}
+
+#[test]
+fn a_full_desk_leaves_the_rest_to_the_store_but_takes_alarms() {
+    let mut desk = desk(&["a"]);
+    desk.facts(&RouteId::new("a"), Some("away"), Level::Critical, false, t(0));
+    let many = i64::try_from(WINDOW).unwrap() + 10;
+    desk.arrive((1..=many).map(|message| part(message, 1, 1, 1)), t(1));
+    assert_eq!(desk.known.len(), WINDOW);
+    desk.arrive([part(many + 1, 1, 1, 3)], t(1));
+    assert_eq!(desk.known.len(), WINDOW + 1);
+    assert!(desk.poll().is_none(), "a full desk reads nothing more");
+}
+
+#[test]
+fn a_closing_desk_finishes_and_begins_nothing() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.close();
+    desk.settled(&route, ticket, sent(), t(2));
+    let (_, progress) = record(&mut desk);
+    assert!(progress.settle.is_some() && progress.attempt.is_none());
+    desk.recorded(&route, Committed::witnessed(None), t(2));
+    assert!(!desk.is_working());
+}
+
+#[test]
+fn a_begun_message_whose_sim_stays_away_moves_as_a_whole() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.settled(&route, ticket, sent(), t(2));
+    let (_, progress) = record(&mut desk);
+    assert!(progress.attempt.is_some());
+    desk.recorded(&route, Committed::witnessed(None), t(2));
+    let begun = DuePart {
+        route: Some(route.clone()),
+        ..part(1, 2, 2, 1)
+    };
+    desk.facts(&route, Some("unplugged"), Level::Critical, false, t(3));
+    desk.arrive([begun], t(3));
+    desk.tick(t(10));
+    assert!(desk.poll().is_none(), "it waits for its SIM");
+    desk.tick(t(700));
+    assert!(matches!(desk.poll(), Some(Action::Remake { .. })));
+}

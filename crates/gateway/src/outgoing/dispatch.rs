@@ -1,0 +1,340 @@
+//! The loop around the [`Desk`]: it does what the desk says, and tells it what came of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
+use message::{
+    Cause, Committed, ErrorClass, Failure, Memory, MessageId, Number, Outcome, RouteExplanation, RouteId, TokenId,
+};
+use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use super::desk::{Action, Desk, Ended, Handover, Question};
+use super::remake::Remaker;
+use crate::carrier::{Carrier, RouteStatus};
+use crate::clock;
+
+/// What others tell the dispatcher.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// These were just accepted.
+    Arrived(Vec<DuePart>),
+    /// The store has due parts that did not come this way.
+    LookAgain,
+    /// What is held of these messages is void.
+    Forget(Vec<MessageId>),
+    /// Somebody wrote to a SIM.
+    Contact(Number, RouteId),
+    /// The only SIMs restricted tokens may use.
+    RestrictTokens(HashMap<TokenId, Arc<[RouteId]>>),
+    /// How would this be routed?
+    Explain(Question, oneshot::Sender<RouteExplanation>),
+    /// How things stand with the routes.
+    Facts(Vec<RouteStatus>),
+    /// An attempt ended.
+    Settled(SettledAttempt),
+    /// Begin nothing new; answer when nothing is with a modem any more.
+    Close(oneshot::Sender<()>),
+}
+
+/// The end of an attempt, as the carrier told it.
+#[derive(Debug)]
+pub(crate) struct SettledAttempt {
+    pub(crate) route: RouteId,
+    pub(crate) ticket: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) journal: Option<Memory>,
+}
+
+/// How many commands may wait. When it is full, accepted parts are left to the store and found by the next look;
+/// everything else waits for its turn.
+pub(crate) const COMMANDS: usize = 4096;
+
+/// The owner of the desk.
+pub(crate) struct Dispatcher {
+    pub(crate) desk: Desk,
+    pub(crate) store: Store,
+    pub(crate) carriers: Vec<Arc<dyn Carrier>>,
+    pub(crate) homes: HashMap<RouteId, usize>,
+    pub(crate) remaker: Remaker,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    working: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
+    /// Attempts whose fate was uncertain, for answers that come late.
+    uncertain: VecDeque<(u64, PartKey)>,
+    /// Journal entries that are deleted once the attempt's end is kept.
+    journals: HashMap<RouteId, Memory>,
+    closing: Option<oneshot::Sender<()>>,
+}
+
+/// What came of something the desk wanted.
+enum Done {
+    Recorded(RouteId, Result<Committed<Option<Attempted>>, store::Error>),
+    Kept,
+    Reloaded(Result<Vec<DuePart>, store::Error>),
+    Remade(Option<Vec<DuePart>>),
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        desk: Desk,
+        store: Store,
+        carriers: Vec<Arc<dyn Carrier>>,
+        remaker: Remaker,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        Self {
+            desk,
+            store,
+            carriers,
+            homes: HashMap::new(),
+            remaker,
+            commands,
+            working: FuturesUnordered::new(),
+            uncertain: VecDeque::new(),
+            journals: HashMap::new(),
+            closing: None,
+        }
+    }
+
+    /// Runs until it is closed and nothing is with a modem any more.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.perform();
+            if self.closing.is_some() && !self.desk.is_working() && self.working.is_empty() {
+                break;
+            }
+            let due = self.desk.due();
+            tokio::select! {
+                biased;
+                Some(done) = self.working.next(), if !self.working.is_empty() => self.finished(done),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => break,
+                },
+                () = clock::sleep_until(due), if due.is_some() => self.desk.tick(clock::now()),
+            }
+            self.drain();
+        }
+        if let Some(closed) = self.closing {
+            // Nobody waiting for the word is no reason to stay.
+            let _ = closed.send(());
+        }
+    }
+
+    /// Takes what is there already, so that one turn of the loop serves many.
+    fn drain(&mut self) {
+        for _ in 0..DRAIN {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(command),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = clock::now();
+        match command {
+            Command::Arrived(parts) => self.desk.arrive(parts, now),
+            Command::LookAgain => self.desk.look_again(),
+            Command::Forget(messages) => messages.into_iter().for_each(|message| self.desk.forget(message)),
+            Command::Contact(number, route) => self.desk.contact(number, route),
+            Command::RestrictTokens(token_sims) => self.desk.restrict_tokens(token_sims),
+            // An asker that went away needs no answer.
+            Command::Explain(question, answer) => drop(answer.send(self.desk.explain(&question, now))),
+            Command::Facts(routes) => self.take_facts(routes, now),
+            Command::Settled(settled) => self.take_settled(settled, now),
+            Command::Close(closed) => {
+                self.desk.close();
+                self.closing = Some(closed);
+            }
+        }
+    }
+
+    fn take_facts(&mut self, routes: Vec<RouteStatus>, now: Timestamp) {
+        for status in routes {
+            let obstacle = status.obstacle.as_ref().map(|obstacle| obstacle.sentence.as_str());
+            self.desk
+                .facts(&status.route, obstacle, status.level, status.journal, now);
+        }
+        self.desk.tick(now);
+    }
+
+    fn take_settled(&mut self, settled: SettledAttempt, now: Timestamp) {
+        let SettledAttempt {
+            route,
+            ticket,
+            outcome,
+            journal,
+        } = settled;
+        match &outcome {
+            Outcome::Sent { .. } => debug!(%route, ticket, "sent"),
+            Outcome::Failed(failure) => info!(%route, ticket, code = %failure.cause, "not sent: {}", failure.reason),
+            Outcome::Uncertain { reason } => warn!(%route, ticket, "uncertain: {reason}"),
+        }
+        if let Some(memory) = journal {
+            self.journals.insert(route.clone(), memory);
+        }
+        match self.desk.settled(&route, ticket, outcome, now) {
+            Ended::Settled(key) => self.remember(ticket, key),
+            Ended::Unknown(outcome) => self.settle_late(route, ticket, outcome, now),
+        }
+    }
+
+    /// Keeps the ticket of an uncertain attempt: its answer may come late.
+    fn remember(&mut self, ticket: u64, key: Option<PartKey>) {
+        let Some(key) = key else { return };
+        if self.uncertain.len() >= REMEMBERED {
+            self.uncertain.pop_front();
+        }
+        self.uncertain.push_back((ticket, key));
+    }
+
+    fn settle_late(&mut self, route: RouteId, ticket: u64, outcome: Outcome, now: Timestamp) {
+        let Some(place) = self.uncertain.iter().position(|(known, _)| *known == ticket) else {
+            return;
+        };
+        let Some((_, key)) = self.uncertain.remove(place) else {
+            return;
+        };
+        let result = match outcome {
+            Outcome::Sent { reference } => Settled::Sent {
+                reference,
+                cost_micros: 0,
+            },
+            Outcome::Failed(failure) => Settled::Retry {
+                due_at: now,
+                failure,
+                exclude_route: None,
+            },
+            Outcome::Uncertain { .. } => return,
+        };
+        info!(%route, ticket, "a late answer settles what was uncertain");
+        self.keep(Settle {
+            key,
+            route,
+            at: now,
+            result,
+        });
+        self.desk.look_again();
+    }
+
+    fn perform(&mut self) {
+        while let Some(action) = self.desk.poll() {
+            match action {
+                Action::Record { route, progress } => {
+                    let store = self.store.clone();
+                    self.working.push(Box::pin(async move {
+                        Done::Recorded(route, store.progress(progress).await)
+                    }));
+                }
+                Action::Submit(handover) => self.submit(handover),
+                Action::Settle(settle) => self.keep(settle),
+                Action::Remake { message, remake } => {
+                    let remaker = self.remaker.clone();
+                    self.working.push(Box::pin(
+                        async move { Done::Remade(remaker.remake(message, remake).await) },
+                    ));
+                }
+                Action::Reload => {
+                    let store = self.store.clone();
+                    let due = async move { Done::Reloaded(store.due(clock::now(), Desk::window()).await) };
+                    self.working.push(Box::pin(due));
+                }
+            }
+        }
+    }
+
+    fn submit(&mut self, handover: Handover) {
+        let (route, ticket) = (handover.route.clone(), handover.ticket);
+        let home = self.home(&route);
+        let taken = match home.and_then(|home| self.carriers.get(home)) {
+            Some(carrier) => carrier.submit(handover).map_err(|not_taken| not_taken.reason),
+            None => Err("nobody carries this route".to_owned()),
+        };
+        if let Err(reason) = taken {
+            let failure = Failure {
+                class: ErrorClass::Hold,
+                cause: Cause::Gateway,
+                reason,
+            };
+            self.desk
+                .settled(&route, ticket, Outcome::Failed(failure), clock::now());
+        }
+    }
+
+    /// Which carrier has this route.
+    fn home(&mut self, route: &RouteId) -> Option<usize> {
+        if let Some(home) = self.homes.get(route) {
+            return Some(*home);
+        }
+        let has = |carrier: &Arc<dyn Carrier>| carrier.routes().iter().any(|status| status.route == *route);
+        let home = self.carriers.iter().position(has)?;
+        self.homes.insert(route.clone(), home);
+        Some(home)
+    }
+
+    /// Records something outside the lanes' rhythm, as often as it takes.
+    fn keep(&mut self, settle: Settle) {
+        let store = self.store.clone();
+        self.working.push(Box::pin(async move {
+            let progress = Progress {
+                settle: Some(settle),
+                attempt: None,
+            };
+            while let Err(error) = store.progress(progress.clone()).await {
+                if !error.is_retryable() {
+                    break;
+                }
+                tokio::time::sleep(KEEP_PAUSE).await;
+            }
+            Done::Kept
+        }));
+    }
+
+    fn finished(&mut self, done: Done) {
+        let now = clock::now();
+        match done {
+            Done::Recorded(route, Ok(attempted)) => {
+                if let Some(memory) = self.journals.remove(&route) {
+                    self.free_journal(&route, attempted.clone().map(|_| Some(memory)));
+                }
+                self.desk.recorded(&route, attempted, now);
+            }
+            Done::Recorded(route, Err(error)) => {
+                warn!(%route, "cannot record, so nothing is sent: {error}");
+                self.desk.unrecorded(&route, now);
+            }
+            Done::Kept => {}
+            Done::Reloaded(Ok(parts)) => {
+                let all = parts.len() < Desk::window();
+                self.desk.reloaded(parts, all, now);
+            }
+            Done::Reloaded(Err(error)) => warn!("cannot read the queue: {error}"),
+            Done::Remade(Some(parts)) => self.desk.arrive(parts, now),
+            Done::Remade(None) => self.desk.look_again(),
+        }
+    }
+
+    fn free_journal(&mut self, route: &RouteId, kept: Committed<Option<Memory>>) {
+        let home = self.home(route);
+        if let Some(carrier) = home.and_then(|home| self.carriers.get(home)) {
+            carrier.confirm(route, kept);
+        }
+    }
+}
+
+/// How many waiting commands one turn takes.
+const DRAIN: usize = 256;
+
+/// How many uncertain attempts are remembered for a late answer.
+const REMEMBERED: usize = 1024;
+
+/// How soon a record outside a lane is tried again.
+const KEEP_PAUSE: Duration = Duration::from_secs(1);

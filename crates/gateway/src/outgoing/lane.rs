@@ -1,0 +1,126 @@
+//! One route's place at the desk: what waits on it and what it is doing.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use message::{Level, RouteId};
+use router::{RouteConfig, RouteFacts, Usage};
+use store::{DuePart, Settle};
+
+/// The order in which parts go out: priority first, then the order of acceptance.
+pub(crate) type Order = (Reverse<u8>, i64, u8);
+
+/// Where `part` stands in that order.
+pub(crate) fn order(part: &DuePart) -> Order {
+    (Reverse(part.priority.0), part.seq, part.key.part)
+}
+
+/// One route.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) id: RouteId,
+    pub(crate) config: RouteConfig,
+    /// Why it cannot send now.
+    pub(crate) obstacle: Option<String>,
+    pub(crate) health: Level,
+    /// Since when it cannot send.
+    pub(crate) unusable_since: Option<Timestamp>,
+    /// Whether a part's fate is kept on the modem itself (`+CMGW`/`+CMSS`).
+    pub(crate) journal: bool,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) queue: BTreeMap<Order, DuePart>,
+    pub(crate) work: Work,
+    pub(crate) last_used: Option<Timestamp>,
+}
+
+/// What a lane is doing. It does one thing at a time.
+#[derive(Debug, Default)]
+pub(crate) enum Work {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// Waiting until the store has recorded the last attempt's end, the next one's beginning, or both.
+    Recording {
+        /// The end that is being recorded.
+        settle: Option<Settle>,
+        /// The part whose attempt is being recorded.
+        next: Option<Box<DuePart>>,
+    },
+    /// The store could not record: nothing else happens here until it can.
+    Blocked {
+        /// The attempt's end that must be recorded.
+        settle: Option<Settle>,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// The part is with the modem.
+    Sending {
+        /// Which.
+        part: Box<DuePart>,
+        /// The ticket it was handed over under.
+        ticket: u64,
+        /// What it costs.
+        cost_micros: i64,
+    },
+}
+
+impl Lane {
+    pub(crate) fn new(id: RouteId, config: RouteConfig, zone: TimeZone) -> Self {
+        let limited = config.limits != router::Limits::default();
+        let usage = limited.then(|| Usage::new(config.limits, zone));
+        Self {
+            id,
+            config,
+            obstacle: Some("it was not heard of yet".into()),
+            health: Level::Ok,
+            unusable_since: None,
+            journal: false,
+            usage,
+            queue: BTreeMap::new(),
+            work: Work::Idle,
+            last_used: None,
+        }
+    }
+
+    pub(crate) fn is_usable(&self) -> bool {
+        self.obstacle.is_none() && self.health != Level::Critical
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.work, Work::Idle)
+    }
+
+    /// Parts waiting or in flight.
+    pub(crate) fn load(&self) -> usize {
+        self.queue.len() + usize::from(!self.is_idle())
+    }
+
+    /// What the router looks at for a message to `to`.
+    pub(crate) fn facts(&mut self, to: &message::Number, now: Timestamp) -> RouteFacts<'_> {
+        let exceeded = self.usage.as_mut().and_then(|usage| usage.permits(now, to).err());
+        let limit = exceeded.map(|full| {
+            (
+                format!("its limit of {} {} is used up", full.limit, full.window.words()),
+                full.until,
+            )
+        });
+        RouteFacts {
+            load: self.load(),
+            id: &self.id,
+            config: &self.config,
+            obstacle: self.obstacle.as_deref(),
+            health: self.health,
+            limit,
+            last_used: self.last_used,
+        }
+    }
+
+    /// The cost per part to `number` (in the form `+49…`).
+    pub(crate) fn cost_micros(&self, number: &str) -> i64 {
+        self.config
+            .longest_match(number)
+            .map_or(self.config.cost_micros, |found| found.cost_micros)
+    }
+}

@@ -1,0 +1,69 @@
+//! Making a message anew: for another SIM, which needs a new reference, or in another alphabet.
+
+use std::sync::Arc;
+
+use message::{Class, MessageId, MessageView};
+use store::{DuePart, MoveError, Store};
+use tpdu::{Direction, Pdu, Tpdu};
+use tracing::{info, warn};
+
+use super::compose::{Composer, Form};
+use super::verdict::Remake;
+use crate::clock;
+
+/// Makes messages anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Remaker {
+    pub(crate) store: Store,
+    pub(crate) composer: Arc<Composer>,
+}
+
+impl Remaker {
+    /// Makes the parts of `id` anew and keeps them; `None` where that is not possible (now).
+    pub(crate) async fn remake(&self, id: MessageId, remake: Remake) -> Option<Vec<DuePart>> {
+        let view = match self.store.status(id).await {
+            Ok(view) => view?,
+            Err(error) => {
+                warn!(%id, "cannot read a message to make it anew: {error}");
+                return None;
+            }
+        };
+        let tpdus = self.compose(&view, &remake)?;
+        match self.store.move_message(id, tpdus, remake.exclude.clone()).await {
+            Ok(parts) => {
+                info!(%id, alphabet = ?remake.alphabet, without = ?remake.exclude, "made anew");
+                Some(parts.into_inner())
+            }
+            Err(MoveError::Bound { part, .. }) => {
+                info!(%id, part, "not made anew: a part is out already or its fate is unknown");
+                None
+            }
+            Err(error) => {
+                warn!(%id, "not made anew: {error}");
+                None
+            }
+        }
+    }
+
+    fn compose(&self, view: &MessageView, remake: &Remake) -> Option<Vec<Vec<u8>>> {
+        let text = view.text.as_deref()?;
+        let Tpdu::Submit(old) = Pdu::decode_bare(&remake.template, Direction::ToNetwork).ok()?.tpdu else {
+            return None;
+        };
+        let form = Form {
+            class: old.dcs.class().map(|class| Class(class.number())),
+            report: old.report_request,
+            transliterate: false,
+            alphabet: Some(remake.alphabet.unwrap_or(view.alphabet)),
+            validity: view
+                .expires_at
+                .duration_since(clock::now())
+                .try_into()
+                .unwrap_or_default(),
+        };
+        self.composer
+            .compose(&view.to, text, &form)
+            .map(|composed| composed.tpdus)
+            .ok()
+    }
+}

@@ -1,0 +1,373 @@
+//! Accepting a message: everything that can be said against it is said before it is kept.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use message::{Accepted, Class, Number, Priority, RouteId, SendRequest, TEXT_LIMIT};
+use router::RouteConfig;
+use store::{AcceptError, NewMessage};
+
+use super::compose::{Form, Written};
+use super::dispatch::Command;
+use crate::carrier::RouteStatus;
+use crate::error::shown;
+use crate::{Error, ErrorKind, Gateway, Origin, clock};
+
+/// The sender a request names.
+struct Sender {
+    route: RouteId,
+    strict: bool,
+}
+
+impl Gateway {
+    /// Accepts a message: when this answers, the message is durable.
+    pub async fn send(&self, origin: &Origin, request: SendRequest) -> Result<Accepted, Error> {
+        let now = clock::now();
+        check(&request, now)?;
+        let sender = self.sender(origin, &request)?;
+        let to = self.recipient(origin, &request, sender.as_ref())?;
+        self.check_routes(origin, &to, sender.as_ref())?;
+        let validity = Duration::from_secs(request.validity_s.unwrap_or(self.inner.config.validity_s).into());
+        let class = class_of(&request)?;
+        let report = request.report.unwrap_or(self.inner.config.report);
+        let form = Form {
+            class,
+            report,
+            transliterate: request.transliterate,
+            alphabet: None,
+            validity,
+        };
+        let written = self.inner.composer.compose(&to, &request.text, &form);
+        let written = written.map_err(|error| Error::invalid("text", error.to_string()))?;
+        self.check_spend(origin, &to, sender.as_ref(), written.tpdus.len(), now)
+            .await?;
+        self.keep(origin, request, to, sender, class, report, written, validity, now)
+            .await
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a finding of its own; they meet only in the record"
+    )]
+    async fn keep(
+        &self,
+        origin: &Origin,
+        request: SendRequest,
+        to: Number,
+        sender: Option<Sender>,
+        class: Option<Class>,
+        report: bool,
+        written: Written,
+        validity: Duration,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let (from, strict) = sender.map_or((None, false), |sender| (Some(sender.route), sender.strict));
+        let message = NewMessage {
+            id: message::MessageId::fresh(),
+            token: origin.token.clone(),
+            to,
+            text: written.changed.unwrap_or(request.text),
+            from,
+            strict,
+            priority: request.priority.map_or(Priority::NORMAL, Priority),
+            class,
+            report,
+            alphabet: written.alphabet,
+            accepted_at: now,
+            send_at: request.send_at,
+            expires_at: request.send_at.map_or(now, |at| at.max(now)) + validity,
+            idempotency_key: request.idempotency_key,
+            on_uncertain: request.on_uncertain.unwrap_or(self.inner.config.on_uncertain),
+            parts: written.tpdus,
+        };
+        let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
+        if !kept.due.is_empty() {
+            // A dispatcher with more than it can take finds these in the store.
+            if self.inner.dispatcher.try_send(Command::Arrived(kept.due)).is_err() {
+                self.inner.overflowed.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        Ok(kept.accepted)
+    }
+
+    fn sender(&self, origin: &Origin, request: &SendRequest) -> Result<Option<Sender>, Error> {
+        let Some(from) = &request.from else { return Ok(None) };
+        let strict = request.strict.unwrap_or(true);
+        let status = self.find_route(from).ok_or_else(|| {
+            let reason = format!(
+                "there is no SIM '{}' to send from: name a slot or a SIM's number",
+                shown(from)
+            );
+            Error::invalid("from", reason)
+        })?;
+        if !origin.may_use(&status.route) {
+            let reason = format!("this token may not send from '{}'", status.route);
+            return Err(Error {
+                field: Some("from"),
+                ..Error::new(ErrorKind::NotAllowed, reason)
+            });
+        }
+        if strict {
+            refuse_hopeless(&status)?;
+        }
+        Ok(Some(Sender {
+            route: status.route,
+            strict,
+        }))
+    }
+
+    fn recipient(&self, origin: &Origin, request: &SendRequest, sender: Option<&Sender>) -> Result<Number, Error> {
+        let own = sender.and_then(|sender| self.route_config(&sender.route)?.country_code.as_deref());
+        let country_code = own.or(self.inner.config.country_code.as_deref());
+        let to = Number::parse(&request.to, country_code).map_err(|error| Error::number("to", &error))?;
+        if let Some(kind) = self.inner.guard.refusal(&to) {
+            let reason = format!("{to} is {}; `{}` allows it", kind.word(), kind.setting());
+            return Err(Error {
+                field: Some("to"),
+                ..Error::new(ErrorKind::NotAllowed, reason)
+            });
+        }
+        if !origin.may_send_to(&to) {
+            let reason = format!(
+                "this token may not send to {to}: its prefixes are {}",
+                origin.prefixes.join(", ")
+            );
+            return Err(Error {
+                field: Some("to"),
+                ..Error::new(ErrorKind::NotAllowed, reason)
+            });
+        }
+        if self.inner.store.stopped(&to) {
+            let reason = format!("{to} asked for no more messages (STOP list)");
+            return Err(Error {
+                field: Some("to"),
+                ..Error::new(ErrorKind::NotAllowed, reason)
+            });
+        }
+        Ok(to)
+    }
+
+    /// Refuses what no route is configured for; what only has to wait is accepted.
+    fn check_routes(&self, origin: &Origin, to: &Number, sender: Option<&Sender>) -> Result<(), Error> {
+        if sender.is_some_and(|sender| sender.strict) {
+            return Ok(());
+        }
+        let number = to.to_string();
+        let serves = |(route, config): (&RouteId, &RouteConfig)| {
+            let named = sender.is_some_and(|sender| sender.route == *route);
+            let open = named || (!config.only_explicit && config.longest_match(&number).is_some());
+            open && origin.may_use(route)
+        };
+        if self.inner.settings.routes.iter().any(serves) {
+            return Ok(());
+        }
+        let reason = format!("no SIM serves {to}: `route.explain` tells why for each one");
+        Err(Error {
+            field: Some("to"),
+            ..Error::new(ErrorKind::NoRoute, reason)
+        })
+    }
+
+    async fn check_spend(
+        &self,
+        origin: &Origin,
+        to: &Number,
+        sender: Option<&Sender>,
+        parts: usize,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (Some(limit), Some(token)) = (origin.daily_spend_micros, &origin.token) else {
+            return Ok(());
+        };
+        let number = to.to_string();
+        let cost = |(route, config): (&RouteId, &RouteConfig)| {
+            let fits = sender.is_none_or(|sender| sender.route == *route) && origin.may_use(route);
+            fits.then(|| {
+                config
+                    .longest_match(&number)
+                    .map_or(config.cost_micros, |found| found.cost_micros)
+            })
+        };
+        // The dearest route it may take: a limit that can be passed is none.
+        let each = self.inner.settings.routes.iter().filter_map(cost).max().unwrap_or(0);
+        let spent = self
+            .inner
+            .store
+            .spent(token, now - Duration::from_secs(86_400))
+            .await
+            .map_err(unavailable)?;
+        let after = spent.saturating_add(each.saturating_mul(i64::try_from(parts).unwrap_or(i64::MAX)));
+        if after <= limit {
+            return Ok(());
+        }
+        let reason = "the token's daily spend is used up: try again later, or have `daily_spend` raised";
+        Err(Error::new(ErrorKind::LimitReached, reason))
+    }
+
+    fn route_config(&self, route: &RouteId) -> Option<&RouteConfig> {
+        self.inner.settings.routes.get(route)
+    }
+}
+
+/// What can be said against a request without looking anything up.
+fn check(request: &SendRequest, now: Timestamp) -> Result<(), Error> {
+    if request.text.is_empty() {
+        return Err(Error::invalid("text", "the text is empty"));
+    }
+    let length = request.text.chars().count();
+    if length > TEXT_LIMIT {
+        let reason = format!("the text has {length} characters, {TEXT_LIMIT} are the most a message can hold");
+        return Err(Error::invalid("text", reason));
+    }
+    if request.priority.is_some_and(|priority| priority > Priority::ALARM.0) {
+        return Err(Error::invalid(
+            "priority",
+            "the priority is 0 (bulk), 1, 2 or 3 (alarm)",
+        ));
+    }
+    if request.validity_s.is_some_and(|seconds| !VALIDITY.contains(&seconds)) {
+        let reason = format!("the validity is {} to {} seconds", VALIDITY.start(), VALIDITY.end());
+        return Err(Error::invalid("validity_s", reason));
+    }
+    if request.send_at.is_some_and(|at| at > now + FARTHEST) {
+        return Err(Error::invalid(
+            "send_at",
+            "a message can be scheduled at most 366 days ahead",
+        ));
+    }
+    let key = request.idempotency_key.as_deref();
+    if key.is_some_and(|key| key.is_empty() || key.len() > KEY_LIMIT) {
+        return Err(Error::invalid(
+            "idempotency_key",
+            format!("the key has 1 to {KEY_LIMIT} octets"),
+        ));
+    }
+    Ok(())
+}
+
+fn class_of(request: &SendRequest) -> Result<Option<Class>, Error> {
+    match (request.flash, request.class) {
+        (_, Some(class)) if class > 3 => Err(Error::invalid("class", "the class is 0, 1, 2 or 3")),
+        (true, Some(class)) if class != 0 => Err(Error::invalid(
+            "class",
+            "a flash message has class 0: leave `class` or `flash` out",
+        )),
+        (true, _) => Ok(Some(Class(0))),
+        (false, class) => Ok(class.map(Class)),
+    }
+}
+
+/// A strict sender that stays unusable until an operator does something is refused at once; one that is only away for
+/// a moment is waited for.
+fn refuse_hopeless(status: &RouteStatus) -> Result<(), Error> {
+    match &status.obstacle {
+        Some(obstacle) if obstacle.needs_operator => {
+            let reason = format!("'{}' cannot send: {}", status.route, obstacle.sentence);
+            Err(Error {
+                field: Some("from"),
+                ..Error::new(ErrorKind::NoRoute, reason)
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(error: AcceptError) -> Error {
+    match error {
+        AcceptError::KeyReused => Error::invalid(
+            "idempotency_key",
+            "this idempotency key was used for another recipient or text",
+        ),
+        AcceptError::QueueFull { .. } => Error::new(
+            ErrorKind::QueueFull,
+            format!("{error}: try again when some of it is sent"),
+        ),
+        AcceptError::Parts(_) => Error::invalid("text", error.to_string()),
+        AcceptError::Store(error) => unavailable(error),
+    }
+}
+
+/// The store cannot keep or tell anything now.
+pub(crate) fn unavailable(error: store::Error) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the message store does not work now: try again later",
+    )
+    .with_detail(error)
+}
+
+/// A minute to 63 weeks, the longest TP-VP (TS 23.040 9.2.3.12.1).
+const VALIDITY: std::ops::RangeInclusive<u32> = 60..=38_102_400;
+
+const FARTHEST: Duration = Duration::from_secs(366 * 86_400);
+
+const KEY_LIMIT: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(request: &SendRequest) -> Option<&'static str> {
+        check(request, Timestamp::UNIX_EPOCH)
+            .err()
+            .and_then(|error| error.field)
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let good = SendRequest {
+            to: "+491711234567".into(),
+            text: "x".into(),
+            ..SendRequest::default()
+        };
+        assert_eq!(field(&good), None);
+        assert_eq!(
+            field(&SendRequest {
+                text: String::new(),
+                ..good.clone()
+            }),
+            Some("text")
+        );
+        assert_eq!(
+            field(&SendRequest {
+                text: "x".repeat(TEXT_LIMIT + 1),
+                ..good.clone()
+            }),
+            Some("text")
+        );
+        assert_eq!(
+            field(&SendRequest {
+                priority: Some(4),
+                ..good.clone()
+            }),
+            Some("priority")
+        );
+        assert_eq!(
+            field(&SendRequest {
+                validity_s: Some(59),
+                ..good.clone()
+            }),
+            Some("validity_s")
+        );
+        assert_eq!(
+            field(&SendRequest {
+                idempotency_key: Some(String::new()),
+                ..good
+            }),
+            Some("idempotency_key")
+        );
+    }
+
+    #[test]
+    fn flash_is_class_zero_and_nothing_else() {
+        let request = |flash, class| SendRequest {
+            flash,
+            class,
+            ..SendRequest::default()
+        };
+        assert_eq!(class_of(&request(true, None)), Ok(Some(Class(0))));
+        assert_eq!(class_of(&request(false, Some(2))), Ok(Some(Class(2))));
+        assert!(class_of(&request(true, Some(1))).is_err());
+        assert!(class_of(&request(false, Some(4))).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! What an attempt's outcome means for the part.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use message::{Alphabet, ErrorClass, Failure, Outcome, RouteId};
+use store::{DuePart, Settle, Settled};
+
+use super::destinations::{Destinations, backoff};
+use crate::Config;
+
+/// What is recorded of an attempt, and what else follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Verdict {
+    /// The record.
+    pub(crate) settle: Settle,
+    /// The whole message must be made anew, under a new reference.
+    pub(crate) remake: Option<Remake>,
+}
+
+/// How a message is made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remake {
+    /// The route that cannot carry it.
+    pub(crate) exclude: Option<RouteId>,
+    /// The alphabet it must have; `None`: the one it has.
+    pub(crate) alphabet: Option<Alphabet>,
+    /// One of its parts as it is, which tells class and report request.
+    pub(crate) template: Vec<u8>,
+}
+
+/// Judges the outcome of the attempt to send `part` over `route` at this cost.
+pub(crate) fn judge(
+    part: &DuePart,
+    route: &RouteId,
+    cost_micros: i64,
+    outcome: Outcome,
+    destinations: &mut Destinations,
+    config: &Config,
+    now: Timestamp,
+) -> Verdict {
+    let settle = |result| Settle {
+        key: part.key,
+        route: route.clone(),
+        at: now,
+        result,
+    };
+    let plain = |result| Verdict {
+        settle: settle(result),
+        remake: None,
+    };
+    match outcome {
+        Outcome::Sent { reference } => {
+            destinations.reached(&part.to);
+            plain(Settled::Sent { reference, cost_micros })
+        }
+        Outcome::Uncertain { reason } => plain(Settled::Uncertain {
+            until: now + config.uncertain_wait(),
+            reason,
+        }),
+        Outcome::Failed(failure) => {
+            let (result, remake) = failed(part, route, failure, config, destinations, now);
+            Verdict {
+                settle: settle(result),
+                remake,
+            }
+        }
+    }
+}
+
+/// What a failure means: one table, read top to bottom.
+fn failed(
+    part: &DuePart,
+    route: &RouteId,
+    failure: Failure,
+    config: &Config,
+    destinations: &mut Destinations,
+    now: Timestamp,
+) -> (Settled, Option<Remake>) {
+    let (attempts, template) = (part.attempts + 1, part.tpdu.clone());
+    let retry = |failure, due_at, exclude_route| Settled::Retry {
+        due_at,
+        failure,
+        exclude_route,
+    };
+    let spent = |failure: Failure| {
+        let reason = format!("{} (after {attempts} attempts)", failure.reason);
+        (
+            Settled::Failed {
+                failure: Failure { reason, ..failure },
+            },
+            None,
+        )
+    };
+    match failure.class {
+        ErrorClass::Hold => (
+            Settled::Held {
+                due_at: now + HOLD_RECHECK,
+                reason: failure.reason,
+            },
+            None,
+        ),
+        ErrorClass::Permanent => (Settled::Failed { failure }, None),
+        _ if attempts >= config.max_attempts => spent(failure),
+        ErrorClass::RetryLater { times: Some(times), .. } if attempts > u32::from(times) => spent(failure),
+        ErrorClass::RetryLater { after, .. } => {
+            let due_at = destinations.failed(&part.to, after.max(backoff(attempts)), now);
+            (retry(failure, due_at, None), None)
+        }
+        ErrorClass::OtherRoute => {
+            let remake = Remake {
+                exclude: Some(route.clone()),
+                alphabet: None,
+                template,
+            };
+            (
+                retry(failure, now, Some(route.clone())),
+                (part.parts > 1).then_some(remake),
+            )
+        }
+        ErrorClass::OtherEncoding if attempts == 1 => {
+            let remake = Remake {
+                exclude: None,
+                alphabet: Some(Alphabet::Ucs2),
+                template,
+            };
+            (retry(failure, now, None), Some(remake))
+        }
+        ErrorClass::OtherEncoding => (Settled::Failed { failure }, None),
+    }
+}
+
+/// How soon a held part is looked at again although nothing told that its modem is back.
+const HOLD_RECHECK: Duration = Duration::from_secs(30);

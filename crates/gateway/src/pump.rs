@@ -1,0 +1,110 @@
+//! Takes a carrier's events to whoever works them. It decides nothing and waits for nobody but full channels.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::Gateway;
+use crate::carrier::{Carrier, CarrierEvent, CarrierEvents};
+use crate::incoming::intake::Intake;
+use crate::outgoing::dispatch::{Command, SettledAttempt};
+use crate::sim::Cards;
+use crate::ussd::Dialogues;
+
+/// One carrier's pump.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    carrier: Arc<dyn Carrier>,
+    dispatcher: mpsc::Sender<Command>,
+    dialogues: Arc<Dialogues>,
+    cards: Cards,
+    intake: Intake,
+    overflowed: Arc<AtomicBool>,
+}
+
+impl Pump {
+    pub(crate) fn new(gateway: &Gateway, carrier: Arc<dyn Carrier>) -> Self {
+        let inner = &gateway.inner;
+        let stop_words = inner
+            .config
+            .stop_words
+            .iter()
+            .map(|word| word.trim().to_uppercase())
+            .collect();
+        let intake = Intake {
+            store: inner.store.clone(),
+            carrier: Arc::clone(&carrier),
+            dispatcher: inner.dispatcher.clone(),
+            stop_words,
+        };
+        Self {
+            cards: Cards {
+                store: inner.store.clone(),
+                carrier: Arc::clone(&carrier),
+            },
+            carrier,
+            dispatcher: inner.dispatcher.clone(),
+            dialogues: Arc::clone(&inner.dialogues),
+            intake,
+            overflowed: Arc::clone(&inner.overflowed),
+        }
+    }
+
+    /// Runs until the carrier is gone.
+    pub(crate) async fn run(self, mut events: CarrierEvents) {
+        let (taken, intake) = mpsc::channel(INTAKE);
+        let keeping = tokio::spawn(self.intake.clone().run(intake));
+        self.tell(Command::Facts(self.carrier.routes())).await;
+        while let Some(event) = events.recv().await {
+            self.pass(event, &taken).await;
+        }
+        drop(taken);
+        // The intake keeps what it has taken, then ends.
+        let _ = keeping.await;
+    }
+
+    async fn pass(&self, event: CarrierEvent, taken: &mpsc::Sender<CarrierEvent>) {
+        match event {
+            CarrierEvent::Changed => self.tell(Command::Facts(self.carrier.routes())).await,
+            CarrierEvent::Settled {
+                route,
+                ticket,
+                outcome,
+                journal,
+            } => {
+                self.tell(Command::Settled(SettledAttempt {
+                    route,
+                    ticket,
+                    outcome,
+                    journal,
+                }))
+                .await;
+            }
+            CarrierEvent::Ussd { route, reply, asked } => self.dialogues.told(&route, reply, asked),
+            CarrierEvent::SimIdentified { route, iccid } => {
+                self.cards.judge(route, iccid).await;
+                self.tell(Command::Facts(self.carrier.routes())).await;
+            }
+            CarrierEvent::PinWanted { route, pin_try } => self.cards.decide(route, pin_try).await,
+            CarrierEvent::PinVerdict { pin_try, accepted, .. } => self.cards.keep_verdict(pin_try, accepted).await,
+            CarrierEvent::Received { .. } | CarrierEvent::JournalFound { .. } | CarrierEvent::Called { .. } => {
+                // A full intake drops it: it was not confirmed, so it lies on the modem and a sweep brings it again.
+                if taken.try_send(event).is_err() {
+                    tracing::warn!("more comes in than can be kept; it stays on the modem for the next sweep");
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, command: Command) {
+        if self.overflowed.swap(false, Ordering::Relaxed) {
+            let _ = self.dispatcher.send(Command::LookAgain).await;
+        }
+        // A dispatcher that is gone is on its way down with everything else.
+        let _ = self.dispatcher.send(command).await;
+    }
+}
+
+/// How many received PDUs may wait for the intake.
+const INTAKE: usize = 1024;

@@ -1,0 +1,138 @@
+//! Which card belongs where, and when its PIN may be entered.
+
+use std::sync::Arc;
+
+use message::RouteId;
+use store::{Binding, PinVerdict, Store};
+use tracing::{info, warn};
+
+use crate::carrier::{Carrier, NotTaken, PinTry};
+use crate::outgoing::send::unavailable;
+use crate::{Error, ErrorKind, Gateway, clock};
+
+/// The rules for one carrier's cards.
+#[derive(Debug, Clone)]
+pub(crate) struct Cards {
+    pub(crate) store: Store,
+    pub(crate) carrier: Arc<dyn Carrier>,
+}
+
+impl Cards {
+    /// Decides about a PIN: the try is recorded before it is made, and one that was ever made without success is not
+    /// made again until an operator releases the SIM.
+    pub(crate) async fn decide(&self, route: RouteId, pin_try: PinTry) {
+        let verdict = self.verdict(&pin_try).await;
+        if let Err(reason) = &verdict {
+            warn!(sim = %route, "the PIN is not entered: {reason}");
+        }
+        self.carrier.enter_pin(&route, verdict);
+    }
+
+    async fn verdict(&self, pin_try: &PinTry) -> Result<message::Committed<PinTry>, String> {
+        let told = |error: store::Error| format!("it cannot be recorded ({error}), so it is not made");
+        let state = self.store.pin_state(&pin_try.identity).await.map_err(told)?;
+        let full = pin_try.tries_left.is_some_and(|left| left >= FULL_COUNTER);
+        let wrong = |entry: &store::PinTry| match entry.verdict {
+            PinVerdict::Rejected => true,
+            // A crash hid the answer; a counter that is still full shows that the PIN was not refused.
+            PinVerdict::Open => !full,
+            PinVerdict::Accepted => false,
+        };
+        if state.tries.iter().any(wrong) {
+            return Err("the PIN was refused before: correct it, then `simrelay sim unlock`".into());
+        }
+        let recorded = self
+            .store
+            .record_pin_try(&pin_try.identity, ANY_PIN, clock::now())
+            .await
+            .map_err(told)?;
+        Ok(recorded.map(|()| pin_try.clone()))
+    }
+
+    /// Keeps what became of a try.
+    pub(crate) async fn keep_verdict(&self, pin_try: PinTry, accepted: Option<bool>) {
+        let kept = match accepted {
+            Some(true) => self.store.pin_accepted(&pin_try.identity, ANY_PIN).await,
+            Some(false) => self.store.pin_rejected(&pin_try.identity, ANY_PIN).await,
+            // It stays open, which counts as refused.
+            None => return,
+        };
+        if let Err(error) = kept {
+            warn!("cannot keep what became of a PIN, so it counts as refused: {error}");
+        }
+    }
+
+    /// Binds a card to its slot the first time it is seen there; another card than the bound one sends nothing.
+    pub(crate) async fn judge(&self, route: RouteId, iccid: Option<String>) {
+        let Some(iccid) = iccid else {
+            // A card that does not tell its number cannot be told from another.
+            return self.carrier.judge_card(&route, Ok(None));
+        };
+        let verdict = match self
+            .store
+            .bind_sim(&route, &iccid)
+            .await
+            .map(message::Committed::into_inner)
+        {
+            Ok(Binding::Bound) => {
+                info!(sim = %route, "the card is bound to its slot");
+                Ok(Some(iccid))
+            }
+            Ok(Binding::Same) => Ok(Some(iccid)),
+            Ok(Binding::Other { .. }) => Err(format!(
+                "another card than its own is in it: put the right one in, or `simrelay sim unlock {route}`"
+            )),
+            Err(error) => Err(format!("it cannot be told whether its card belongs here ({error})")),
+        };
+        if let Err(reason) = &verdict {
+            warn!(sim = %route, "nothing is sent: {reason}");
+        }
+        self.carrier.judge_card(&route, verdict);
+    }
+}
+
+impl Gateway {
+    /// Releases a slot: its PIN may be tried again, and the card that is in it now becomes the slot's.
+    pub(crate) async fn release(&self, sim: &str) -> Result<(), Error> {
+        let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
+        let slots = self.inner.carriers.iter().flat_map(|carrier| carrier.slots());
+        let slot = slots.into_iter().find(|slot| slot.slot == status.route);
+        let identities = slot
+            .iter()
+            .flat_map(|slot| [slot.iccid.clone(), slot.imei.clone()])
+            .flatten();
+        for identity in identities.chain([status.route.to_string()]) {
+            self.inner.store.release_pin(&identity).await.map_err(unavailable)?;
+        }
+        if let Some(iccid) = slot.and_then(|slot| slot.iccid) {
+            self.inner
+                .store
+                .rebind(&status.route, &iccid)
+                .await
+                .map_err(unavailable)?;
+        }
+        self.on_carrier(&status.route, |carrier| carrier.unlock(&status.route))
+    }
+
+    /// Asks the carrier of `route`.
+    pub(crate) fn on_carrier(
+        &self,
+        route: &RouteId,
+        ask: impl FnOnce(&Arc<dyn Carrier>) -> Result<(), NotTaken>,
+    ) -> Result<(), Error> {
+        let has = |carrier: &&Arc<dyn Carrier>| carrier.routes().iter().any(|status| status.route == *route);
+        let carrier = self
+            .inner
+            .carriers
+            .iter()
+            .find(has)
+            .ok_or_else(|| Error::unknown_sim(route.as_str()))?;
+        ask(carrier).map_err(|not_taken| Error::new(ErrorKind::Unavailable, not_taken.reason))
+    }
+}
+
+/// How many tries an untouched card has (TS 31.101 9.5.1).
+const FULL_COUNTER: u8 = 3;
+
+/// Tries are recorded by card alone: a corrected PIN needs the operator's release as well.
+const ANY_PIN: [u8; 32] = [0; 32];

@@ -1,0 +1,167 @@
+//! USSD dialogues: one at a time on each SIM.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use message::{RouteId, TokenId, UssdReply};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use crate::carrier::UssdStep;
+use crate::{Error, ErrorKind, Gateway, Origin};
+
+/// The dialogues going on.
+#[derive(Debug, Default)]
+pub(crate) struct Dialogues {
+    open: Mutex<HashMap<RouteId, Dialogue>>,
+}
+
+/// One dialogue.
+#[derive(Debug)]
+struct Dialogue {
+    /// Whose it is.
+    owner: Option<TokenId>,
+    /// Who waits for the network's word now.
+    waiting: Option<oneshot::Sender<Result<UssdReply, String>>>,
+}
+
+impl Dialogues {
+    /// The network's word, or why there is none.
+    pub(crate) fn told(&self, route: &RouteId, reply: Result<UssdReply, String>, asked: bool) {
+        let mut open = self.lock();
+        let Some(dialogue) = open.get_mut(route).filter(|_| asked) else {
+            if let Ok(reply) = reply {
+                info!(%route, "the network says by itself: {}", reply.text);
+            }
+            return;
+        };
+        let goes_on = reply.as_ref().is_ok_and(|reply| reply.open);
+        if let Some(waiting) = dialogue.waiting.take() {
+            // Whoever asked may have gone.
+            let _ = waiting.send(reply);
+        }
+        if !goes_on {
+            open.remove(route);
+        }
+    }
+
+    fn begin(&self, route: &RouteId, owner: Option<TokenId>) -> Result<Waiting, Error> {
+        let mut open = self.lock();
+        if open.contains_key(route) {
+            let reason = format!("a dialogue is going on on '{route}': answer it, cancel it, or wait");
+            return Err(Error::new(ErrorKind::Conflict, reason));
+        }
+        let (tell, told) = oneshot::channel();
+        open.insert(
+            route.clone(),
+            Dialogue {
+                owner,
+                waiting: Some(tell),
+            },
+        );
+        Ok(told)
+    }
+
+    fn go_on(&self, route: &RouteId, origin: &Origin) -> Result<Waiting, Error> {
+        let mut open = self.lock();
+        let none = || {
+            Error::new(
+                ErrorKind::WrongState,
+                format!("no dialogue is open on '{route}': start one first"),
+            )
+        };
+        let dialogue = open.get_mut(route).ok_or_else(none)?;
+        if !origin.admin && dialogue.owner != origin.token {
+            return Err(none());
+        }
+        if dialogue.waiting.is_some() {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "the network has not answered the last step yet",
+            ));
+        }
+        let (tell, told) = oneshot::channel();
+        dialogue.waiting = Some(tell);
+        Ok(told)
+    }
+
+    fn forget(&self, route: &RouteId) {
+        self.lock().remove(route);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RouteId, Dialogue>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Waiting = oneshot::Receiver<Result<UssdReply, String>>;
+
+impl Gateway {
+    /// Dials a USSD code on a SIM and waits for the network's word.
+    pub async fn ussd_start(&self, origin: &Origin, sim: &str, code: &str) -> Result<UssdReply, Error> {
+        let fits =
+            !code.is_empty() && code.len() <= 182 && code.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | '+'));
+        if !fits {
+            return Err(Error::invalid("code", "a USSD code has digits, * and # only, as *100#"));
+        }
+        let route = self.usable_sim(origin, sim)?;
+        let told = self.inner.dialogues.begin(&route, origin.token.clone())?;
+        self.step(&route, UssdStep::Start(code.to_owned()), told).await
+    }
+
+    /// Answers what the network asked.
+    pub async fn ussd_reply(&self, origin: &Origin, sim: &str, text: &str) -> Result<UssdReply, Error> {
+        if text.is_empty() || text.chars().count() > 182 {
+            return Err(Error::invalid("text", "an answer has 1 to 182 characters"));
+        }
+        let route = self.usable_sim(origin, sim)?;
+        let told = self.inner.dialogues.go_on(&route, origin)?;
+        self.step(&route, UssdStep::Reply(text.to_owned()), told).await
+    }
+
+    /// Ends a dialogue.
+    pub async fn ussd_cancel(&self, origin: &Origin, sim: &str) -> Result<(), Error> {
+        let route = self.usable_sim(origin, sim)?;
+        self.inner.dialogues.forget(&route);
+        self.on_carrier(&route, |carrier| carrier.ussd(&route, UssdStep::Cancel))
+    }
+
+    async fn step(&self, route: &RouteId, step: UssdStep, told: Waiting) -> Result<UssdReply, Error> {
+        if let Err(error) = self.on_carrier(route, |carrier| carrier.ussd(route, step)) {
+            self.inner.dialogues.forget(route);
+            return Err(error);
+        }
+        let told = tokio::time::timeout(LONGEST, told).await;
+        match told {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(reason))) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the USSD step failed: {reason}"),
+            )),
+            Ok(Err(_)) => Err(Error::new(ErrorKind::WrongState, "the dialogue was cancelled")),
+            Err(_) => {
+                self.inner.dialogues.forget(route);
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    "the network did not answer the USSD step in time",
+                ))
+            }
+        }
+    }
+
+    fn usable_sim(&self, origin: &Origin, sim: &str) -> Result<RouteId, Error> {
+        let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
+        if !origin.may_use(&status.route) {
+            let reason = format!("this token may not use '{}'", status.route);
+            return Err(Error {
+                field: Some("sim"),
+                ..Error::new(ErrorKind::NotAllowed, reason)
+            });
+        }
+        Ok(status.route)
+    }
+}
+
+/// The modem has its own deadline; this one is for a modem that is gone.
+const LONGEST: Duration = Duration::from_secs(180);
