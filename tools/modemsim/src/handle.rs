@@ -204,6 +204,11 @@ impl Network {
         .map(drop)
     }
 
+    /// Ends the network: lines, symlinks and control socket are gone when this returns. Dropping the last clone does the same.
+    pub fn stop(&self) {
+        self.inner.stop();
+    }
+
     fn request(&self, request: Request) -> Result<Answer, Error> {
         let (reply, answer) = sync_channel(1);
         self.inner.requests.send((request, reply)).map_err(|_| Error::Stopped)?;
@@ -212,16 +217,22 @@ impl Network {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
+impl Inner {
+    fn stop(&self) {
         let (reply, _) = sync_channel(1);
         let asked = self.requests.try_send((Request::Command(Command::Stop), reply)).is_ok();
         let woken = rustix::io::write(&*self.wake, &1u64.to_ne_bytes()).is_ok();
-        let thread = self.thread.get_mut().ok().and_then(Option::take);
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
         if let (true, true, Some(thread)) = (asked, woken, thread) {
             // A panic of the simulator's thread has been printed by then.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use nix::sys::signal::{SigSet, Signal};
 
-use modemsim::{Command, Error, ModemSpec, Network, Profile, Record, Settings, Sink};
+use modemsim::{Error, ModemSpec, Network, Profile, Record, Settings, Sink};
 
 /// GSM modems and their network in software, on pseudo-terminals.
 ///
@@ -74,7 +74,8 @@ fn run(options: &Options) -> Result<(), Error> {
     let asked = network.clone();
     std::thread::spawn(move || read_commands(&asked));
     signals.wait().map_err(std::io::Error::from)?;
-    network.ask(Command::Stop).map(drop)
+    network.stop();
+    Ok(())
 }
 
 fn start(options: &Options) -> Result<Network, Error> {

@@ -1,8 +1,8 @@
 //! GSM 7-bit text of USSD (TS 23.038 6.1.2.3), kept apart from `tpdu` for the reason given in [`crate::wire`]: the characters
 //! that USSD scripts use.
 
-/// The default alphabet (TS 23.038 6.2.1) in order; ESC is left as a blank.
-const ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+/// The default alphabet (TS 23.038 6.2.1) in order.
+const ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u{1b}ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// Seven spare bits at the end would read as `@`; CR fills them.
 const FILLER: u8 = 0x0D;
 

@@ -103,6 +103,31 @@ impl Client {
         self.ask(&format!("{pdu}\u{1a}"))
     }
 
+    /// Takes the port for this client alone, as a gateway does.
+    pub(crate) fn claim(&self) {
+        rustix::termios::ioctl_tiocexcl(&self.port).expect("a terminal can be claimed");
+    }
+
+    /// The line was cut.
+    pub(crate) fn is_hung_up(&mut self) -> bool {
+        let mut polled = [PollFd::new(&self.port, PollFlags::IN)];
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: 1_000_000,
+        };
+        poll(&mut polled, Some(&timeout)).is_ok() && polled[0].revents().contains(PollFlags::HUP)
+    }
+
+    /// Writes until the line takes no more, and says how much it took.
+    pub(crate) fn fill_buffer(&mut self) -> usize {
+        let mut taken = 0;
+        while let Ok(written) = self.port.write(b"AT+CSQ;") {
+            taken += written;
+            assert!(taken < 10_000_000, "somebody reads");
+        }
+        taken
+    }
+
     /// Reads once more; false at the end of the time or of the line.
     fn fill(&mut self, limit: Duration) -> bool {
         let timeout = Timespec {
