@@ -58,7 +58,7 @@ impl Config {
     }
 }
 
-/// How long what is settled is kept. Everything unsettled is kept until it is settled.
+/// How long what is settled is kept, in days; 0: for ever. Everything unsettled is kept until it is settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {

@@ -1,8 +1,18 @@
 //! Events and their deliveries to consumers.
 
-use jiff::Timestamp;
+use std::sync::Arc;
 
-use message::{Event, EventId};
+use jiff::Timestamp;
+use rusqlite::OptionalExtension;
+use rusqlite::types::Type;
+
+use message::{Committed, Event, EventId};
+
+use crate::clock::{maybe_timestamp, millis, timestamp};
+use crate::desk::Desk;
+use crate::incoming::fetch;
+use crate::reader::Glance;
+use crate::{Error, Store};
 
 /// The store's name for one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,3 +52,183 @@ pub struct Backlog {
     /// What went wrong last with one that waits or was given up.
     pub error: Option<String>,
 }
+
+impl Store {
+    /// Keeps an event with a delivery for each consumer. `None` where no consumer is configured: nothing is kept then.
+    pub async fn add_event(&self, event: Event, at: Timestamp) -> Result<Committed<Option<EventId>>, Error> {
+        self.write(move |desk| add(desk, &event, millis(at))).await
+    }
+
+    /// At most `limit` events that wait for this consumer and are due, oldest first.
+    pub async fn deliveries(&self, consumer: &str, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
+        let consumer = consumer.to_owned();
+        self.read(move |glance| deliveries(glance, &consumer, millis(now), limit))
+            .await
+    }
+
+    /// The consumer worked it.
+    pub async fn delivery_done(&self, id: DeliveryId) -> Result<Committed<()>, Error> {
+        self.write(move |desk| end(desk, id, DONE, None)).await
+    }
+
+    /// The consumer could not work it and wants it again, not before `due_at`.
+    pub async fn delivery_later(&self, id: DeliveryId, due_at: Timestamp, error: &str) -> Result<Committed<()>, Error> {
+        let error = error.to_owned();
+        self.write(move |desk| {
+            desk.conn
+                .prepare_cached(
+                    "UPDATE delivery SET due_at = ?3, attempts = attempts + 1, error = ?4
+                     WHERE consumer = ?1 AND event = ?2 AND state = 0",
+                )?
+                .execute((id.consumer, id.event, millis(due_at), &error))
+                .map(|_| ())
+        })
+        .await
+    }
+
+    /// The consumer will not work it any more.
+    pub async fn delivery_gave_up(&self, id: DeliveryId, error: &str) -> Result<Committed<()>, Error> {
+        let error = error.to_owned();
+        self.write(move |desk| end(desk, id, GAVE_UP, Some(&error))).await
+    }
+
+    /// When the next delivery of a consumer is due.
+    pub async fn next_delivery(&self, consumer: &str) -> Result<Option<Timestamp>, Error> {
+        let consumer = consumer.to_owned();
+        self.read(move |glance| {
+            let due: Option<i64> = glance
+                .conn
+                .prepare_cached(
+                    "SELECT min(due_at) FROM delivery
+                     WHERE consumer = (SELECT row FROM consumer WHERE name = ?1) AND state = 0",
+                )?
+                .query_row([consumer], |row| row.get(0))?;
+            Ok(maybe_timestamp(due))
+        })
+        .await
+    }
+
+    /// How far behind each configured consumer is.
+    pub async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
+        let config = Arc::clone(&self.shared().config);
+        self.read(move |glance| config.consumers.iter().map(|name| backlog(glance, name)).collect())
+            .await
+    }
+}
+
+/// Keeps an event that is no received message.
+pub(crate) fn add(desk: &mut Desk<'_>, event: &Event, at: i64) -> rusqlite::Result<Option<EventId>> {
+    if desk.memory.consumers.is_empty() {
+        return Ok(None);
+    }
+    let body =
+        serde_json::to_string(event).map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))?;
+    insert(desk, None, Some(&body), at).map(Some)
+}
+
+/// Keeps the event that a message arrived; the message itself lies where it lies.
+pub(crate) fn add_message(desk: &mut Desk<'_>, cursor: i64, at: i64) -> rusqlite::Result<()> {
+    if desk.memory.consumers.is_empty() {
+        return Ok(());
+    }
+    insert(desk, Some(cursor), None, at).map(drop)
+}
+
+fn insert(desk: &mut Desk<'_>, inbound: Option<i64>, body: Option<&str>, at: i64) -> rusqlite::Result<EventId> {
+    let id = EventId::fresh();
+    desk.memory.event += 1;
+    let row = desk.memory.event;
+    desk.conn
+        .prepare_cached("INSERT INTO event (row, id, at, inbound, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((row, id.as_bytes(), at, inbound, body))?;
+    let mut delivery = desk
+        .conn
+        .prepare_cached("INSERT INTO delivery (consumer, event, state, due_at, attempts) VALUES (?1, ?2, 0, ?3, 0)")?;
+    for consumer in &desk.memory.consumers {
+        delivery.execute((consumer, row, at))?;
+    }
+    Ok(id)
+}
+
+fn end(desk: &Desk<'_>, id: DeliveryId, state: u8, error: Option<&str>) -> rusqlite::Result<()> {
+    desk.conn
+        .prepare_cached(
+            "UPDATE delivery SET state = ?3, attempts = attempts + 1, error = ?4
+             WHERE consumer = ?1 AND event = ?2 AND state = 0",
+        )?
+        .execute((id.consumer, id.event, state, error))?;
+    Ok(())
+}
+
+fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -> rusqlite::Result<Vec<Delivery>> {
+    let mut statement = glance.conn.prepare_cached(
+        "SELECT d.consumer, d.event, e.id, e.at, d.attempts, e.inbound, e.body
+         FROM delivery d JOIN event e ON e.row = d.event
+         WHERE d.consumer = (SELECT row FROM consumer WHERE name = ?1) AND d.state = 0 AND d.due_at <= ?2
+         ORDER BY d.due_at, d.event LIMIT ?3",
+    )?;
+    let mut rows = statement.query((consumer, now, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(Delivery {
+            id: DeliveryId {
+                consumer: row.get(0)?,
+                event: row.get(1)?,
+            },
+            event_id: EventId::from_bytes(row.get(2)?),
+            since: timestamp(row.get(3)?),
+            attempts: row.get(4)?,
+            event: read_event(glance, row.get(5)?, row.get(6)?)?,
+        });
+    }
+    Ok(found)
+}
+
+fn read_event(glance: &mut Glance<'_>, inbound: Option<i64>, body: Option<String>) -> rusqlite::Result<Event> {
+    if let Some(cursor) = inbound {
+        let mut statement = glance.conn.prepare_cached(fetch::ONE)?;
+        let mut rows = statement.query([cursor])?;
+        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        return fetch::read_inbound(glance.conn, glance.names, row).map(Event::Message);
+    }
+    serde_json::from_str(body.as_deref().unwrap_or_default())
+        .map_err(|trouble| rusqlite::Error::FromSqlConversionFailure(BODY, Type::Text, Box::new(trouble)))
+}
+
+fn backlog(glance: &Glance<'_>, consumer: &str) -> rusqlite::Result<Backlog> {
+    let row: i64 = glance
+        .conn
+        .query_row("SELECT row FROM consumer WHERE name = ?1", [consumer], |row| row.get(0))?;
+    let (waiting, oldest): (u32, Option<i64>) = glance.conn.query_row(
+        "SELECT count(*), min(e.at) FROM delivery d JOIN event e ON e.row = d.event
+         WHERE d.consumer = ?1 AND d.state = 0",
+        [row],
+        |found| Ok((found.get(0)?, found.get(1)?)),
+    )?;
+    let gave_up: u32 = glance.conn.query_row(
+        "SELECT count(*) FROM delivery WHERE consumer = ?1 AND state = 2",
+        [row],
+        |found| found.get(0),
+    )?;
+    let error: Option<Option<String>> = glance
+        .conn
+        .query_row(
+            "SELECT error FROM delivery WHERE consumer = ?1 AND state <> 1 AND error IS NOT NULL
+             ORDER BY event DESC LIMIT 1",
+            [row],
+            |found| found.get(0),
+        )
+        .optional()?;
+    Ok(Backlog {
+        consumer: consumer.to_owned(),
+        waiting: waiting.into(),
+        oldest: maybe_timestamp(oldest),
+        gave_up: gave_up.into(),
+        error: error.flatten(),
+    })
+}
+
+const DONE: u8 = 1;
+const GAVE_UP: u8 = 2;
+/// The column of an event's body.
+const BODY: usize = 6;

@@ -1,16 +1,54 @@
 //! Every message, part, attempt, report, event and delivery, durable, in one SQLite file.
+//!
+//! [`Store`] is the handle: cheap to clone, all of its calls asynchronous, none of them blocking. Behind it stand one
+//! thread that writes and two that read. A write answers [`Committed`](message::Committed) when its transaction is on the
+//! disk and synced, so whoever holds that value may delete a message from a modem, write a PDU, or tell a caller.
+//!
+//! # Where the bytes lie
+//! In the data folder: `simrelay.db`, its write-ahead log `simrelay.db-wal` with the index `simrelay.db-shm`, and
+//! `simrelay.lock`, which keeps a second daemon out. A power cut loses nothing that was answered and keeps nothing by
+//! halves; a part whose attempt was on record comes back as *uncertain*.
+//!
+//! # The rooms
+//! - outgoing: `accept` → `due` → `progress` → `report`, and by the clock `tick`; a part changes its state in one place
+//!   (`outgoing/row.rs`) and never after a final one.
+//! - incoming: `receive` recognises twins, gathers parts and completes messages; `fetch` reads them by cursor.
+//! - events: what consumers are told, with one delivery each.
+//! - sim, stop, facts: PINs and cards, the STOP list, figures for limits.
+//! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
+//! - retention, erase, upkeep: how things go, and looking after the file.
+//!
+//! # What is left to others
+//! When to try again, on which route, and what a PDU says: the gateway decides, the store keeps. SQL is spoken here and
+//! nowhere else.
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod config;
+mod connection;
+mod desk;
+mod erase;
 mod error;
 mod events;
+mod facts;
+mod fault;
 mod health;
 mod incoming;
+mod job;
+mod lock;
+mod migrate;
+mod names;
 mod outgoing;
+mod reader;
+mod recover;
 mod retention;
 mod sim;
+mod stop;
 mod store;
+mod tally;
+mod upkeep;
+mod writer;
 
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
@@ -21,17 +59,7 @@ pub use outgoing::{
     AcceptedParts, Attempt, Attempted, Attempting, DuePart, HistoryLine, NewMessage, Owner, PartKey, Policies,
     Progress, ReportOutcome, Settle, Settled, Ticked,
 };
+pub use recover::Recovered;
 pub use retention::Retained;
 pub use sim::{Binding, PinState, PinTry, PinVerdict};
 pub use store::Store;
-
-/// What `open` found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Recovered {
-    /// Parts that were with a modem when the gateway died; they are uncertain now.
-    pub uncertain: Vec<PartKey>,
-    /// Until when reports are waited for before the rule of their messages is applied.
-    pub until: Option<jiff::Timestamp>,
-    /// Parts that wait.
-    pub queued: u64,
-}

@@ -1,229 +1,248 @@
-//! The handle.
+//! The handle: opening, closing, and the way to the threads.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::Instant;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use message::{
-    Committed, Event, EventId, Inbound, ListQuery, MessageId, MessageState, MessageView, Number, Payload, QueueFacts,
-    RawInbound, Resolution, RouteId, StatusReport, TokenId, Totals,
-};
+use message::{Committed, Number};
 
-use crate::events::{Backlog, Delivery, DeliveryId};
-use crate::incoming::{Joiner, Received};
-use crate::outgoing::{
-    AcceptedParts, Attempted, Attempting, DuePart, HistoryLine, NewMessage, Owner, Policies, Progress, ReportOutcome,
-    Ticked,
-};
-use crate::sim::{Binding, PinState};
-use crate::{
-    AcceptError, CancelError, Config, Error, Health, MoveError, OpenError, Recovered, ResolveError, Retained, Retention,
-};
+use crate::desk::{Desk, Memory};
+use crate::fault::opening;
+use crate::incoming::Joiner;
+use crate::job::{Order, Task};
+use crate::lock::FolderLock;
+use crate::names::Names;
+use crate::reader::{Ask, Glance, Question, Reader};
+use crate::writer::{Counts, Signs, Writer};
+use crate::{Config, Error, Health, OpenError, Recovered, connection, migrate, recover, stop};
 
 /// The store. Clones share one writer thread and the readers; no call blocks the caller's thread.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Store {
+    shared: Arc<Shared>,
+}
+
+/// What the handles share.
+pub(crate) struct Shared {
+    orders: Sender<Order>,
+    questions: Sender<Box<dyn Ask>>,
+    /// Places in the queue of the writer. Full: the caller waits, asynchronously, for the next commit.
+    order_places: Arc<Semaphore>,
+    /// Places in the queue of the readers.
+    question_places: Arc<Semaphore>,
     health: watch::Receiver<Health>,
     arrivals: watch::Receiver<i64>,
     events: watch::Receiver<i64>,
-    _inner: Arc<()>,
+    pub(crate) counts: Arc<Mutex<Counts>>,
+    /// The STOP list, as committed.
+    pub(crate) stopped: RwLock<HashMap<Number, Timestamp>>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) path: PathBuf,
 }
 
-#[expect(unused_variables, reason = "the doors are drawn, the rooms behind them follow")]
-#[allow(missing_docs, clippy::unused_async, reason = "as above")]
 impl Store {
+    /// Opens the database in `folder`, made where it is missing, and starts the threads.
+    ///
+    /// Blocks; call it before there is a runtime, or where blocking is allowed. Parts that were with a modem when the
+    /// gateway died become uncertain here.
     pub fn open(folder: &Path, config: &Config, join: Joiner) -> Result<(Self, Recovered), OpenError> {
-        Err(OpenError::InUse {
-            folder: folder.to_owned(),
-            pid: None,
-        })
+        let lock = FolderLock::take(folder)?;
+        let path = folder.join(DATABASE_FILE);
+        let config = Arc::new(config.clone());
+        let at = |trouble| opening(&path, trouble);
+        let mut conn = connection::writing(&path, &config).map_err(at)?;
+        check(&conn, &path)?;
+        migrate::migrate(&conn, &path, migrate::STEPS)?;
+        let recovered = recover::recover(&mut conn, &config).map_err(at)?;
+        let stopped = stop::load(&conn).map_err(at)?;
+        let memory = Memory::load(&conn, Arc::clone(&config), join).map_err(at)?;
+
+        let (orders, order_queue) = mpsc::channel();
+        let (questions, question_queue) = mpsc::channel();
+        let health = watch::Sender::new(Health::Well);
+        let arrivals = watch::Sender::new(memory.cursor);
+        let events = watch::Sender::new(memory.event);
+        let counts = Arc::new(Mutex::new(Counts::default()));
+        let shared = Shared {
+            orders,
+            questions,
+            order_places: Arc::new(Semaphore::new(ORDERS)),
+            question_places: Arc::new(Semaphore::new(QUESTIONS)),
+            health: health.subscribe(),
+            arrivals: arrivals.subscribe(),
+            events: events.subscribe(),
+            counts: Arc::clone(&counts),
+            stopped: RwLock::new(stopped),
+            config: Arc::clone(&config),
+            path: path.clone(),
+        };
+        let writer = Writer {
+            orders: order_queue,
+            path: path.clone(),
+            config: Arc::clone(&config),
+            memory,
+            conn: Some(conn),
+            signs: Signs {
+                health,
+                arrivals,
+                events,
+                counts,
+            },
+            probed: Instant::now(),
+            _lock: lock,
+        };
+        start("store-writer", &path, move || writer.run())?;
+        let question_queue = Arc::new(Mutex::new(question_queue));
+        for _ in 0..READERS {
+            let reader = Reader {
+                questions: Arc::clone(&question_queue),
+                path: path.clone(),
+                config: Arc::clone(&config),
+                names: Names::new(),
+            };
+            start("store-reader", &path, move || reader.run())?;
+        }
+        let store = Self {
+            shared: Arc::new(shared),
+        };
+        Ok((store, recovered))
     }
-    pub async fn close(&self) {}
+
+    /// Finishes what waits, empties the log into the file and gives the folder back. Later calls answer
+    /// [`Error::Closed`].
+    pub async fn close(&self) {
+        self.shared.order_places.close();
+        self.shared.question_places.close();
+        let (done, closed) = oneshot::channel();
+        if self.shared.orders.send(Order::Close(done)).is_ok() {
+            drop(closed.await);
+        }
+    }
+
+    /// Whether writes are kept; since when and why not.
     pub fn health(&self) -> watch::Receiver<Health> {
-        self.health.clone()
+        self.shared.health.clone()
     }
-    /// The cursor of the last completed inbound message.
+
+    /// The cursor of the last received message that was completed.
     pub fn arrivals(&self) -> watch::Receiver<i64> {
-        self.arrivals.clone()
+        self.shared.arrivals.clone()
     }
-    /// The row of the last event that has deliveries: consumers wait on it.
+
+    /// Changes whenever there is an event to deliver.
     pub fn events(&self) -> watch::Receiver<i64> {
-        self.events.clone()
+        self.shared.events.clone()
     }
 
-    // Outgoing.
-    pub async fn accept(&self, message: NewMessage) -> Result<Committed<AcceptedParts>, AcceptError> {
-        Err(Error::Closed)?
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
-    pub async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DuePart>, Error> {
-        Err(Error::Closed)
+
+    /// Validities up to this time were looked at.
+    pub(crate) fn swept(&self) -> i64 {
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).swept
     }
-    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        Err(Error::Closed)
-    }
-    /// `None`: no attempt was asked for, or the part does not wait any more (cancelled, expired): do not send it.
-    pub async fn progress(&self, step: Progress) -> Result<Committed<Option<Attempted>>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn progress_many(&self, steps: Vec<Progress>) -> Result<Committed<Vec<Option<Attempted>>>, Error> {
-        Err(Error::Closed)
-    }
-    /// The number of parts may change (another alphabet).
-    pub async fn move_message(
+
+    /// Runs `work` in the writer and answers after the commit. It may run more than once.
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
-        id: MessageId,
-        tpdus: Vec<Vec<u8>>,
-        exclude: Option<RouteId>,
-    ) -> Result<Committed<Vec<DuePart>>, MoveError> {
-        Err(Error::Closed)?
+        work: impl FnMut(&mut Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Committed<T>, Error> {
+        let place = place(&self.shared.order_places).await?;
+        let (reply, answer) = oneshot::channel();
+        let task = Task {
+            work,
+            result: None,
+            reply,
+            _place: place,
+        };
+        self.shared
+            .orders
+            .send(Order::Work(Box::new(task)))
+            .map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?.map(Committed::witnessed)
     }
-    pub async fn report(
+
+    /// Asks a reader.
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
-        route: &RouteId,
-        report: StatusReport,
-        raw: &RawInbound,
-        at: Timestamp,
-    ) -> Result<Committed<ReportOutcome>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn status(&self, id: MessageId) -> Result<Option<MessageView>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn history(&self, id: MessageId) -> Result<Vec<HistoryLine>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn list(&self, query: ListQuery, token: Option<&TokenId>) -> Result<Vec<MessageView>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn owner(&self, id: MessageId) -> Result<Option<Owner>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn cancel(&self, id: MessageId, at: Timestamp) -> Result<Committed<()>, CancelError> {
-        Err(Error::Closed)?
-    }
-    pub async fn resolve(
-        &self,
-        id: MessageId,
-        how: Resolution,
-        at: Timestamp,
-    ) -> Result<Committed<MessageState>, ResolveError> {
-        Err(Error::Closed)?
-    }
-    pub async fn tick(&self, now: Timestamp, policies: &Policies) -> Result<Committed<Ticked>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn attempting_on(&self, route: &RouteId) -> Result<Vec<Attempting>, Error> {
-        Err(Error::Closed)
-    }
-
-    // Incoming.
-    pub async fn receive(
-        &self,
-        route: &RouteId,
-        raw: RawInbound,
-        payload: Payload,
-        own_number: Option<Number>,
-        at: Timestamp,
-    ) -> Result<Committed<Received>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn fetch(
-        &self,
-        after: i64,
-        limit: usize,
-        sims: Option<&[RouteId]>,
-        number: Option<&Number>,
-    ) -> Result<Vec<Inbound>, Error> {
-        Err(Error::Closed)
-    }
-
-    // Events.
-    /// `None` where no consumer is configured: nothing is kept then.
-    pub async fn add_event(&self, event: Event, at: Timestamp) -> Result<Committed<Option<EventId>>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn deliveries(&self, consumer: &str, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn delivery_done(&self, id: DeliveryId) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn delivery_later(&self, id: DeliveryId, due_at: Timestamp, error: &str) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn delivery_gave_up(&self, id: DeliveryId, error: &str) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
-        Err(Error::Closed)
-    }
-
-    // SIM cards.
-    pub async fn record_pin_try(&self, identity: &str, hash: [u8; 32], at: Timestamp) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn pin_rejected(&self, identity: &str, hash: [u8; 32]) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn pin_accepted(&self, identity: &str, hash: [u8; 32]) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn pin_state(&self, identity: &str) -> Result<PinState, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn release_pin(&self, identity: &str) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn bind_sim(&self, slot: &RouteId, iccid: &str) -> Result<Committed<Binding>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn binding(&self, slot: &RouteId) -> Result<Option<String>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn rebind(&self, slot: &RouteId, iccid: &str) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-
-    // Limits.
-    pub async fn sent_since(&self, route: &RouteId, since: Timestamp) -> Result<Vec<(Timestamp, Number)>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn spent(&self, token: &TokenId, since: Timestamp) -> Result<i64, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn stop_add(&self, number: &Number, at: Timestamp) -> Result<Committed<()>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn stop_remove(&self, number: &Number) -> Result<Committed<bool>, Error> {
-        Err(Error::Closed)
-    }
-    /// Answered from memory.
-    pub fn stopped(&self, number: &Number) -> bool {
-        false
-    }
-    pub async fn stop_list(&self) -> Result<Vec<(Number, Timestamp)>, Error> {
-        Err(Error::Closed)
-    }
-
-    // Upkeep.
-    pub async fn queue_facts(&self) -> Result<QueueFacts, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn totals(&self) -> Result<Totals, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn retain(&self, now: Timestamp, retention: &Retention) -> Result<Committed<Retained>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn erase(&self, number: &Number) -> Result<Committed<Retained>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
-        Err(Error::Closed)
-    }
-    pub async fn backup(&self, path: &Path) -> Result<(), Error> {
-        Err(Error::Closed)
+        ask: impl FnOnce(&mut Glance<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = place(&self.shared.question_places).await?;
+        let (reply, answer) = oneshot::channel();
+        let question = Question {
+            ask,
+            reply,
+            _place: place,
+        };
+        self.shared
+            .questions
+            .send(Box::new(question))
+            .map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
     }
 }
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.shared.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A kept refusal is a refusal: nothing was changed for it.
+pub(crate) fn transpose<T, E>(kept: Committed<Result<T, E>>) -> Result<Committed<T>, E> {
+    kept.into_inner().map(Committed::witnessed)
+}
+
+async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(places).acquire_owned().await.map_err(|_| Error::Closed)
+}
+
+/// Reads enough of the file to know that it is a sound database; all of it where that is quick.
+fn check(conn: &rusqlite::Connection, path: &Path) -> Result<(), OpenError> {
+    let octets = std::fs::metadata(path).map(|file| file.len()).unwrap_or(0);
+    if octets > QUICK_CHECK_LIMIT {
+        return Ok(());
+    }
+    let word: String = conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|trouble| opening(path, trouble))?;
+    if word == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::Corrupt {
+        path: path.to_owned(),
+        detail: word,
+    })
+}
+
+fn start(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|source| OpenError::Folder {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// The database in the data folder.
+pub(crate) const DATABASE_FILE: &str = "simrelay.db";
+/// Orders that may wait for the writer. Full: callers wait for a place.
+const ORDERS: usize = 4096;
+/// Questions that may wait for the readers. Full: callers wait for a place.
+const QUESTIONS: usize = 1024;
+/// Threads that read: one may be busy with something long.
+const READERS: usize = 2;
+/// Files up to this size, in octets, are checked whole at start.
+const QUICK_CHECK_LIMIT: u64 = 16 << 20;

@@ -1,8 +1,14 @@
 //! Received messages: recognised, gathered, joined.
 
+mod complete;
+pub(crate) mod fetch;
+mod receive;
+
 use std::sync::Arc;
 
 use message::{Inbound, InboundKind};
+
+pub(crate) use complete::overdue;
 
 /// Joins the PDUs of a message's parts, in order, `None` where one is missing. Called in the writer thread, so it must
 /// be quick and must not wait for anything.

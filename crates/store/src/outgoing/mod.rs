@@ -1,11 +1,22 @@
 //! Outgoing messages: accepted, attempted, settled.
 
+mod accept;
+mod decide;
+mod due;
+mod progress;
+mod report;
+pub(crate) mod row;
+mod tick;
+mod view;
+
 use jiff::Timestamp;
 
 use message::{
     Accepted, Alphabet, Class, Failure, MessageId, MessageState, Number, OnUncertain, PartState, Priority, RouteId,
     TokenId,
 };
+
+pub(crate) use progress::QUARTER_MS;
 
 /// The store's name for one part of an outgoing message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

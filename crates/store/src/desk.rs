@@ -1,0 +1,122 @@
+//! What a job in the writer thread works with: the connection inside a transaction, and the memory that goes with it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::Config;
+use crate::incoming::Joiner;
+use crate::names::Names;
+use crate::tally::{self, Tally};
+
+/// The writer's desk while a job runs.
+pub(crate) struct Desk<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) memory: &'a mut Memory,
+}
+
+/// What the writer keeps in memory besides the database. All of it can be read back from there.
+pub(crate) struct Memory {
+    pub(crate) config: Arc<Config>,
+    pub(crate) join: Joiner,
+    pub(crate) names: Names,
+    pub(crate) tally: Tally,
+    /// The row the next accepted message gets.
+    pub(crate) next_message: i64,
+    /// The last cursor given out.
+    pub(crate) cursor: i64,
+    /// The last event made.
+    pub(crate) event: i64,
+    /// The configured consumers' rows.
+    pub(crate) consumers: Vec<i64>,
+    /// Route and reference of reports that fitted nothing yet. May hold too much, never too little.
+    pub(crate) unmatched: HashSet<(i64, u8)>,
+    /// Validities up to this time (and row, among those of one time) were looked at.
+    pub(crate) swept: (i64, i64),
+}
+
+/// A state of the memory to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    tally: tally::Mark,
+    swept: (i64, i64),
+}
+
+impl Memory {
+    /// Reads everything from the database.
+    pub(crate) fn load(conn: &Connection, config: Arc<Config>, join: Joiner) -> rusqlite::Result<Self> {
+        let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let mut memory = Self {
+            names: Names::new(),
+            tally: Tally::load(conn)?,
+            next_message: 1 + number("SELECT coalesce(max(row), 0) FROM message")?,
+            cursor: number("SELECT max(cursor, (SELECT coalesce(max(cursor), 0) FROM inbound)) FROM total")?,
+            event: number("SELECT coalesce(max(row), 0) FROM event")?,
+            consumers: Vec::new(),
+            unmatched: unmatched(conn)?,
+            swept: (number("SELECT swept FROM total")?, 0),
+            config,
+            join,
+        };
+        memory.consumers = consumers(conn, &memory.config.consumers)?;
+        Ok(memory)
+    }
+
+    /// The state now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            tally: self.tally.mark(),
+            swept: self.swept,
+        }
+    }
+
+    /// Takes back what changed since `mark`, because the rows did not change.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        self.tally.rewind(mark.tally);
+        self.swept = mark.swept;
+        self.names.forget();
+    }
+
+    /// How long a report may still belong to a part, in milliseconds.
+    pub(crate) fn window(&self) -> i64 {
+        i64::from(self.config.report_window_s) * 1000
+    }
+
+    /// A message with this validity was accepted: the sweep must come by there again.
+    pub(crate) fn will_expire(&mut self, expires_at: i64) {
+        if expires_at <= self.swept.0 {
+            self.swept = (expires_at - 1, i64::MAX);
+        }
+    }
+}
+
+fn unmatched(conn: &Connection) -> rusqlite::Result<HashSet<(i64, u8)>> {
+    conn.prepare("SELECT DISTINCT route, reference FROM report WHERE part IS NULL")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// The rows of the configured consumers. Those only the database knows will never ask again: theirs is given up, so
+/// that it is neither kept for ever nor shown as backlog.
+fn consumers(conn: &Connection, names: &[String]) -> rusqlite::Result<Vec<i64>> {
+    let transaction = conn.unchecked_transaction()?;
+    let mut rows: Vec<i64> = Vec::with_capacity(names.len());
+    for name in names {
+        transaction.execute("INSERT OR IGNORE INTO consumer (name) VALUES (?1)", [name])?;
+        rows.push(transaction.query_row("SELECT row FROM consumer WHERE name = ?1", [name], |row| row.get(0))?);
+    }
+    let known: Vec<i64> = transaction
+        .prepare("SELECT row FROM consumer")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for gone in known.iter().filter(|row| !rows.contains(row)) {
+        transaction.execute(
+            "UPDATE delivery SET state = 2, error = 'the consumer is not configured any more'
+             WHERE consumer = ?1 AND state = 0",
+            [gone],
+        )?;
+    }
+    transaction.commit()?;
+    Ok(rows)
+}

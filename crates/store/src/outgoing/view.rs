@@ -1,0 +1,187 @@
+//! Outgoing messages as callers see them.
+
+use rusqlite::{OptionalExtension, Row};
+
+use message::{ListQuery, MessageId, MessageState, MessageView, Number, PartState, PartView, TokenId};
+
+use super::row::{alphabet, message_row, number, part_state, parts_of};
+use super::{HistoryLine, Owner};
+use crate::clock::{maybe_timestamp, timestamp};
+use crate::reader::Glance;
+use crate::{Error, Store};
+
+impl Store {
+    /// Where a message stands, with its parts.
+    pub async fn status(&self, id: MessageId) -> Result<Option<MessageView>, Error> {
+        self.read(move |glance| status(glance, id)).await
+    }
+
+    /// What went wrong with a message's parts, oldest first.
+    pub async fn history(&self, id: MessageId) -> Result<Vec<HistoryLine>, Error> {
+        self.read(move |glance| history(glance, id)).await
+    }
+
+    /// Outgoing messages, newest first; of one token or of all. Looks at every message until enough are found.
+    pub async fn list(&self, query: ListQuery, token: Option<&TokenId>) -> Result<Vec<MessageView>, Error> {
+        let token = token.cloned();
+        self.read(move |glance| list(glance, &query, token.as_ref())).await
+    }
+
+    /// Who asked for a message.
+    pub async fn owner(&self, id: MessageId) -> Result<Option<Owner>, Error> {
+        self.read(move |glance| owner(glance, id)).await
+    }
+}
+
+fn status(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Option<MessageView>> {
+    let mut statement = glance.conn.prepare_cached(
+        "SELECT row, id, recipient, text, priority, alphabet, accepted_at, send_at, expires_at, token
+         FROM message WHERE id = ?1",
+    )?;
+    let mut rows = statement.query([id.as_bytes()])?;
+    rows.next()?.map(|row| view(glance, row)).transpose()
+}
+
+/// Reads a message with its parts.
+fn view(glance: &mut Glance<'_>, row: &Row<'_>) -> rusqlite::Result<MessageView> {
+    let parts = part_views(glance, row.get(0)?)?;
+    Ok(MessageView {
+        id: MessageId::from_bytes(row.get(1)?),
+        to: number(row, 2)?,
+        text: row.get(3)?,
+        state: MessageState::of(parts.iter().map(|part| part.state)),
+        priority: row.get(4)?,
+        alphabet: alphabet(row.get(5)?),
+        accepted_at: timestamp(row.get(6)?),
+        send_at: maybe_timestamp(row.get(7)?),
+        expires_at: timestamp(row.get(8)?),
+        token: glance
+            .names
+            .token(glance.conn, row.get(9)?)?
+            .map(|token| token.as_str().to_owned()),
+        maybe_twice: parts.iter().any(|part| part.maybe_twice),
+        parts,
+    })
+}
+
+fn part_views(glance: &mut Glance<'_>, message: i64) -> rusqlite::Result<Vec<PartView>> {
+    let mut statement = glance.conn.prepare_cached(
+        "SELECT key & 255, state, route, reference, attempts, attempted_at, sent_at, settled_at, timer, maybe_twice, key
+         FROM part WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
+    )?;
+    let mut rows = statement.query(parts_of(message))?;
+    let mut parts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let state = part_state(row, 1)?;
+        let (error, code) = last_error(glance, row.get(10)?, state)?;
+        parts.push(PartView {
+            part: row.get(0)?,
+            state,
+            sim: glance.names.maybe_route(glance.conn, row.get(2)?)?,
+            reference: row.get(3)?,
+            attempts: row.get(4)?,
+            attempted_at: maybe_timestamp(row.get(5)?),
+            sent_at: maybe_timestamp(row.get(6)?),
+            settled_at: maybe_timestamp(row.get(7)?),
+            due_at: maybe_timestamp(row.get(8)?),
+            error,
+            code,
+            maybe_twice: row.get(9)?,
+        });
+    }
+    Ok(parts)
+}
+
+/// What went wrong last; a part that is out has nothing wrong any more.
+fn last_error(glance: &Glance<'_>, part: i64, state: PartState) -> rusqlite::Result<(Option<String>, Option<String>)> {
+    if matches!(state, PartState::Sent | PartState::Delivered) {
+        return Ok((None, None));
+    }
+    let line = glance
+        .conn
+        .prepare_cached("SELECT reason, code FROM history WHERE part = ?1 ORDER BY row DESC LIMIT 1")?
+        .query_row([part], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+        .optional()?;
+    Ok(line.map_or((None, None), |(reason, code)| {
+        (Some(reason), Some(code).filter(|code| !code.is_empty()))
+    }))
+}
+
+fn history(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Vec<HistoryLine>> {
+    let Some(message) = message_row(glance.conn, id)? else {
+        return Ok(Vec::new());
+    };
+    let mut statement = glance.conn.prepare_cached(
+        "SELECT part & 255, at, route, class, code, reason FROM history WHERE part BETWEEN ?1 AND ?2 ORDER BY row",
+    )?;
+    let mut rows = statement.query(parts_of(message))?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        lines.push(HistoryLine {
+            part: row.get(0)?,
+            at: timestamp(row.get(1)?),
+            route: glance.names.maybe_route(glance.conn, row.get(2)?)?,
+            class: row.get(3)?,
+            code: row.get(4)?,
+            reason: row.get(5)?,
+        });
+    }
+    Ok(lines)
+}
+
+fn list(glance: &mut Glance<'_>, query: &ListQuery, token: Option<&TokenId>) -> rusqlite::Result<Vec<MessageView>> {
+    let limit = query.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_LIMIT) as usize;
+    let before = match query.before.map(|id| message_row(glance.conn, id)).transpose()? {
+        Some(None) => return Ok(Vec::new()),
+        Some(Some(row)) => row,
+        None => i64::MAX,
+    };
+    let token = match token
+        .map(|token| glance.names.find_token(glance.conn, token))
+        .transpose()?
+    {
+        Some(None) => return Ok(Vec::new()),
+        found => found.flatten(),
+    };
+    let to = query.to.as_deref().map(Number::received);
+    let mut statement = glance.conn.prepare_cached(match token {
+        Some(_) => OF_TOKEN,
+        None => OF_ALL,
+    })?;
+    let mut rows = statement.query((before, token.unwrap_or(0)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(to) = &to
+            && !number(row, 2)?.matches(to)
+        {
+            continue;
+        }
+        let message = view(glance, row)?;
+        if query.state.is_none_or(|state| state == message.state) {
+            found.push(message);
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn owner(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Option<Owner>> {
+    let token: Option<i64> = glance
+        .conn
+        .prepare_cached("SELECT token FROM message WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(token) = token else { return Ok(None) };
+    Ok(Some(Owner {
+        token: glance.names.token(glance.conn, token)?,
+    }))
+}
+
+const OF_TOKEN: &str = "SELECT row, id, recipient, text, priority, alphabet, accepted_at, send_at, expires_at, token
+     FROM message WHERE row < ?1 AND token = ?2 ORDER BY row DESC";
+const OF_ALL: &str = "SELECT row, id, recipient, text, priority, alphabet, accepted_at, send_at, expires_at, token
+     FROM message WHERE row < ?1 AND ?2 = 0 ORDER BY row DESC";
+const LIST_DEFAULT: u32 = 50;
+const LIST_LIMIT: u32 = 1000;

@@ -1,0 +1,57 @@
+//! What a crash leaves behind.
+//!
+//! A part whose attempt is on record may have gone out or not: it becomes *uncertain*, and its message's rule is applied
+//! after the waiting time, unless a report or the modem's memory tells before.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use crate::outgoing::PartKey;
+use crate::{Config, clock};
+
+/// What `open` found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Parts that were with a modem when the gateway died; they are uncertain now.
+    pub uncertain: Vec<PartKey>,
+    /// Until when reports are waited for before the rule of their messages is applied.
+    pub until: Option<Timestamp>,
+    /// Parts that wait.
+    pub queued: u64,
+}
+
+/// Turns every attempt that was open into doubt.
+pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Result<Recovered> {
+    let now = clock::millis(clock::now());
+    let until = now + i64::from(config.uncertain_wait_s) * 1000;
+    let transaction = conn.transaction()?;
+    let parts: Vec<i64> = transaction
+        .prepare("SELECT key FROM part WHERE rank = 9 ORDER BY key")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for part in &parts {
+        transaction.execute(
+            "INSERT INTO history (part, at, route, class, code, reason)
+             SELECT key, ?2, route, 'uncertain', '', ?3 FROM part WHERE key = ?1",
+            (part, now, STOPPED),
+        )?;
+    }
+    transaction.execute(
+        "UPDATE part SET state = 2, rank = NULL, timer = ?1 WHERE rank = 9",
+        [until],
+    )?;
+    let queued: u32 = transaction.query_row(
+        "SELECT (SELECT count(*) FROM part WHERE rank BETWEEN 0 AND 3)
+              + (SELECT count(*) FROM part WHERE state = 0 AND timer IS NOT NULL)",
+        [],
+        |row| row.get(0),
+    )?;
+    transaction.commit()?;
+    Ok(Recovered {
+        until: (!parts.is_empty()).then(|| clock::timestamp(until)),
+        uncertain: parts.into_iter().map(PartKey::of_row).collect(),
+        queued: queued.into(),
+    })
+}
+
+const STOPPED: &str = "the gateway stopped while the modem had it";

@@ -1,0 +1,193 @@
+//! What is counted in memory, so that limits and statistics cost no query: parts by state, by token, by named route,
+//! and the totals since the database was made.
+//!
+//! Counts change with the rows they count and go back with them: every change is on a list until the transaction is
+//! committed. Only the totals are kept on disk (one row, written with the transaction); the rest is counted at start.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use message::{PartState, Totals};
+
+/// The counts.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    states: [i64; PartState::ALL.len()],
+    tokens: HashMap<i64, i64>,
+    origins: HashMap<i64, i64>,
+    totals: [i64; TOTALS],
+    /// Changes of the open transaction, newest last.
+    changes: Vec<Change>,
+}
+
+/// What is counted once and never counted back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Total {
+    Accepted,
+    Sent,
+    Delivered,
+    Failed,
+    Received,
+}
+
+/// A part as the counts see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) token: i64,
+    pub(crate) origin: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Part(Counted, PartState, i64),
+    Total(Total, i64),
+}
+
+/// A place in the list of changes to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark(usize);
+
+impl Tally {
+    /// Counts what the database holds.
+    pub(crate) fn load(conn: &Connection) -> rusqlite::Result<Self> {
+        let mut tally = Self::default();
+        let mut open = conn.prepare(
+            "SELECT state, token, origin, count(*) FROM part WHERE rank IS NOT NULL GROUP BY 1, 2, 3
+             UNION ALL
+             SELECT state, token, origin, count(*) FROM part WHERE timer IS NOT NULL GROUP BY 1, 2, 3",
+        )?;
+        let mut rows = open.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(state) = PartState::from_code(row.get(0)?) else {
+                continue;
+            };
+            let counted = Counted {
+                token: row.get(1)?,
+                origin: row.get(2)?,
+            };
+            tally.apply(Change::Part(counted, state, row.get(3)?));
+        }
+        tally.totals = conn.query_row(
+            "SELECT accepted, sent, delivered, failed, received FROM total",
+            [],
+            |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]),
+        )?;
+        Ok(tally)
+    }
+
+    /// A part came into this state.
+    pub(crate) fn enter(&mut self, part: Counted, state: PartState) {
+        self.change(Change::Part(part, state, 1));
+    }
+
+    /// A part left this state.
+    pub(crate) fn leave(&mut self, part: Counted, state: PartState) {
+        self.change(Change::Part(part, state, -1));
+    }
+
+    /// Something happened that is counted for good.
+    pub(crate) fn add(&mut self, total: Total) {
+        self.change(Change::Total(total, 1));
+    }
+
+    /// Parts of this token that are not settled.
+    pub(crate) fn open_of_token(&self, token: i64) -> u64 {
+        count(self.tokens.get(&token).copied())
+    }
+
+    /// Parts that name this route and are not settled.
+    pub(crate) fn open_of_origin(&self, origin: i64) -> u64 {
+        count(self.origins.get(&origin).copied())
+    }
+
+    /// Parts in this state.
+    pub(crate) fn in_state(&self, state: PartState) -> u64 {
+        count(self.states.get(usize::from(state.code())).copied())
+    }
+
+    /// The totals.
+    pub(crate) fn totals(&self) -> Totals {
+        let of = |total: Total| count(Some(self.totals[total as usize]));
+        Totals {
+            accepted: of(Total::Accepted),
+            sent: of(Total::Sent),
+            delivered: of(Total::Delivered),
+            failed: of(Total::Failed),
+            received: of(Total::Received),
+        }
+    }
+
+    /// Where the list of changes is now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.changes.len())
+    }
+
+    /// Takes back what was counted since.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        while self.changes.len() > mark.0 {
+            match self.changes.pop() {
+                Some(Change::Part(part, state, by)) => self.apply(Change::Part(part, state, -by)),
+                Some(Change::Total(total, by)) => self.apply(Change::Total(total, -by)),
+                None => return,
+            }
+        }
+    }
+
+    /// Writes the totals where they changed; part of the transaction.
+    pub(crate) fn keep(&self, conn: &Connection) -> rusqlite::Result<()> {
+        if !self.changes.iter().any(|change| matches!(change, Change::Total(..))) {
+            return Ok(());
+        }
+        conn.prepare_cached(
+            "UPDATE total SET accepted = ?1, sent = ?2, delivered = ?3, failed = ?4, received = ?5 WHERE row = 1",
+        )?
+        .execute(self.totals)?;
+        Ok(())
+    }
+
+    /// The transaction is committed: nothing is taken back any more.
+    pub(crate) fn commit(&mut self) {
+        self.changes.clear();
+    }
+
+    fn change(&mut self, change: Change) {
+        self.changes.push(change);
+        self.apply(change);
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Total(total, by) => self.totals[total as usize] += by,
+            Change::Part(part, state, by) => {
+                self.states[usize::from(state.code())] += by;
+                if is_open(state) {
+                    bump(&mut self.tokens, part.token, by);
+                    bump(&mut self.origins, part.origin, by);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a part in this state fills a queue.
+pub(crate) fn is_open(state: PartState) -> bool {
+    matches!(state, PartState::Queued | PartState::Attempting | PartState::Uncertain)
+}
+
+fn bump(counts: &mut HashMap<i64, i64>, key: i64, by: i64) {
+    if key == 0 {
+        return;
+    }
+    let count = counts.entry(key).or_default();
+    *count += by;
+    if *count == 0 {
+        counts.remove(&key);
+    }
+}
+
+fn count(value: Option<i64>) -> u64 {
+    value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0)
+}
+
+const TOTALS: usize = 5;
