@@ -1,1 +1,55 @@
-//! JSON-RPC over TLS, with tokens and limits.
+//! The API: JSON-RPC 2.0 over HTTPS (HTTP/1.1 and 2) and WebSocket on one port, with tokens and limits.
+//!
+//! A call's way, from the outside in:
+//!
+//! - `server` accepts, gives out places for connections, does TLS (`tls`) and picks HTTP/1.1 or 2 by ALPN;
+//! - `patience` watches every socket and closes those that keep us waiting;
+//! - `web` tells requests apart, asks `keeper` who shows the token, and reads the body; `socket` opens WebSockets;
+//! - `rpc` checks scope, rate and places before a call reaches its method;
+//! - `methods` is the one table of methods: it registers them, checks their parameters (`params`) and writes the OpenRPC
+//!   document (`openrpc`). Each method asks the [`gateway::Gateway`] and returns what it says;
+//! - `codes` is the one table of errors.
+//!
+//! [`Config`] → [`Server::new`] → [`Server::serve`]; [`Handle::reload`] changes tokens and certificate meanwhile.
+//! [`Token::generate`] makes tokens.
+//!
+//! It promises that nothing a client sends, or fails to send, stops it, that every wait on a client ends, and that no
+//! token and no message text is logged. It decides nothing about messages: that is the gateway's.
+
+#![forbid(unsafe_code)]
+
+mod codes;
+mod config;
+mod envelope;
+mod failures;
+mod keeper;
+mod methods;
+mod openrpc;
+mod params;
+mod patience;
+mod rpc;
+mod server;
+mod socket;
+mod tls;
+mod token;
+mod web;
+
+use gateway::Gateway;
+use tokio::net::TcpListener;
+
+pub use codes::Code;
+pub use config::{Config, Limits, Problem};
+pub use methods::{Health, SlotCounts, Stats};
+pub use server::{Error, Handle, Server};
+pub use tls::TlsError;
+pub use token::{Scope, Token, TokenConfig, TokenError, TokenHash};
+
+/// Serves until `stop` is over; for whoever needs no [`Handle`].
+pub async fn serve(
+    config: &Config,
+    gateway: Gateway,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    Server::new(config, gateway)?.serve(listener, stop).await
+}

@@ -1,0 +1,220 @@
+//! The settings of the API (`[api]`).
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use message::{RouteId, TokenId};
+use serde::{Deserialize, Serialize};
+
+use crate::token::{Scope, TokenConfig};
+
+/// Where the API listens, whom it lets in and how much it takes. `[api]` in the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address and port. Default `127.0.0.1:7000`.
+    pub listen: SocketAddr,
+    /// The certificate with its chain, in PEM form. A changed file is taken up without a restart.
+    pub certificate: PathBuf,
+    /// The private key of the certificate, in PEM form.
+    pub key: PathBuf,
+    /// How often the two files are looked at for changes, in seconds; 0: only on reload. Default 30.
+    pub certificate_check_s: u32,
+    /// How many wrong tokens an address may show within a minute before it is locked out for a minute. Default 10.
+    pub failures_per_minute: u32,
+    /// Who may call.
+    pub tokens: Vec<TokenConfig>,
+    /// How much is taken from whom.
+    pub limits: Limits,
+}
+
+/// What one client, and all together, may take. `[api.limits]` in the configuration. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The longest request body or WebSocket message, in bytes. Default 1 MiB.
+    pub body_bytes: u32,
+    /// The longest answer, in bytes. Default 16 MiB.
+    pub response_bytes: u32,
+    /// The longest request head, in bytes (at least 8192). Default 16384.
+    pub header_bytes: u32,
+    /// The most calls in one batch. Default 100.
+    pub batch: u32,
+    /// Open connections of everybody. Default 1024.
+    pub connections: u32,
+    /// Open connections of one address (an IPv6 network of 64 bits counts as one). Default 256.
+    pub connections_per_address: u32,
+    /// Requests at once on one HTTP/2 connection, and calls at once on one WebSocket. Default 64.
+    pub streams: u32,
+    /// Calls being worked at once; more wait for a place. Default 256.
+    pub calls: u32,
+    /// Calls that wait for a message (`sms.fetch` with `wait_s`) at once; they take no place of others. Default 1024.
+    pub waits: u32,
+    /// The same for one token. Default 64.
+    pub waits_per_token: u32,
+    /// Subscriptions on one WebSocket. Default 16.
+    pub subscriptions: u32,
+    /// Time for the TLS handshake. Default 10.
+    pub handshake_s: u32,
+    /// Time for a request's head, and for the first request after the handshake. Default 10.
+    pub header_s: u32,
+    /// Time for a request's body. Default 30.
+    pub body_s: u32,
+    /// How long a connection may stay without a request. A WebSocket is asked for a sign of life as often. Default 120.
+    pub idle_s: u32,
+    /// How long a client may not read what it is sent. Default 30.
+    pub stall_s: u32,
+    /// How long calls may take to finish when the gateway stops. Default 10.
+    pub stop_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+            certificate: "/etc/simrelay/certificate.pem".into(),
+            key: "/etc/simrelay/key.pem".into(),
+            certificate_check_s: 30,
+            failures_per_minute: 10,
+            tokens: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            response_bytes: 16 << 20,
+            header_bytes: 16_384,
+            batch: 100,
+            connections: 1024,
+            connections_per_address: 256,
+            streams: 64,
+            calls: 256,
+            waits: 1024,
+            waits_per_token: 64,
+            subscriptions: 16,
+            handshake_s: 10,
+            header_s: 10,
+            body_s: 30,
+            idle_s: 120,
+            stall_s: 30,
+            stop_s: 10,
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key within `[api]`, as `limits.batch` or `tokens[2].hash`.
+    pub key: String,
+    /// The value; a secret one is not shown.
+    pub value: String,
+    /// What would be right.
+    pub right: String,
+}
+
+impl Config {
+    /// Everything that is wrong, by key. Whether the certificate can be read is not looked at here.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.limits.problems();
+        if self.failures_per_minute == 0 {
+            problems.push(Problem::new("failures_per_minute", 0, "at least 1"));
+        }
+        for (index, token) in self.tokens.iter().enumerate() {
+            problems.extend(token.problems(index));
+            if self.tokens[..index].iter().any(|other| other.id == token.id) {
+                let key = format!("tokens[{index}].id");
+                problems.push(Problem::new(key, &token.id, "an id that no other token has"));
+            }
+        }
+        problems
+    }
+
+    /// The only SIMs that each restricted token may use, as the gateway wants to know them when it starts.
+    pub fn token_sims(&self) -> BTreeMap<TokenId, Vec<RouteId>> {
+        let restricted = self.tokens.iter().filter(|token| !token.may(Scope::Admin));
+        let sims = restricted.filter_map(|token| Some((TokenId::new(&token.id), token.sims.clone()?)));
+        sims.collect()
+    }
+}
+
+impl Limits {
+    fn problems(&self) -> Vec<Problem> {
+        let least = [
+            ("body_bytes", self.body_bytes, 1024),
+            ("response_bytes", self.response_bytes, 65_536),
+            ("header_bytes", self.header_bytes, 8192),
+            ("batch", self.batch, 1),
+            ("connections", self.connections, 1),
+            ("connections_per_address", self.connections_per_address, 1),
+            ("streams", self.streams, 1),
+            ("calls", self.calls, 1),
+            ("waits", self.waits, 1),
+            ("waits_per_token", self.waits_per_token, 1),
+            ("subscriptions", self.subscriptions, 1),
+            ("handshake_s", self.handshake_s, 1),
+            ("header_s", self.header_s, 1),
+            ("body_s", self.body_s, 1),
+            ("idle_s", self.idle_s, 1),
+            ("stall_s", self.stall_s, 1),
+            ("stop_s", self.stop_s, 1),
+        ];
+        let wrong = least.into_iter().filter(|(_, value, least)| value < least);
+        wrong
+            .map(|(key, value, least)| Problem::new(format!("limits.{key}"), value, format!("at least {least}")))
+            .collect()
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(key: impl Into<String>, value: impl ToString, right: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.to_string(),
+            right: right.into(),
+        }
+    }
+}
+
+/// A limit in seconds as a time.
+pub(crate) fn seconds(limit: u32) -> Duration {
+    Duration::from_secs(limit.into())
+}
+
+/// The port of the API where nothing else is said.
+const PORT: u16 = 7000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_without_fault() {
+        assert_eq!(Config::default().problems(), []);
+    }
+
+    #[test]
+    fn an_impossible_limit_is_named_with_what_would_be_right() {
+        let config = Config {
+            limits: Limits {
+                batch: 0,
+                ..Limits::default()
+            },
+            ..Config::default()
+        };
+        let expected = Problem::new("limits.batch", 0, "at least 1");
+        assert_eq!(config.problems(), [expected]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let read = serde_json::from_str::<Config>(r#"{"listn": "127.0.0.1:1"}"#);
+        assert!(read.is_err_and(|error| error.to_string().contains("listn")));
+    }
+}

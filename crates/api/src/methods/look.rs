@@ -1,0 +1,230 @@
+//! Methods that look and change nothing: `ping`, `modems.list`, `route.explain`, `health`, `stats`, `rpc.discover`.
+//!
+//! All but one read the gateway's snapshot. A token that is bound to SIMs sees those alone.
+
+use std::sync::Arc;
+
+use gateway::Origin;
+use jiff::Timestamp;
+use message::{Finding, Level, QueueFacts, RouteExplanation, RouteId, SlotSnapshot, Snapshot, Totals};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Method, Need, Place, plain};
+use crate::codes::{Code, Refusal};
+use crate::params::{Kind, must};
+use crate::rpc::{App, Caller};
+use crate::token::Scope;
+
+pub(super) const METHODS: &[Method] = &[PING, MODEMS, EXPLAIN, HEALTH, STATS, DISCOVER];
+
+/// The answer to `health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// When the facts were put together.
+    pub at: Timestamp,
+    /// The worst of the findings.
+    pub level: Level,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Health {
+    fn of(snapshot: &Snapshot, origin: &Origin) -> Self {
+        let foreign = |finding: &&Finding| {
+            let slot = snapshot.slots.iter().find(|slot| slot.slot.as_str() == finding.subject);
+            slot.is_some_and(|slot| !origin.may_use(&slot.slot))
+        };
+        let findings: Vec<_> = snapshot
+            .findings
+            .iter()
+            .filter(|finding| !foreign(finding))
+            .cloned()
+            .collect();
+        Self {
+            at: snapshot.at,
+            level: findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok),
+            findings,
+        }
+    }
+}
+
+/// The answer to `stats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// When the facts were put together.
+    pub at: Timestamp,
+    /// When the gateway started.
+    pub started_at: Timestamp,
+    /// The queue.
+    pub queue: QueueFacts,
+    /// Counted since the database was made.
+    pub totals: Totals,
+    /// Counted since the gateway started, by slot.
+    pub slots: Vec<SlotCounts>,
+}
+
+/// What one slot did since the gateway started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotCounts {
+    /// The slot.
+    pub slot: RouteId,
+    /// Parts that went out.
+    pub sent: u64,
+    /// Parts that failed.
+    pub failed: u64,
+    /// PDUs received.
+    pub received: u64,
+    /// When a part went out last.
+    pub last_sent: Option<Timestamp>,
+    /// When something came in last.
+    pub last_received: Option<Timestamp>,
+    /// Times the modem was set up.
+    pub initialisations: u32,
+    /// Steps of recovery.
+    pub recoveries: u32,
+    /// The signal in dBm.
+    pub signal_dbm: Option<i16>,
+}
+
+impl Stats {
+    fn of(snapshot: &Snapshot, origin: &Origin) -> Self {
+        Self {
+            at: snapshot.at,
+            started_at: snapshot.started_at,
+            queue: snapshot.queue.clone(),
+            totals: snapshot.totals.clone(),
+            slots: visible(snapshot, origin).map(SlotCounts::of).collect(),
+        }
+    }
+}
+
+impl SlotCounts {
+    fn of(slot: &SlotSnapshot) -> Self {
+        Self {
+            slot: slot.slot.clone(),
+            sent: slot.sent,
+            failed: slot.failed,
+            received: slot.received,
+            last_sent: slot.last_sent,
+            last_received: slot.last_received,
+            initialisations: slot.initialisations,
+            recoveries: slot.recoveries,
+            signal_dbm: slot.signal_dbm,
+        }
+    }
+}
+
+/// The slots that a caller may see.
+fn visible<'a>(snapshot: &'a Snapshot, origin: &'a Origin) -> impl Iterator<Item = &'a SlotSnapshot> {
+    snapshot.slots.iter().filter(|slot| origin.may_use(&slot.slot))
+}
+
+/// No parameters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+const PING: Method = Method {
+    name: "ping",
+    about: "Says that the gateway listens. Needs no token.",
+    need: Need::Nothing,
+    place: Place::Shared,
+    fields: &[],
+    result: "Pong",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, ping),
+};
+
+async fn ping(_: Arc<App>, _: Arc<Caller>, _: Nothing) -> Result<&'static str, Refusal> {
+    Ok("pong")
+}
+
+const MODEMS: Method = Method {
+    name: "modems.list",
+    about: "Shows every slot with its modem, SIM, network and counts.",
+    need: Need::Scope(Scope::Health),
+    place: Place::Shared,
+    fields: &[],
+    result: "Slots",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, modems),
+};
+
+async fn modems(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Vec<SlotSnapshot>, Refusal> {
+    let slots = visible(&app.gateway.snapshot(), caller.origin()?).cloned().collect();
+    Ok(slots)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Explain {
+    to: String,
+}
+
+const EXPLAIN: Method = Method {
+    name: "route.explain",
+    about: "Says which SIM a message to a number would take and why, and why every other one would not.",
+    need: Need::Scope(Scope::Send),
+    place: Place::Shared,
+    fields: &[must("to", Kind::Text, "the recipient")],
+    result: "RouteExplanation",
+    errors: &[Code::NUMBER, Code::NOT_ALLOWED, Code::UNAVAILABLE],
+    example: r#"{"to": "+491711234567"}"#,
+    register: |methods, app, method| plain(methods, app, method, explain),
+};
+
+async fn explain(app: Arc<App>, caller: Arc<Caller>, asked: Explain) -> Result<RouteExplanation, Refusal> {
+    let explanation = app.gateway.explain(caller.origin()?, &asked.to).await?;
+    Ok(explanation)
+}
+
+const HEALTH: Method = Method {
+    name: "health",
+    about: "Says how well the gateway is and what is wrong.",
+    need: Need::Scope(Scope::Health),
+    place: Place::Shared,
+    fields: &[],
+    result: "Health",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, health),
+};
+
+async fn health(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Health, Refusal> {
+    Ok(Health::of(&app.gateway.snapshot(), caller.origin()?))
+}
+
+const STATS: Method = Method {
+    name: "stats",
+    about: "Counts messages, parts and the queue.",
+    need: Need::Scope(Scope::Stats),
+    place: Place::Shared,
+    fields: &[],
+    result: "Stats",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, stats),
+};
+
+async fn stats(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Stats, Refusal> {
+    Ok(Stats::of(&app.gateway.snapshot(), caller.origin()?))
+}
+
+const DISCOVER: Method = Method {
+    name: "rpc.discover",
+    about: "Describes all of this as an OpenRPC document.",
+    need: Need::Token,
+    place: Place::Shared,
+    fields: &[],
+    result: "OpenRpc",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, discover),
+};
+
+async fn discover(app: Arc<App>, _: Arc<Caller>, _: Nothing) -> Result<Arc<Value>, Refusal> {
+    Ok(app.discovery.clone())
+}

@@ -1,0 +1,245 @@
+//! The HTTP side: one router, and the way of a POST from its bytes to its answer.
+//!
+//! Every front end of this port hangs on the router, and every POST to `/` or `/rpc` is told apart by its Content-Type.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Json, Router};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use jsonrpsee::core::middleware::RpcServiceBuilder;
+use jsonrpsee::core::server::Methods;
+use jsonrpsee::server::{
+    BatchRequestConfig, ConnectionState, PingConfig, RandomStringIdProvider, ServerConfig, StopHandle,
+};
+use message::Level;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::codes::{Code, Refusal};
+use crate::config::seconds;
+use crate::envelope;
+use crate::patience::Activity;
+use crate::rpc::{App, Caller, GuardLayer};
+use crate::socket;
+
+/// Everything a request is answered with.
+pub(crate) struct Front {
+    pub(crate) app: Arc<App>,
+    pub(crate) methods: Methods,
+    pub(crate) rpc: ServerConfig,
+    pub(crate) stop: StopHandle,
+    /// What the library wants to count for each request. Connections and calls are bounded elsewhere.
+    permits: Arc<Semaphore>,
+}
+
+/// The connection a request came over.
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) activity: Arc<Activity>,
+    /// Held as long as anything of the connection lives, a WebSocket too.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(crate) place: crate::server::ConnectionPlace,
+}
+
+impl Front {
+    pub(crate) fn new(app: Arc<App>, methods: Methods, stop: StopHandle) -> Self {
+        let limits = &app.limits;
+        let ping = seconds(limits.idle_s.div_ceil(2));
+        let pings = PingConfig::new()
+            .ping_interval(ping)
+            .inactive_limit(seconds(limits.idle_s))
+            .max_failures(1);
+        let rpc = ServerConfig::builder()
+            .max_request_body_size(limits.body_bytes)
+            // The library measures a WebSocket's incoming messages by this one; answers are measured by ourselves.
+            .max_response_body_size(limits.body_bytes)
+            .set_batch_request_config(BatchRequestConfig::Limit(limits.batch))
+            .max_subscriptions_per_connection(limits.subscriptions)
+            .set_message_buffer_capacity(SOCKET_QUEUE)
+            .set_id_provider(RandomStringIdProvider::new(SUBSCRIPTION_ID))
+            .enable_ws_ping(pings)
+            .build();
+        let permits = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Self {
+            app,
+            methods,
+            rpc,
+            stop,
+            permits,
+        }
+    }
+
+    /// What the library wants to know of a connection.
+    pub(crate) fn connection(&self, id: u32) -> Result<ConnectionState, Refusal> {
+        let permit = self.permits.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Refusal::new(Code::BUSY, "too many requests are being worked"))?;
+        Ok(ConnectionState::new(self.stop.clone(), id, permit))
+    }
+}
+
+/// The routes of this port.
+pub(crate) fn router(front: Arc<Front>) -> Router {
+    Router::new()
+        .route("/", any(entry))
+        .route("/rpc", any(entry))
+        .route("/healthz", get(healthz))
+        .fallback(async || told(&Refusal::new(Code::PATH, "calls are made by POST to / or /rpc")))
+        .with_state(front)
+}
+
+async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
+    if jsonrpsee::server::ws::is_upgrade_request(&request) {
+        let opened = socket::open(front, peer, request).await;
+        return opened.unwrap_or_else(|refusal| told(&refusal));
+    }
+    let answered = match Dialect::of(&request) {
+        Ok(Dialect::JsonRpc) => json_rpc(&front, &peer, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(|refusal| told(&refusal))
+}
+
+/// What a POST speaks. XML-RPC joins here.
+enum Dialect {
+    JsonRpc,
+}
+
+impl Dialect {
+    fn of(request: &Request) -> Result<Self, Refusal> {
+        if request.method() != Method::POST {
+            return Err(Refusal::new(
+                Code::HTTP_METHOD,
+                "calls are made by POST, or over a WebSocket",
+            ));
+        }
+        let wrong = || Refusal::new(Code::CONTENT_TYPE, "send `Content-Type: application/json`");
+        let value = request.headers().get(CONTENT_TYPE).ok_or_else(wrong)?;
+        let essence = value
+            .to_str()
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        match essence.to_ascii_lowercase().as_str() {
+            "application/json" | "application/json-rpc" | "application/jsonrequest" => Ok(Self::JsonRpc),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+async fn json_rpc(front: &Front, peer: &Peer, request: Request) -> Result<Response, Refusal> {
+    let app = &front.app;
+    let principal = app
+        .keeper
+        .admit(peer.address, request.headers().get(AUTHORIZATION))
+        .await?;
+    // Without a token there is only `ping`, which is short.
+    let room = if principal.is_some() {
+        app.limits.body_bytes
+    } else {
+        ANONYMOUS_BODY.min(app.limits.body_bytes)
+    };
+    let body = read_body(request, room as usize, app).await?;
+    let caller = Caller::new(peer.address, principal, false);
+
+    let mut inner = http::Request::new(Full::new(body.clone()));
+    *inner.method_mut() = Method::POST;
+    inner
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    inner.extensions_mut().insert(caller.clone());
+    let guard = GuardLayer {
+        app: app.clone(),
+        caller: caller.clone(),
+    };
+    let layers = RpcServiceBuilder::new().layer(guard);
+    let state = front.connection(0)?;
+    let methods = front.methods.clone();
+    let answer =
+        jsonrpsee::server::http::call_with_service_builder(inner, front.rpc.clone(), state, methods, layers).await;
+
+    if !caller.was_understood() {
+        let (id, refusal) = envelope::explain(&body, app.limits.batch);
+        return Ok(refused(id, &refusal));
+    }
+    let mut answer = answer.map(Body::new);
+    if let Some((code, retry_after_s)) = caller.refusal() {
+        dress(&mut answer, code, retry_after_s);
+    }
+    Ok(answer)
+}
+
+/// The whole body, if it is short enough and comes in time.
+async fn read_body(request: Request, room: usize, app: &App) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::new(Code::BODY_TOO_LARGE, format!("the body is longer than {room} bytes"));
+    if announced(request.headers()).is_some_and(|length| length > room as u64) {
+        return Err(too_large());
+    }
+    let body = Limited::new(request.into_body(), room).collect();
+    let Ok(body) = tokio::time::timeout(seconds(app.limits.body_s), body).await else {
+        return Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive in time"));
+    };
+    body.map(|body| body.to_bytes())
+        .map_err(|error| match error.is::<LengthLimitError>() {
+            true => too_large(),
+            false => Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive whole"),
+        })
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the gateway works at all, for load balancers and watchdogs; the worst level and nothing else.
+async fn healthz(State(front): State<Arc<Front>>) -> Response {
+    let level = front.app.gateway.snapshot().level();
+    let status = match level {
+        Level::Critical => StatusCode::SERVICE_UNAVAILABLE,
+        Level::Ok | Level::Warning => StatusCode::OK,
+    };
+    (status, Json(json!({"level": level}))).into_response()
+}
+
+/// The answer to a request that never became a call.
+fn told(refusal: &Refusal) -> Response {
+    tracing::debug!(code = refusal.code.word, "{}", refusal.sentence);
+    refused(serde_json::Value::Null, refusal)
+}
+
+fn refused(id: serde_json::Value, refusal: &Refusal) -> Response {
+    let body = json!({"jsonrpc": "2.0", "id": id, "error": refusal.object()});
+    let mut response = Json(body).into_response();
+    dress(&mut response, refusal.code, refusal.retry_after_s.unwrap_or(0));
+    response
+}
+
+/// Sets the status of a refusal and the headers that go with it.
+fn dress(response: &mut Response, code: &'static Code, retry_after_s: u64) {
+    *response.status_mut() = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    match code.status {
+        401 => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        405 => drop(headers.insert(ALLOW, HeaderValue::from_static("POST"))),
+        429 | 503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s.max(1)))),
+        _ => {}
+    }
+}
+
+/// The longest body of somebody without a token, in bytes.
+const ANONYMOUS_BODY: u32 = 4096;
+
+/// Answers and notifications that wait for a WebSocket's client to read; while it is full, calls and subscriptions of
+/// that connection wait.
+const SOCKET_QUEUE: u32 = 64;
+
+/// The length of a subscription's id, in characters.
+const SUBSCRIPTION_ID: usize = 16;
