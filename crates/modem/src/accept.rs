@@ -1,0 +1,149 @@
+//! Which jobs are taken.
+
+use message::{Committed, Memory, SlotState};
+
+use crate::inbox::Sweeping;
+use crate::job::{self, Job, Rejected, UssdAction};
+use crate::machine::Modem;
+use crate::output::PinTry;
+use crate::tasks::Woken;
+use crate::timer::Timer;
+
+impl Modem {
+    /// Takes a job, or says why not.
+    pub(crate) fn accept(&mut self, job: Job) -> Result<(), Rejected> {
+        match job {
+            Job::Send(send) => self.accept_part(send),
+            Job::Delete { proof } => self.accept_delete(proof),
+            Job::Acknowledge { proof } => {
+                self.accept_acknowledgement(proof);
+                Ok(())
+            }
+            Job::Sweep { again } => self.when_set_up(|modem| {
+                modem.core.inbox.want_sweep(Sweeping { again, thorough: true });
+            }),
+            Job::Ussd(action) => self.accept_ussd(action),
+            Job::EnterPin { proof } => self.accept_pin(&proof),
+            Job::RefusePin { reason } => self.refuse_pin(reason),
+            Job::Unlock => {
+                self.unlock();
+                Ok(())
+            }
+            Job::HangUp => self.when_set_up(|modem| modem.core.wishes.hang_up = true),
+            Job::Refresh => self.when_set_up(|modem| modem.core.wishes.refresh = true),
+            Job::Reset { radio } => self.reset(radio),
+            Job::Adopt(config) => {
+                self.core.adopt(*config);
+                self.resume(Woken::Rested);
+                Ok(())
+            }
+        }
+    }
+
+    fn when_set_up(&mut self, act: impl FnOnce(&mut Self)) -> Result<(), Rejected> {
+        if !self.core.set_up {
+            return Err(Rejected::NotReady(self.core.facts.state));
+        }
+        act(self);
+        Ok(())
+    }
+
+    fn accept_part(&mut self, send: job::Send) -> Result<(), Rejected> {
+        let state = self.core.facts.state;
+        if self.is_finishing() || !self.core.set_up || !state.can_send() {
+            return Err(Rejected::NotReady(state));
+        }
+        if send.tpdu.is_empty() || send.tpdu.len() > LONGEST_SUBMIT {
+            return Err(Rejected::Malformed);
+        }
+        if self.core.waiting.is_some() {
+            return Err(Rejected::Full);
+        }
+        self.core.waiting = Some(send);
+        Ok(())
+    }
+
+    fn accept_delete(&mut self, proof: Committed<Memory>) -> Result<(), Rejected> {
+        let place = proof.into_inner();
+        let inbox = &mut self.core.inbox;
+        if !inbox.is_handed(place) {
+            return Err(Rejected::Unknown);
+        }
+        if !inbox.has_room_for_delete() {
+            return Err(Rejected::Full);
+        }
+        if !inbox.deletes.contains(&place) {
+            inbox.deletes.push_back(place);
+        }
+        Ok(())
+    }
+
+    fn accept_acknowledgement(&mut self, _proof: Committed<()>) {
+        let inbox = &mut self.core.inbox;
+        if inbox.unacknowledged == 0 {
+            // Too late: the network gives it again.
+            return;
+        }
+        inbox.unacknowledged -= 1;
+        if inbox.unacknowledged == 0 {
+            self.core.timers.stop(Timer::Acknowledge);
+        }
+        if self.core.acknowledges() {
+            self.core.inbox.acknowledgements += 1;
+        }
+    }
+
+    fn accept_ussd(&mut self, action: UssdAction) -> Result<(), Rejected> {
+        let state = self.core.facts.state;
+        let can_talk = self.core.set_up && state.can_send();
+        if self.is_finishing() || !(can_talk || action == UssdAction::Cancel) {
+            return Err(Rejected::NotReady(state));
+        }
+        self.core.dialogue.submit(action)
+    }
+
+    fn accept_pin(&mut self, proof: &Committed<PinTry>) -> Result<(), Rejected> {
+        if !self.core.pin.prove(proof.get()) {
+            return Err(Rejected::NotWanted);
+        }
+        self.resume(Woken::Rested);
+        Ok(())
+    }
+
+    fn refuse_pin(&mut self, reason: String) -> Result<(), Rejected> {
+        if !self.core.pin.refuse(reason) {
+            return Err(Rejected::NotWanted);
+        }
+        self.core.timers.stop(Timer::PinProof);
+        self.resume(Woken::Rested);
+        Ok(())
+    }
+
+    fn unlock(&mut self) {
+        self.core.pin.release();
+        if self.core.facts.state == SlotState::Locked {
+            self.core.facts.set(|facts| &mut facts.lock, message::Lock::Unknown);
+            self.core.restart("the operator released the slot", None);
+        }
+    }
+
+    fn reset(&mut self, radio: bool) -> Result<(), Rejected> {
+        if self.closed {
+            return Err(Rejected::NotReady(self.core.facts.state));
+        }
+        let reason = if radio {
+            "asked to switch the radio off and on"
+        } else {
+            "asked to set the modem up anew"
+        };
+        self.core.restart(reason, None);
+        if let Some(start) = &mut self.core.wishes.start {
+            start.radio = radio;
+        }
+        Ok(())
+    }
+}
+
+/// Octets of the longest SUBMIT: 12 of addresses and scheme, 12 of times and lengths, 140 of user data (TS 23.040 9.2.2.2),
+/// and some to spare.
+const LONGEST_SUBMIT: usize = 176;

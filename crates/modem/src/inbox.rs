@@ -1,0 +1,193 @@
+//! What lies in the modem's memories, and what is to be done with it.
+//!
+//! Nothing here survives the session: after a start a sweep finds everything again.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use message::Memory;
+
+/// The memories and the messages in them.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    /// The memories that can be read.
+    pub(crate) readable: Vec<[u8; 2]>,
+    /// The one that messages are received into.
+    pub(crate) home: Option<[u8; 2]>,
+    /// The one that reading and deleting work on now.
+    pub(crate) selected: Option<[u8; 2]>,
+    /// Messages that were announced and not read yet.
+    pub(crate) announced: VecDeque<Announced>,
+    /// Messages that may be deleted.
+    pub(crate) deletes: VecDeque<Memory>,
+    /// Messages that were handed over and still lie there.
+    handed: Vec<Handed>,
+    /// All memories are to be read.
+    pub(crate) sweep: Option<Sweeping>,
+    /// Sweeps since one that trusted no count.
+    pub(crate) sweeps: u32,
+    /// Messages routed directly that nobody kept yet.
+    pub(crate) unacknowledged: u32,
+    /// Acknowledgements to be written.
+    pub(crate) acknowledgements: u32,
+}
+
+/// A message that the modem announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// Where it is said to lie.
+    pub(crate) memory: Option<[u8; 2]>,
+    /// Its index.
+    pub(crate) index: u16,
+    /// It is a status report.
+    pub(crate) report: bool,
+}
+
+/// How thorough a sweep is to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sweeping {
+    /// Hand over again what was handed over already.
+    pub(crate) again: bool,
+    /// Do not trust the counts that the modem gives.
+    pub(crate) thorough: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Handed {
+    place: Memory,
+    content: u64,
+}
+
+impl Inbox {
+    /// Notes an announced message; when too many wait, a sweep will find it.
+    pub(crate) fn announce(&mut self, announced: Announced) {
+        if self.announced.len() >= MAX_ANNOUNCED {
+            self.want_sweep(Sweeping::default());
+        } else if !self.announced.contains(&announced) {
+            self.announced.push_back(announced);
+        }
+    }
+
+    /// Asks for a sweep, at least this thorough.
+    pub(crate) fn want_sweep(&mut self, wanted: Sweeping) {
+        let before = self.sweep.unwrap_or_default();
+        self.sweep = Some(Sweeping {
+            again: before.again || wanted.again,
+            thorough: before.thorough || wanted.thorough,
+        });
+    }
+
+    /// Notes that a message is handed over; false when it was before.
+    pub(crate) fn note_handed(&mut self, place: Memory, pdu: &[u8], again: bool) -> bool {
+        let content = digest(pdu);
+        if let Some(known) = self.handed.iter_mut().find(|known| known.place == place) {
+            let same = known.content == content;
+            known.content = content;
+            return !same || again;
+        }
+        if self.handed.len() >= MAX_HANDED {
+            self.handed.remove(0);
+        }
+        self.handed.push(Handed { place, content });
+        true
+    }
+
+    /// Whether the message there was handed over in this session.
+    pub(crate) fn is_handed(&self, place: Memory) -> bool {
+        self.handed.iter().any(|known| known.place == place)
+    }
+
+    /// How many messages of a memory were handed over and not deleted.
+    pub(crate) fn handed_in(&self, memory: [u8; 2]) -> usize {
+        self.handed.iter().filter(|known| known.place.name == memory).count()
+    }
+
+    /// Forgets a message that is gone.
+    pub(crate) fn forget(&mut self, place: Memory) {
+        self.handed.retain(|known| known.place != place);
+    }
+
+    /// Forgets what a whole listing of the memory did not show.
+    pub(crate) fn keep_only(&mut self, memory: [u8; 2], seen: &[u16]) {
+        self.handed
+            .retain(|known| known.place.name != memory || seen.contains(&known.place.index));
+    }
+
+    /// Forgets all messages: the card or the modem is another one.
+    pub(crate) fn forget_all(&mut self) {
+        self.handed.clear();
+        self.announced.clear();
+        self.deletes.clear();
+    }
+
+    /// Whether a delete may be queued, and for a message that is known.
+    pub(crate) fn has_room_for_delete(&self) -> bool {
+        self.deletes.len() < MAX_DELETES
+    }
+}
+
+fn digest(pdu: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pdu.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The name of the only memory of a modem that names none.
+pub(crate) const UNNAMED: [u8; 2] = *b"??";
+
+/// Most announced messages that wait; more are left to a sweep.
+const MAX_ANNOUNCED: usize = 256;
+
+/// Most messages known as handed over; the oldest is forgotten, and then handed over once more by the next sweep.
+const MAX_HANDED: usize = 1024;
+
+/// Most deletes that wait; more are refused and may be asked for again.
+const MAX_DELETES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(index: u16) -> Memory {
+        Memory { name: *b"SM", index }
+    }
+
+    #[test]
+    fn a_message_is_handed_over_once_unless_asked_again() {
+        let mut inbox = Inbox::default();
+        assert!(inbox.note_handed(place(1), b"one", false));
+        assert!(!inbox.note_handed(place(1), b"one", false));
+        assert!(inbox.note_handed(place(1), b"one", true));
+    }
+
+    #[test]
+    fn another_message_at_the_same_place_is_new() {
+        let mut inbox = Inbox::default();
+        assert!(inbox.note_handed(place(1), b"one", false));
+        assert!(inbox.note_handed(place(1), b"two", false));
+    }
+
+    #[test]
+    fn too_many_announcements_become_a_sweep() {
+        let mut inbox = Inbox::default();
+        for index in 0..=MAX_ANNOUNCED as u16 {
+            inbox.announce(Announced {
+                memory: None,
+                index,
+                report: false,
+            });
+        }
+        assert_eq!(inbox.announced.len(), MAX_ANNOUNCED);
+        assert!(inbox.sweep.is_some());
+    }
+
+    #[test]
+    fn what_a_listing_does_not_show_is_forgotten() {
+        let mut inbox = Inbox::default();
+        inbox.note_handed(place(1), b"one", false);
+        inbox.note_handed(place(2), b"two", false);
+        inbox.keep_only(*b"SM", &[2]);
+        assert!(!inbox.is_handed(place(1)));
+        assert!(inbox.is_handed(place(2)));
+    }
+}
