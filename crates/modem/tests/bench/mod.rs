@@ -1,6 +1,7 @@
 //! A partner in memory and the loop that drives a modem against it, in virtual time.
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
+#![allow(unreachable_pub, reason = "a module of each test program")]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 pub mod partner;
