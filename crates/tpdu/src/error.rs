@@ -63,7 +63,8 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Short { needed, present } => {
-                write!(f, "{needed} octets expected, {present} left")
+                let plural = if *needed == 1 { "" } else { "s" };
+                write!(f, "{needed} octet{plural} expected, {present} left")
             }
             Self::Unexpected { found, expected } => {
                 write!(f, "{expected} expected, found 0x{found:02X}")

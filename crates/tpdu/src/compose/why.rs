@@ -88,12 +88,12 @@ impl fmt::Display for Why {
             write!(f, ", and {} more", self.forcing.len() - 1)?;
         }
         if let Some(parts) = self.parts_if_replaced {
-            write!(f, "; with plain letters the message has {parts} parts")?;
+            write!(f, "; with plain letters it would be {}", counted(parts))?;
         }
         if let Some((tables, parts)) = self.national
             && let Some(language) = tables.locking.or(tables.single)
         {
-            write!(f, "; with the {language} tables {parts} parts")?;
+            write!(f, "; the {language} tables take {}", counted(parts))?;
         }
         Ok(())
     }
@@ -159,4 +159,12 @@ fn forcing(text: &str) -> Vec<Forcing> {
 /// Letters of the default alphabet that stand for a character.
 fn replacement(character: char) -> Option<&'static str> {
     deunicode_char(character).filter(|letters| letters.chars().all(|letter| Gsm7Tables::DEFAULT.find(letter).is_some()))
+}
+
+fn counted(parts: usize) -> String {
+    if parts == 1 {
+        "1 part".to_owned()
+    } else {
+        format!("{parts} parts")
+    }
 }
