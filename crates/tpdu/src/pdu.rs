@@ -239,3 +239,47 @@ fn reserved(octet: usize, found: u8) -> DecodeError {
 }
 
 const TP_MTI: &str = "TP-MTI";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::from_hex;
+
+    /// A message by two service centres, the second time with TP-MMS and TP-SRI changed.
+    const FIRST: &str = "07911326040000F0040B911346610089F60000208062917314080CC8F71D14969741F977FD07";
+    const AGAIN: &str = "07911326040000F1200B911346610089F60000208062917314080CC8F71D14969741F977FD07FFFF";
+
+    #[test]
+    fn a_repeated_message_has_the_same_fingerprint() {
+        let (first, again) = (from_hex(FIRST).unwrap(), from_hex(AGAIN).unwrap());
+        assert_eq!(fingerprint(&first), fingerprint(&again));
+        assert_eq!(fingerprint(&first), &first[9..]);
+        assert_eq!(fingerprint(&[1, 2, 3]), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_trails_is_counted_and_not_part_of_the_tpdu() {
+        let pdu = decode_incoming(&from_hex(AGAIN).unwrap()).unwrap();
+        assert_eq!((pdu.tpdu_len, pdu.trailing), (30, 2));
+        let again = pdu.encode().unwrap();
+        assert_eq!(format!("{}FFFF", again.hex()), AGAIN);
+    }
+
+    #[test]
+    fn a_stored_submission_is_read_and_no_incoming_message() {
+        let bytes = from_hex("00010004919471000005E8329BFD06").unwrap();
+        assert!(matches!(decode_stored(&bytes).unwrap().tpdu, Tpdu::Submit(_)));
+        let error = decode_incoming(&bytes).unwrap_err();
+        assert_eq!((error.field, error.octet), ("TP-MTI", 1));
+        let report = decode_stored(&from_hex("0006D60B911326880736F4111011719551401110117195714000").unwrap());
+        assert_eq!(report.unwrap().tpdu.name(), "STATUS-REPORT");
+    }
+
+    #[test]
+    fn the_reserved_type_is_a_delivery_to_a_phone_and_nothing_to_the_network() {
+        let bytes = from_hex(&FIRST.replace("F0040B", "F0070B")).unwrap();
+        assert!(matches!(decode_incoming(&bytes).unwrap().tpdu, Tpdu::Deliver(_)));
+        assert_eq!(decode_outgoing(&bytes).unwrap_err().field, "TP-MTI");
+        assert_eq!(decode_incoming(&[0]).unwrap_err().octet, 1);
+    }
+}

@@ -223,20 +223,29 @@ impl<'a> Plan<'a> {
         let plain = Coding::Gsm7(Gsm7Tables::DEFAULT);
         let text = Cow::Borrowed(text);
         if options.alphabet == Choice::Ucs2 {
-            return Ok(Self::of(text, Coding::Ucs2, options));
+            let why = Why::of(&text, why::forcing(&text), Coding::Ucs2, options);
+            return Ok(Self {
+                text,
+                coding: Coding::Ucs2,
+                why,
+            });
         }
         let Some(missing) = plain.missing(&text) else {
             return Ok(Self::plain(text, options));
         };
-        let national = why::cheapest_national(&text, &options.national, options);
+        let forcing = why::forcing(&text);
+        let national = why::cheapest_national(&text, &forcing, &options.national, options);
         let wants_text_changed = options.transliterate && national.is_none();
         let must = options.alphabet == Choice::Gsm7;
         if let Some(changed) = wants_text_changed.then(|| why::transliterate(&text, must)).flatten() {
-            let why = Why::of_changed(&text);
             return Ok(Self {
                 text: Cow::Owned(changed),
                 coding: plain,
-                why,
+                why: Why {
+                    forcing,
+                    replaced: true,
+                    ..Why::default()
+                },
             });
         }
         let coding = match national {
@@ -245,7 +254,8 @@ impl<'a> Plan<'a> {
             Some((tables, parts)) if parts < Coding::Ucs2.count(&text, options) => Coding::Gsm7(tables),
             _ => Coding::Ucs2,
         };
-        Ok(Self::of(text, coding, options))
+        let why = Why::of(&text, forcing, coding, options);
+        Ok(Self { text, coding, why })
     }
 
     /// The default alphabet has every letter; a national table is only worth
@@ -260,7 +270,7 @@ impl<'a> Plan<'a> {
             };
         }
         let parts = plain.count(&text, options);
-        let national = why::cheapest_national(&text, &options.national, options);
+        let national = why::cheapest_national(&text, &[], &options.national, options);
         let coding = match national {
             Some((tables, fewer)) if fewer < parts => Coding::Gsm7(tables),
             _ => plain,
@@ -270,11 +280,6 @@ impl<'a> Plan<'a> {
             coding,
             why: Why::default(),
         }
-    }
-
-    fn of(text: Cow<'a, str>, coding: Coding, options: &Options) -> Self {
-        let why = Why::of(&text, coding, options);
-        Self { text, coding, why }
     }
 
     fn parts(&self, options: &Options) -> Result<Vec<UserData>, ComposeError> {

@@ -43,8 +43,7 @@ impl Why {
     pub const MOST_FORCING: usize = 16;
 
     /// The reasons for a coding of a text.
-    pub(super) fn of(text: &str, coding: Coding, options: &Options) -> Self {
-        let forcing = forcing(text);
+    pub(super) fn of(text: &str, forcing: Vec<Forcing>, coding: Coding, options: &Options) -> Self {
         if forcing.is_empty() {
             return Self::default();
         }
@@ -52,22 +51,13 @@ impl Why {
         let parts_if_replaced = transliterate(text, false).map(|changed| plain.count(&changed, options));
         let national = match coding {
             Coding::Gsm7(tables) => Some((tables, coding.count(text, options))),
-            Coding::Ucs2 => cheapest_national(text, &Language::ALL, options),
+            Coding::Ucs2 => cheapest_national(text, &forcing, &Language::ALL, options),
         };
         Self {
             forcing,
             replaced: false,
             parts_if_replaced,
             national,
-        }
-    }
-
-    /// The characters of a text that were replaced.
-    pub(super) fn of_changed(text: &str) -> Self {
-        Self {
-            forcing: forcing(text),
-            replaced: true,
-            ..Self::default()
         }
     }
 }
@@ -100,10 +90,17 @@ impl fmt::Display for Why {
 }
 
 /// Of the national tables that have every letter, those with the fewest parts;
-/// of equals the one with the shorter header.
-pub(super) fn cheapest_national(text: &str, languages: &[Language], options: &Options) -> Option<(Gsm7Tables, usize)> {
+/// of equals the one with the shorter header. The forcing characters are asked
+/// for first, since most tables lack one of those.
+pub(super) fn cheapest_national(
+    text: &str,
+    forcing: &[Forcing],
+    languages: &[Language],
+    options: &Options,
+) -> Option<(Gsm7Tables, usize)> {
     let candidates = languages.iter().flat_map(|&language| tables_of(language));
     candidates
+        .filter(|tables| forcing.iter().all(|forcing| tables.find(forcing.character).is_some()))
         .filter(|&tables| Coding::Gsm7(tables).missing(text).is_none())
         .map(|tables| (tables, Coding::Gsm7(tables).count(text, options)))
         .min_by_key(|&(tables, parts)| (parts, tables.locking.is_some() && tables.single.is_some()))
@@ -114,8 +111,11 @@ pub(super) fn cheapest_national(text: &str, languages: &[Language], options: &Op
 pub(super) fn transliterate(text: &str, must: bool) -> Option<String> {
     let mut changed = String::with_capacity(text.len());
     for character in text.chars() {
+        if Gsm7Tables::DEFAULT.find(character).is_some() {
+            changed.push(character);
+            continue;
+        }
         match replacement(character) {
-            _ if Gsm7Tables::DEFAULT.find(character).is_some() => changed.push(character),
             Some(letters) => changed.push_str(letters),
             None if must => changed.push('?'),
             None => return None,
@@ -136,7 +136,8 @@ fn tables_of(language: Language) -> impl Iterator<Item = Gsm7Tables> {
     all.into_iter().take(if locking.is_some() { 3 } else { 1 })
 }
 
-fn forcing(text: &str) -> Vec<Forcing> {
+/// The characters that the default alphabet lacks, each once.
+pub(super) fn forcing(text: &str) -> Vec<Forcing> {
     let mut forcing: Vec<Forcing> = Vec::new();
     for (at, character) in text.chars().enumerate() {
         if Gsm7Tables::DEFAULT.find(character).is_some() {
