@@ -1,0 +1,134 @@
+//! An open port, and what it has not taken yet.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use message::RouteId;
+use modem::WRITE_DEADLINE;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio_serial::SerialStream;
+
+use crate::port::{self, Opening};
+use crate::trace::{Trace, Way};
+
+/// An open port.
+#[derive(Debug)]
+pub(crate) struct Line {
+    stream: SerialStream,
+    /// Octets that the port has not taken, from `sent` on.
+    unsent: Vec<u8>,
+    sent: usize,
+    /// Since when the port takes nothing.
+    stuck_since: Option<Instant>,
+    heard: Box<[u8; MOST_READ]>,
+    slot: RouteId,
+    trace: Trace,
+}
+
+/// What a port brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Brought {
+    /// So many octets, to be fetched with [`Line::heard`].
+    Octets(usize),
+    /// It is gone, for this reason. It must not be read again: that would bring nothing, at once, for ever.
+    End(String),
+}
+
+impl Line {
+    /// Opens a port.
+    ///
+    /// # Errors
+    /// A reason for people.
+    pub(crate) async fn open(opening: Opening, slot: RouteId, trace: Trace) -> Result<Self, String> {
+        let stream = port::open(opening).await?;
+        let heard = Box::new([0; MOST_READ]);
+        Ok(Self {
+            stream,
+            unsent: Vec::new(),
+            sent: 0,
+            stuck_since: None,
+            heard,
+            slot,
+            trace,
+        })
+    }
+
+    /// Queues octets; they go out with the next [`io`](Self::io), at once where the port takes them.
+    pub(crate) fn write(&mut self, octets: &[u8], now: Instant) {
+        self.trace.note(&self.slot, Way::Written, octets);
+        self.unsent.extend_from_slice(octets);
+        self.stuck_since.get_or_insert(now);
+    }
+
+    /// When a port that takes nothing is given up.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        Some(self.stuck_since? + WRITE_DEADLINE)
+    }
+
+    /// Whether everything went out.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    /// Writes what waits, and waits for octets to read. May be dropped and called again.
+    pub(crate) async fn io(&mut self) -> Brought {
+        let brought = poll_fn(|context| self.poll_io(context)).await;
+        match brought {
+            Ok(0) => Brought::End(String::from("the port was unplugged")),
+            Ok(octets) => {
+                self.trace.note(&self.slot, Way::Read, &self.heard[..octets]);
+                Brought::Octets(octets)
+            }
+            Err(error) => Brought::End(format!("the port failed: {error}")),
+        }
+    }
+
+    /// The octets read last.
+    pub(crate) fn heard(&self, octets: usize) -> &[u8] {
+        &self.heard[..octets]
+    }
+
+    /// Closes the port and waits until it is closed, so that it can be opened anew.
+    pub(crate) async fn close(self) {
+        port::close(self.stream).await;
+    }
+
+    fn poll_io(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Err(error)) = self.poll_write(context) {
+            return Poll::Ready(Err(error));
+        }
+        let mut buffer = ReadBuf::new(&mut self.heard[..]);
+        loop {
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.unsent.len() {
+            let octets = &self.unsent[self.sent..];
+            match ready!(Pin::new(&mut self.stream).poll_write(context, octets)) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(taken) => {
+                    self.sent += taken;
+                    self.stuck_since = Some(Instant::now());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        self.unsent.clear();
+        self.sent = 0;
+        self.stuck_since = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Octets read in one turn. A modem that floods is read a piece at a time, and the others have their turns in between.
+const MOST_READ: usize = 2048;

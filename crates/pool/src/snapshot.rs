@@ -1,0 +1,215 @@
+//! What is shown of a slot: the machine's facts, put into the words of the floors above.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+use message::{Lock, Number, Outcome, Registration, RouteId, SlotSnapshot, SlotState};
+use modem::{Event, Facts};
+use tokio::sync::watch;
+
+use crate::SlotConfig;
+
+/// The slot's one snapshot, kept fresh by the slot's task. Whoever looks gets a shared value and disturbs nobody.
+#[derive(Debug)]
+pub(crate) struct Show {
+    shown: watch::Sender<Arc<SlotSnapshot>>,
+    /// The facts' revision that is shown.
+    revision: Option<u64>,
+    busy: bool,
+    /// What the machines of earlier stays counted.
+    before: Counted,
+}
+
+/// Counters that go on where another machine takes over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    initialisations: u32,
+    recoveries: u32,
+    sent: u64,
+    failed: u64,
+    received: u64,
+}
+
+impl Show {
+    /// The snapshot of a slot that has nothing yet.
+    pub(crate) fn new(slot: &RouteId, config: &SlotConfig) -> (Self, watch::Receiver<Arc<SlotSnapshot>>) {
+        let (shown, reader) = watch::channel(Arc::new(blank(slot, config)));
+        (
+            Self {
+                shown,
+                revision: None,
+                busy: false,
+                before: Counted::default(),
+            },
+            reader,
+        )
+    }
+
+    /// The slot has no modem, for this reason.
+    pub(crate) fn absent(&mut self, state: SlotState, reason: &str) {
+        self.revision = None;
+        self.shown.send_if_modified(|shown| {
+            if shown.state == state && shown.reason == reason {
+                return false;
+            }
+            let shown = Arc::make_mut(shown);
+            if shown.state != state {
+                shown.since = Timestamp::now();
+            }
+            shown.state = state;
+            shown.reason = reason.to_owned();
+            shown.port = None;
+            shown.registration = Registration::Unknown;
+            shown.signal_dbm = None;
+            true
+        });
+    }
+
+    /// The port and the number that the settings give.
+    pub(crate) fn seated(&mut self, port: &Path, config: &SlotConfig) {
+        self.revision = None;
+        self.shown.send_modify(|shown| {
+            let shown = Arc::make_mut(shown);
+            shown.port = Some(port.display().to_string());
+            shown.number = config.number.clone().or(shown.number.take());
+        });
+    }
+
+    /// Notes what an event says about times.
+    pub(crate) fn note(&mut self, event: &Event) {
+        let sent = matches!(
+            event,
+            Event::Settled {
+                outcome: Outcome::Sent { .. },
+                ..
+            }
+        );
+        let received = matches!(event, Event::Received(_));
+        if !sent && !received {
+            return;
+        }
+        let now = Timestamp::now();
+        self.shown.send_modify(|shown| {
+            let shown = Arc::make_mut(shown);
+            if sent {
+                shown.last_sent = Some(now);
+            } else {
+                shown.last_received = Some(now);
+            }
+        });
+    }
+
+    /// The machine has ended: its counters are kept.
+    pub(crate) fn ended(&mut self) {
+        let shown = self.shown.borrow();
+        self.before = Counted {
+            initialisations: shown.initialisations,
+            recoveries: shown.recoveries,
+            sent: shown.sent,
+            failed: shown.failed,
+            received: shown.received,
+        };
+    }
+
+    /// Shows the facts, if they are news.
+    pub(crate) fn refresh(&mut self, facts: &Facts, busy: bool, config: &SlotConfig, now: Instant) {
+        if self.revision == Some(facts.revision) && self.busy == busy {
+            return;
+        }
+        self.revision = Some(facts.revision);
+        self.busy = busy;
+        let before = self.before;
+        self.shown.send_modify(|shown| {
+            let shown = Arc::make_mut(shown);
+            copy(shown, facts, busy, config, now);
+            count(shown, facts, before);
+        });
+    }
+}
+
+fn copy(shown: &mut SlotSnapshot, facts: &Facts, busy: bool, config: &SlotConfig, now: Instant) {
+    let ready = facts.state == SlotState::Ready;
+    let state = if ready && busy { SlotState::Busy } else { facts.state };
+    // Ready and busy take turns many times a second; the time since is that of being usable.
+    if state.can_send() != shown.state.can_send() || (!state.can_send() && state != shown.state) {
+        shown.since = ago(now.saturating_duration_since(facts.since));
+    }
+    shown.state = state;
+    renew(&mut shown.reason, &facts.reason);
+    renew(&mut shown.maker, &facts.identity.maker);
+    renew(&mut shown.model, &facts.identity.model);
+    renew(&mut shown.revision, &facts.identity.revision);
+    renew(&mut shown.imei, &facts.identity.imei);
+    renew(&mut shown.iccid, &facts.sim.iccid);
+    renew(&mut shown.imsi, &facts.sim.imsi);
+    renew(&mut shown.lock, &facts.lock);
+    renew(&mut shown.operator, &facts.operator);
+    renew(&mut shown.smsc, &facts.smsc);
+    renew(&mut shown.storage, &facts.storage);
+    if config.number.is_none() {
+        let number = facts.sim.number.as_deref().map(Number::received);
+        renew(&mut shown.number, &number);
+    }
+    shown.registration = facts.registration;
+    shown.signal_dbm = facts.signal_dbm;
+    shown.reports = facts.reports;
+}
+
+fn count(shown: &mut SlotSnapshot, facts: &Facts, before: Counted) {
+    let counters = &facts.counters;
+    shown.initialisations = before.initialisations + counters.initialisations;
+    shown.recoveries = before.recoveries + counters.recoveries_total();
+    shown.sent = before.sent + counters.sent;
+    shown.failed = before.failed + counters.failed;
+    shown.received = before.received + counters.received;
+}
+
+/// Copies what changed; texts rarely do, and counters change with every message.
+fn renew<T: Clone + PartialEq>(place: &mut T, value: &T) {
+    if place != value {
+        place.clone_from(value);
+    }
+}
+
+fn ago(past: std::time::Duration) -> Timestamp {
+    let now = Timestamp::now();
+    let past = SignedDuration::try_from(past).unwrap_or_default();
+    now.checked_sub(past).unwrap_or(now)
+}
+
+fn blank(slot: &RouteId, config: &SlotConfig) -> SlotSnapshot {
+    let (state, reason) = match config.enabled {
+        true => (SlotState::Absent, "its port is looked for"),
+        false => (SlotState::Disabled, "not used, by the settings"),
+    };
+    SlotSnapshot {
+        slot: slot.clone(),
+        state,
+        reason: reason.to_owned(),
+        since: Timestamp::now(),
+        port: None,
+        maker: None,
+        model: None,
+        revision: None,
+        imei: None,
+        iccid: None,
+        imsi: None,
+        number: config.number.clone(),
+        lock: Lock::Unknown,
+        registration: Registration::Unknown,
+        operator: None,
+        signal_dbm: None,
+        smsc: None,
+        storage: Vec::new(),
+        reports: false,
+        initialisations: 0,
+        recoveries: 0,
+        sent: 0,
+        failed: 0,
+        received: 0,
+        last_sent: None,
+        last_received: None,
+    }
+}
