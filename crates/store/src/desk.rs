@@ -50,7 +50,7 @@ impl Memory {
         let mut memory = Self {
             names: Names::new(),
             tally: Tally::load(conn)?,
-            next_message: 1 + number("SELECT coalesce(max(row), 0) FROM message")?,
+            next_message: 1 + number("SELECT max(texts, (SELECT coalesce(max(row), 0) FROM message)) FROM total")?,
             cursor: number("SELECT max(cursor, (SELECT coalesce(max(cursor), 0) FROM inbound)) FROM total")?,
             event: number("SELECT coalesce(max(row), 0) FROM event")?,
             consumers: Vec::new(),

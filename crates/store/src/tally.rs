@@ -134,15 +134,17 @@ impl Tally {
         }
     }
 
-    /// Writes the totals where they changed; part of the transaction.
-    pub(crate) fn keep(&self, conn: &Connection) -> rusqlite::Result<()> {
+    /// Writes the totals where they changed, and the last cursor given out with them; part of the transaction.
+    pub(crate) fn keep(&self, conn: &Connection, cursor: i64) -> rusqlite::Result<()> {
         if !self.changes.iter().any(|change| matches!(change, Change::Total(..))) {
             return Ok(());
         }
+        let [accepted, sent, delivered, failed, received] = self.totals;
         conn.prepare_cached(
-            "UPDATE total SET accepted = ?1, sent = ?2, delivered = ?3, failed = ?4, received = ?5 WHERE row = 1",
+            "UPDATE total SET accepted = ?1, sent = ?2, delivered = ?3, failed = ?4, received = ?5, cursor = ?6
+             WHERE row = 1",
         )?
-        .execute(self.totals)?;
+        .execute((accepted, sent, delivered, failed, received, cursor))?;
         Ok(())
     }
 

@@ -332,7 +332,7 @@ fn apply(
             execute(conn, "RELEASE job").map_err(whole)?;
         }
     }
-    memory.tally.keep(conn).map_err(whole)?;
+    memory.tally.keep(conn, memory.cursor).map_err(whole)?;
     execute(conn, "COMMIT").map_err(whole)
 }
 

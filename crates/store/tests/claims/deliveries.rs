@@ -1,0 +1,167 @@
+//! Events, one delivery per consumer.
+
+use message::{CallNotice, Event, MessageState, RouteId};
+use store::{Config, Settled};
+
+use crate::common::{Bench, delivered, failure, message, number, payload, raw, t};
+
+fn consumers(names: &[&str]) -> Config {
+    Config {
+        consumers: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..Config::default()
+    }
+}
+
+async fn receive(bench: &Bench, text: &str) {
+    bench
+        .store
+        .receive(
+            &RouteId::new("sim1"),
+            raw(text.as_bytes()),
+            payload(text, None),
+            None,
+            t(1),
+        )
+        .await
+        .expect("kept");
+}
+
+#[tokio::test]
+async fn every_consumer_gets_every_message_in_order_under_one_id() {
+    let bench = Bench::with(consumers(&["mail", "hook"]));
+    let mut news = bench.store.events();
+    receive(&bench, "one").await;
+    receive(&bench, "two").await;
+    assert!(news.has_changed().expect("open"));
+    news.borrow_and_update();
+    let mail = bench.store.deliveries("mail", t(1), 10).await.expect("read");
+    let hook = bench.store.deliveries("hook", t(1), 10).await.expect("read");
+    let ids = |list: &[store::Delivery]| list.iter().map(|one| one.event_id).collect::<Vec<_>>();
+    assert_eq!(ids(&mail), ids(&hook));
+    let texts: Vec<_> = mail
+        .iter()
+        .map(|one| match &one.event {
+            Event::Message(inbound) => inbound.text.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(texts, ["one", "two"]);
+    bench.store.delivery_done(mail[0].id).await.expect("kept");
+    let bench = bench.reopened().await;
+    assert_eq!(
+        ids(&bench.store.deliveries("mail", t(1), 10).await.expect("read")),
+        ids(&mail[1..])
+    );
+    assert_eq!(bench.store.deliveries("hook", t(1), 10).await.expect("read").len(), 2);
+    bench.sound().await;
+}
+
+#[tokio::test]
+async fn what_a_consumer_cannot_work_comes_again_or_is_given_up_and_shown() {
+    let bench = Bench::with(consumers(&["mail"]));
+    receive(&bench, "one").await;
+    let first = bench.store.deliveries("mail", t(1), 10).await.expect("read").remove(0);
+    bench
+        .store
+        .delivery_later(first.id, t(60), "server does not answer")
+        .await
+        .expect("kept");
+    assert!(
+        bench
+            .store
+            .deliveries("mail", t(59), 10)
+            .await
+            .expect("read")
+            .is_empty()
+    );
+    assert_eq!(bench.store.next_delivery("mail").await.expect("read"), Some(t(60)));
+    let again = bench.store.deliveries("mail", t(60), 10).await.expect("read").remove(0);
+    assert_eq!((again.event_id, again.attempts), (first.event_id, 1));
+    let backlog = bench.store.backlog().await.expect("read").remove(0);
+    assert_eq!((backlog.waiting, backlog.gave_up, backlog.oldest), (1, 0, Some(t(1))));
+    assert_eq!(backlog.error.as_deref(), Some("server does not answer"));
+    bench
+        .store
+        .delivery_gave_up(first.id, "no such mailbox")
+        .await
+        .expect("kept");
+    let backlog = bench.store.backlog().await.expect("read").remove(0);
+    assert_eq!((backlog.waiting, backlog.gave_up), (0, 1));
+    assert_eq!(backlog.error.as_deref(), Some("no such mailbox"));
+}
+
+#[tokio::test]
+async fn the_end_of_an_outgoing_message_is_told_once() {
+    let bench = Bench::with(consumers(&["mail"]));
+    let accepted = bench.accept(message(2)).await;
+    for (part, reference) in accepted.due.iter().zip([1, 2]) {
+        bench.send(part.key, "sim1", t(1), reference).await;
+    }
+    bench.report("sim1", delivered(1), t(2)).await;
+    assert!(
+        bench.store.deliveries("mail", t(9), 10).await.expect("read").is_empty(),
+        "one part is no message"
+    );
+    bench.report("sim1", delivered(2), t(3)).await;
+    let told = bench.store.deliveries("mail", t(9), 10).await.expect("read");
+    assert_eq!(told.len(), 1);
+    let Event::Report(notice) = &told[0].event else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        (notice.id, notice.state, notice.at),
+        (accepted.accepted.id, MessageState::Delivered, t(3))
+    );
+}
+
+#[tokio::test]
+async fn a_message_of_which_two_parts_fail_has_failed_once() {
+    let bench = Bench::with(consumers(&["mail"]));
+    let accepted = bench.accept(message(2)).await;
+    for part in &accepted.due {
+        bench.attempt(part.key, "sim1", t(1)).await;
+        bench
+            .settle(part.key, "sim1", t(2), Settled::Failed { failure: failure() })
+            .await;
+    }
+    assert_eq!(bench.store.deliveries("mail", t(9), 10).await.expect("read").len(), 1);
+}
+
+#[tokio::test]
+async fn any_event_survives_a_restart_and_none_is_kept_for_nobody() {
+    let call = Event::Call(CallNotice {
+        sim: RouteId::new("sim1"),
+        from: Some(number("+4930123456")),
+        at: t(1),
+    });
+    let bench = Bench::new();
+    assert_eq!(
+        bench
+            .store
+            .add_event(call.clone(), t(1))
+            .await
+            .expect("kept")
+            .into_inner(),
+        None
+    );
+    let bench = Bench::with(consumers(&["mail"]));
+    bench.store.add_event(call.clone(), t(1)).await.expect("kept");
+    let bench = bench.reopened().await;
+    assert_eq!(
+        bench.store.deliveries("mail", t(1), 10).await.expect("read")[0].event,
+        call
+    );
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_not_configured_any_more_keeps_nothing_waiting() {
+    let mut bench = Bench::with(consumers(&["mail", "hook"]));
+    receive(&bench, "one").await;
+    bench.config = consumers(&["hook", "new"]);
+    let bench = bench.reopened().await;
+    receive(&bench, "two").await;
+    assert_eq!(bench.store.deliveries("mail", t(9), 10).await.expect("read").len(), 0);
+    assert_eq!(bench.store.deliveries("hook", t(9), 10).await.expect("read").len(), 2);
+    assert_eq!(bench.store.deliveries("new", t(9), 10).await.expect("read").len(), 1);
+    assert_eq!(bench.store.backlog().await.expect("read").len(), 2);
+}

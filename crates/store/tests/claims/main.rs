@@ -1,0 +1,14 @@
+//! What the store promises, each promise on a real file.
+
+mod cards;
+mod common;
+mod crash;
+mod deliveries;
+mod faults;
+mod figures;
+mod incoming;
+mod invariants;
+mod outgoing;
+mod reports;
+mod retention;
+mod uncertain;
