@@ -1,0 +1,185 @@
+//! The OpenRPC document and `docs/api.md` say what is.
+
+use std::time::Duration;
+
+use api::{Code, Scope};
+use serde_json::{Value, json};
+
+use crate::house::{House, token};
+
+/// Why `value` is not what `schema` says, if it is not. Knows the few words that the document uses.
+fn mismatch(document: &Value, schema: &Value, value: &Value, path: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return mismatch(document, document.pointer(&reference[1..])?, value, path);
+    }
+    if let Some(options) = schema["anyOf"].as_array() {
+        let fits = options
+            .iter()
+            .any(|option| mismatch(document, option, value, path).is_none());
+        return (!fits).then(|| format!("{path}: none of the options fits {value}"));
+    }
+    if !types(schema).iter().any(|name| is_of(value, name)) {
+        return Some(format!("{path}: {value} is not {}", schema["type"]));
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        return Some(format!("{path}: {value} is none of {}", schema["enum"]));
+    }
+    if let Some(items) = value.as_array() {
+        let each = items
+            .iter()
+            .map(|item| mismatch(document, &schema["items"], item, &format!("{path}[]")));
+        return each.flatten().next();
+    }
+    let (Some(members), Some(properties)) = (value.as_object(), schema["properties"].as_object()) else {
+        return None;
+    };
+    let required = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    if let Some(missing) = required.into_iter().find(|name| !members.contains_key(*name)) {
+        return Some(format!("{path}: {missing} is missing"));
+    }
+    let each = members.iter().map(|(name, member)| match properties.get(name) {
+        Some(schema) => mismatch(document, schema, member, &format!("{path}.{name}")),
+        None => Some(format!("{path}: {name} is not described")),
+    });
+    each.flatten().next()
+}
+
+fn types(schema: &Value) -> Vec<&str> {
+    match &schema["type"] {
+        Value::String(name) => vec![name],
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        _ => vec!["any"],
+    }
+}
+
+fn is_of(value: &Value, name: &str) -> bool {
+    match name {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => true,
+    }
+}
+
+#[tokio::test]
+async fn results_are_as_the_document_describes_them() {
+    let admin = token("admin", &[Scope::Admin]);
+    let house = House::new(&[&admin]).await;
+    house.receive("sim1", "+491701111111", "hello").await;
+    let sent = house
+        .call(Some(&admin), "sms.send", json!({"to": "+491711234567", "text": "a"}))
+        .await;
+    let id = json!({"id": sent.result()["id"]});
+    let later = jiff::Timestamp::now() + Duration::from_secs(3600);
+    let document = house
+        .call(Some(&admin), "rpc.discover", json!({}))
+        .await
+        .result()
+        .clone();
+    for (method, params) in [
+        ("ping", json!({})),
+        (
+            "sms.send",
+            json!({"to": "+491711234567", "text": "a", "send_at": later}),
+        ),
+        ("sms.status", id.clone()),
+        ("sms.list", json!({})),
+        ("sms.preview", json!({"text": "👋"})),
+        ("sms.fetch", json!({})),
+        ("sms.cancel", id),
+        ("route.explain", json!({"to": "+491711234567"})),
+        ("modems.list", json!({})),
+        ("health", json!({})),
+        ("stats", json!({})),
+        ("numbers.erase", json!({"number": "+491701111111"})),
+        ("rpc.discover", json!({})),
+    ] {
+        let answer = house.call(Some(&admin), method, params).await;
+        let methods = document["methods"].as_array().unwrap();
+        let described = methods.iter().find(|described| described["name"] == method).unwrap();
+        let wrong = mismatch(&document, &described["result"]["schema"], answer.result(), method);
+        assert_eq!(wrong, None);
+    }
+}
+
+#[test]
+fn slots_are_as_the_document_describes_them() {
+    let text = include_str!("../../src/schemas.json");
+    let document = json!({"components": {"schemas": serde_json::from_str::<Value>(text).unwrap()}});
+    let slot = message::SlotSnapshot {
+        slot: message::RouteId::new("sim1"),
+        state: message::SlotState::Ready,
+        reason: "ready".into(),
+        since: jiff::Timestamp::now(),
+        port: Some("/dev/ttyUSB0".into()),
+        maker: None,
+        model: None,
+        revision: None,
+        imei: None,
+        iccid: None,
+        imsi: None,
+        number: Some(message::Number::received("+491711234567")),
+        lock: message::Lock::Held {
+            reason: "wrong PIN".into(),
+        },
+        registration: message::Registration::Home,
+        operator: None,
+        signal_dbm: Some(-71),
+        smsc: None,
+        storage: vec![message::StorageUse {
+            memory: "SM".into(),
+            used: 1,
+            total: 20,
+        }],
+        reports: true,
+        initialisations: 1,
+        recoveries: 0,
+        sent: 0,
+        failed: 0,
+        received: 0,
+        last_sent: None,
+        last_received: Some(jiff::Timestamp::now()),
+    };
+    for lock in [
+        slot.lock.clone(),
+        message::Lock::Open,
+        message::Lock::Pin { tries: Some(3) },
+    ] {
+        let value = serde_json::to_value(message::SlotSnapshot { lock, ..slot.clone() }).unwrap();
+        let schema = &document["components"]["schemas"]["Slot"];
+        assert_eq!(mismatch(&document, schema, &value, "slot"), None);
+    }
+}
+
+#[tokio::test]
+async fn the_page_for_people_names_every_method_and_every_code() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")).unwrap();
+    let ops = token("ops", &[Scope::Send]);
+    let house = House::new(&[&ops]).await;
+    let document = house.call(Some(&ops), "rpc.discover", json!({})).await.result().clone();
+    for method in document["methods"].as_array().unwrap() {
+        let name = method["name"].as_str().unwrap();
+        assert!(
+            page.contains(&format!("### {name}\n")),
+            "docs/api.md has no section {name}"
+        );
+        for param in method["params"].as_array().unwrap() {
+            assert!(
+                page.contains(&format!("`{}`", param["name"].as_str().unwrap())),
+                "{name}: {}",
+                param["name"]
+            );
+        }
+    }
+    for code in Code::ALL {
+        let line = format!("| {} | `{}` |", code.number, code.word);
+        assert!(page.contains(&line), "docs/api.md has no line {line}");
+    }
+}
