@@ -1,1 +1,15 @@
-//! The real binary, simulated modems on real pseudo-terminals, real sockets.
+//! The rig of the end-to-end tests: the real program, simulated modems on real pseudo-terminals, real sockets.
+//!
+//! [`Rig`] holds what survives a gateway's death: the simulated network with its SIMs, the data folder, the
+//! configuration, the certificate. [`Gateway`] is one life of the program on it. The network lives in the test's own
+//! process, so a killed gateway loses nothing that a real modem would not lose.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod gateway;
+mod rig;
+
+pub use api::{Api, Refusal};
+pub use gateway::Gateway;
+pub use rig::{Rig, eventually, program};
