@@ -54,24 +54,15 @@ impl UserData {
         let announced = if septets { packed_len(length, 0) } else { length };
         let start = reader.at();
         let octets = reader.take_up_to(announced);
-        if !has_header || length == 0 {
-            let body = if septets {
-                unpack(octets, 0, length)
-            } else {
-                octets.to_vec()
-            };
-            return Self {
-                header: Header::default(),
-                body,
-                missing: announced - octets.len(),
-            }
-            .checked(dcs, octets.len(), start);
-        }
-        let (header, header_len) = read_header(octets, start)?;
+        let (header, header_len) = match has_header && length > 0 {
+            true => read_header(octets, start)?,
+            false => (Header::default(), 0),
+        };
         let body = match septets {
             true => read_septets(octets, header_len, length, start)?,
             false => octets[header_len..].to_vec(),
         };
+        // Behind a header without text some senders leave the fill bits out.
         let nothing_lacks = septets && length == (header_len * 8).div_ceil(7);
         let missing = if nothing_lacks { 0 } else { announced - octets.len() };
         Self { header, body, missing }.checked(dcs, octets.len(), start)

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tpdu::{
-    Class, Command, Content, Dcs, Deliver, Element, Header, Parameters, Pdu, StatusReport, Submit, Tpdu, UserData,
-    Validity, Waiting, to_hex,
+    Class, Command, Content, Dcs, Deliver, Element, Header, Parameters, Pdu, Scts, StatusReport, Submit, Tpdu,
+    UserData, Validity, Waiting, to_hex,
     wap::{Expiry, MmsNotification, Push},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn of(pdu: &Pdu) -> Value {
         Tpdu::StatusReport(report) => of_report(report),
         Tpdu::Command(command) => of_command(command),
         Tpdu::SubmitReport(report) => {
-            let fields = json!({"fcs": report.cause, "scts": report.time.to_string()});
+            let fields = json!({"fcs": report.cause, "scts": time(report.time)});
             with(fields, of_parameters(&report.parameters))
         }
         Tpdu::DeliverReport(report) => with(json!({"fcs": report.cause}), of_parameters(&report.parameters)),
@@ -79,7 +79,7 @@ fn of_deliver(deliver: &Deliver) -> Value {
     let fields = json!({
         "from": deliver.from.to_string(),
         "from_type": deliver.from.kind.name(),
-        "time": deliver.time.unix_seconds().map(|_| deliver.time.to_string()),
+        "time": time(deliver.time),
         "pid": deliver.pid,
         "dcs": deliver.dcs.0,
         "class": class(deliver.dcs),
@@ -100,8 +100,8 @@ fn of_report(report: &StatusReport) -> Value {
         "mr": report.reference,
         "to": report.to.to_string(),
         "to_type": report.to.kind.name(),
-        "scts": report.time.to_string(),
-        "discharge": report.discharge.to_string(),
+        "scts": time(report.time),
+        "discharge": time(report.discharge),
         "status": report.status.0,
         "status_name": report.status.meaning(),
         "status_class": report.status.class().meaning(),
@@ -216,6 +216,11 @@ fn of_notification(notification: &MmsNotification) -> Value {
         "transaction": notification.transaction,
         "expiry": expiry,
     })
+}
+
+/// A moment, or nothing where the octets name none.
+fn time(stamp: Scts) -> Option<String> {
+    stamp.unix_seconds().map(|_| stamp.to_string())
 }
 
 fn class(dcs: Dcs) -> Option<u8> {

@@ -69,6 +69,18 @@ fn names_with_underscores_are_the_same() {
 }
 
 #[test]
+fn a_text_may_begin_with_a_dash_and_a_switch_may_be_spelt_out() {
+    let object = done(&["encode", "--to", "1", "-5 Grad", "--flash=false", "--report-request"])
+        .unwrap()
+        .object;
+    assert_eq!(
+        (&object["octets"][0]["text"], &object["octets"][0]["srr"]),
+        (&"-5 Grad".into(), &true.into())
+    );
+    assert!(object["octets"][0]["class"].is_null());
+}
+
+#[test]
 fn a_scheme_that_contradicts_the_text_is_refused() {
     let trouble = done(&["encode", "--to", "1", "--dcs", "8", "--alphabet", "gsm7", "x"])
         .err()
