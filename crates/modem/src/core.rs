@@ -209,7 +209,11 @@ impl Core {
         if !matches!(self.facts.lock, Lock::Held { .. }) {
             self.facts.set(|facts| &mut facts.lock, Lock::Unknown);
         }
-        self.set_state(SlotState::Starting, reason);
+        let state = match self.facts.state {
+            SlotState::Recovering | SlotState::Quarantined => SlotState::Recovering,
+            _ => SlotState::Starting,
+        };
+        self.set_state(state, reason);
     }
 
     /// The modem is set up: it can be used, and its memories are read.

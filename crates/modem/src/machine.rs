@@ -29,6 +29,8 @@ pub struct Modem {
     pub(crate) closed: bool,
     /// No new work is taken: the gateway stops.
     finishing: bool,
+    /// Octets since anything made sense.
+    unheard: usize,
 }
 
 impl Modem {
@@ -42,6 +44,7 @@ impl Modem {
             parked: None,
             closed: false,
             finishing: false,
+            unheard: 0,
         };
         modem.core.restart("the port was opened", None);
         modem.run();
@@ -55,7 +58,12 @@ impl Modem {
             return;
         }
         self.wire.receive(bytes);
+        self.unheard += bytes.len();
         self.listen();
+        if self.unheard > MOST_UNHEARD {
+            self.unheard = 0;
+            self.noise(ENDLESS_NOISE);
+        }
         if self.wire.is_partial() {
             self.core.timers.start(Timer::Silence, now);
         } else {
@@ -100,7 +108,11 @@ impl Modem {
         self.abandon("the port was opened anew");
         self.closed = false;
         self.core.timers.start(Timer::Calm, now);
-        self.core.restart("the port was opened", None);
+        let reason = match self.core.facts.state {
+            SlotState::Recovering | SlotState::Quarantined => format!("opened again; {}", self.core.facts.reason),
+            _ => String::from("the port was opened"),
+        };
+        self.core.restart(&reason, None);
         self.run();
     }
 
@@ -138,6 +150,7 @@ impl Modem {
     /// Takes everything that has been heard.
     pub(crate) fn listen(&mut self) {
         while let Some(heard) = self.wire.hear(self.core.now) {
+            self.unheard = 0;
             match heard {
                 Heard::Answer(answer) => self.answered(answer),
                 Heard::Prompt => self.prompted(),
@@ -266,6 +279,11 @@ impl Modem {
         }
     }
 }
+
+/// Octets without a line end that are as bad as so many useless lines. The longest honest line has some three thousand.
+const MOST_UNHEARD: usize = 16 * 1024;
+
+const ENDLESS_NOISE: u32 = 100;
 
 /// Deadlines of exchanges; one of them runs while an exchange is open.
 const DEADLINES: [Timer; 5] = [
