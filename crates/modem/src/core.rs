@@ -198,6 +198,7 @@ impl Core {
         self.burst = Burst::Untried;
         self.sim_told = None;
         self.wrong_sim = None;
+        self.pin.begin();
         self.inbox.announced.clear();
         self.inbox.unacknowledged = 0;
         self.inbox.acknowledgements = 0;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use at::Command;
 use message::SlotState;
 
 use crate::config::Config;
@@ -23,6 +24,10 @@ pub struct Modem {
     pub(crate) task: Option<Task>,
     /// The timer that the task rests on.
     pub(crate) resting: Option<Timer>,
+    /// The task waits for a job.
+    waits: bool,
+    /// A command that waits until the modem has rested.
+    held: Option<(Command, Timer)>,
     /// A sweep that let more urgent work go first.
     pub(crate) parked: Option<Task>,
     /// The port is closed or being opened anew: nothing is written.
@@ -41,6 +46,8 @@ impl Modem {
             wire: Wire::default(),
             task: None,
             resting: None,
+            waits: false,
+            held: None,
             parked: None,
             closed: false,
             finishing: false,
@@ -60,6 +67,9 @@ impl Modem {
         self.wire.receive(bytes);
         self.unheard += bytes.len();
         self.listen();
+        if self.wire.take_progress() {
+            self.unheard = 0;
+        }
         if self.unheard > MOST_UNHEARD {
             self.unheard = 0;
             self.noise(ENDLESS_NOISE);
@@ -102,7 +112,8 @@ impl Modem {
         self.core.timers.next()
     }
 
-    /// The port was opened again, after [`Output::Reopen`] or [`Output::Close`].
+    /// The port was opened again, after [`Output::Reopen`] or [`Output::Close`]. It may come earlier than asked, as when an
+    /// operator ends a quarantine.
     pub fn opened(&mut self, now: Instant) {
         self.core.now = now;
         self.abandon("the port was opened anew");
@@ -134,7 +145,7 @@ impl Modem {
 
     /// Whether an exchange is going on that must not be cut off. While a modem only rests between checks it is not busy.
     pub fn is_busy(&self) -> bool {
-        self.wire.is_open() || matches!(self.task, Some(Task::Send(_)))
+        self.wire.is_open() || self.held.is_some() || matches!(self.task, Some(Task::Send(_)))
     }
 
     /// What is known.
@@ -197,6 +208,7 @@ impl Modem {
         if let Some(timer) = self.resting.take() {
             self.core.timers.stop(timer);
         }
+        self.waits = false;
         let next = task.resume(&mut self.core, woken);
         self.task = Some(task);
         self.follow(next);
@@ -205,24 +217,45 @@ impl Modem {
     /// Does what the task wants next.
     pub(crate) fn follow(&mut self, next: Next) {
         match next {
-            Next::Ask(command, timer) => {
-                let octets = self.wire.ask(command, timer);
-                let deadline = self.deadline(timer);
-                self.core.timers.start_for(timer, self.core.now, deadline);
-                self.core.outputs.push_back(Output::Write(octets));
-            }
+            Next::Ask(command, timer) if self.core.timers.is_running(Timer::Gap) => self.held = Some((command, timer)),
+            Next::Ask(command, timer) => self.ask(command, timer),
             Next::Write(octets, timer) => {
                 self.core.outputs.push_back(Output::Write(octets.to_vec()));
                 self.rest(timer, self.core.timers.duration(timer));
             }
             Next::Rest(timer) => self.rest(timer, self.core.timers.duration(timer)),
-            Next::Wait => self.closed |= self.core.has_left_port(),
+            Next::Wait => {
+                self.waits = true;
+                self.closed |= self.core.has_left_port();
+            }
             Next::Yield => self.parked = self.task.take(),
             Next::Done => self.task = None,
             Next::Trouble(least, reason) => {
                 self.task = None;
                 self.trouble(least, &reason);
             }
+        }
+    }
+
+    /// Opens an exchange.
+    fn ask(&mut self, command: Command, timer: Timer) {
+        let octets = self.wire.ask(command, timer, self.core.now);
+        let deadline = self.deadline(timer);
+        self.core.timers.start_for(timer, self.core.now, deadline);
+        self.core.outputs.push_back(Output::Write(octets));
+    }
+
+    /// The modem has rested: the command that was held back goes out.
+    pub(crate) fn rested(&mut self) {
+        if let Some((command, timer)) = self.held.take() {
+            self.ask(command, timer);
+        }
+    }
+
+    /// What the task waited for has come.
+    pub(crate) fn wake(&mut self) {
+        if self.waits && !self.closed {
+            self.resume(Woken::Rested);
         }
     }
 
@@ -260,6 +293,8 @@ impl Modem {
         }
         self.stop_deadlines();
         self.wire.clear();
+        self.held = None;
+        self.waits = false;
         if let Some(task) = self.task.take() {
             task.abort(&mut self.core, handed, reason);
         }
