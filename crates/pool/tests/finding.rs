@@ -1,5 +1,7 @@
 //! Which slot gets which modem, on real pseudo-terminals.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer, in its helpers too")]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What a slot does with its modem, and what it does not let others feel.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer, in its helpers too")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! A pool on simulated modems, and patience without sleeping.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer, in its helpers too")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::path::Path;
