@@ -2,16 +2,22 @@
 
 use std::fmt;
 
+use futures_util::stream::BoxStream;
 use message::{Committed, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, UssdReply};
 
 use crate::outgoing::desk::Handover;
 
-/// Something with routes. Its events come through the channel that [`CarrierEvents`] is the other end of.
+/// Something with routes. What happens on them comes through its [`CarrierEvents`].
 ///
 /// No call waits: what cannot be taken at once is given back.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Every route it has, as things stand.
     fn routes(&self) -> Vec<RouteStatus>;
+
+    /// One of its routes, as it stands.
+    fn route(&self, route: &RouteId) -> Option<RouteStatus> {
+        self.routes().into_iter().find(|status| status.route == *route)
+    }
 
     /// What is shown of its slots, where it has slots.
     fn slots(&self) -> Vec<SlotSnapshot> {
@@ -38,12 +44,8 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     fn unlock(&self, route: &RouteId) -> Result<(), NotTaken>;
 }
 
-/// The receiving end of a carrier's events.
-pub type CarrierEvents = tokio::sync::mpsc::Receiver<CarrierEvent>;
-
-/// How many events of a carrier may wait. A full channel makes the carrier wait, which makes its modems wait; what
-/// arrives meanwhile stays in their memories.
-pub const CARRIER_EVENTS: usize = 1024;
+/// A carrier's events. They are taken without delay: whoever works them has queues of its own.
+pub type CarrierEvents = BoxStream<'static, CarrierEvent>;
 
 /// How one route stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -57,7 +57,6 @@ struct Tasks {
 }
 
 /// What a gateway is made of.
-#[derive(Debug)]
 pub struct Parts {
     /// How the flows behave.
     pub config: Config,

@@ -22,17 +22,15 @@ mod incoming;
 mod keeper;
 mod origin;
 mod outgoing;
-//mod pool_carrier;
+mod pool_carrier;
 mod pump;
 mod sim;
 mod ussd;
 
-pub use carrier::{
-    CARRIER_EVENTS, Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep,
-};
+pub use carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};
 pub use config::{Config, National, RouteSettings};
 pub use error::{Error, ErrorKind};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;
 pub use outgoing::desk::Handover;
-//pub use pool_carrier::PoolCarrier;
+pub use pool_carrier::PoolCarrier;

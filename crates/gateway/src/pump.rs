@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::Gateway;
@@ -56,7 +57,7 @@ impl Pump {
         let (taken, intake) = mpsc::channel(INTAKE);
         let keeping = tokio::spawn(self.intake.clone().run(intake));
         self.tell(Command::Facts(self.carrier.routes())).await;
-        while let Some(event) = events.recv().await {
+        while let Some(event) = events.next().await {
             self.pass(event, &taken).await;
         }
         drop(taken);

@@ -120,7 +120,7 @@ impl Gateway {
         route: &RouteId,
         ask: impl FnOnce(&Arc<dyn Carrier>) -> Result<(), NotTaken>,
     ) -> Result<(), Error> {
-        let has = |carrier: &&Arc<dyn Carrier>| carrier.routes().iter().any(|status| status.route == *route);
+        let has = |carrier: &&Arc<dyn Carrier>| carrier.route(route).is_some();
         let carrier = self
             .inner
             .carriers

@@ -6,6 +6,7 @@ use crate::inbox::Sweeping;
 use crate::job::{self, Job, Rejected, UssdAction};
 use crate::machine::Modem;
 use crate::output::PinTry;
+use crate::tasks::Woken;
 use crate::timer::Timer;
 
 impl Modem {
@@ -33,7 +34,7 @@ impl Modem {
             Job::Reset { radio } => self.reset(radio),
             Job::Adopt(config) => {
                 self.core.adopt(*config);
-                self.wake();
+                self.resume(Woken::Rested);
                 Ok(())
             }
         }
@@ -98,11 +99,6 @@ impl Modem {
         if self.is_finishing() || !(can_talk || action == UssdAction::Cancel) {
             return Err(Rejected::NotReady(state));
         }
-        if action == UssdAction::Cancel && self.core.dialogue.has_request() {
-            // It was never said, so there is nothing to end at the modem.
-            self.core.fail_dialogue("cancelled");
-            return Ok(());
-        }
         self.core.dialogue.submit(action)
     }
 
@@ -110,7 +106,7 @@ impl Modem {
         if !self.core.pin.prove(proof.get()) {
             return Err(Rejected::NotWanted);
         }
-        self.wake();
+        self.resume(Woken::Rested);
         Ok(())
     }
 
@@ -119,7 +115,7 @@ impl Modem {
             return Err(Rejected::NotWanted);
         }
         self.core.timers.stop(Timer::PinProof);
-        self.wake();
+        self.resume(Woken::Rested);
         Ok(())
     }
 

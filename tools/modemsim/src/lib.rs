@@ -25,7 +25,6 @@ mod clock;
 mod command;
 mod control;
 mod device;
-mod dice;
 mod exchange;
 mod fault;
 mod handle;

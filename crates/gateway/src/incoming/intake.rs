@@ -91,8 +91,7 @@ impl Intake {
         raw: RawInbound,
         payload: message::Payload,
     ) -> Result<Committed<Received>, store::Error> {
-        let own = self.carrier.routes().into_iter().find(|status| status.route == *route);
-        let own_number = own.and_then(|status| status.number);
+        let own_number = self.carrier.route(route).and_then(|status| status.number);
         let from = payload.from.clone();
         let kept = self
             .store

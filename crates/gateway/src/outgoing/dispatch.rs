@@ -274,7 +274,7 @@ impl Dispatcher {
         if let Some(home) = self.homes.get(route) {
             return Some(*home);
         }
-        let has = |carrier: &Arc<dyn Carrier>| carrier.routes().iter().any(|status| status.route == *route);
+        let has = |carrier: &Arc<dyn Carrier>| carrier.route(route).is_some();
         let home = self.carriers.iter().position(has)?;
         self.homes.insert(route.clone(), home);
         Some(home)

@@ -29,10 +29,6 @@ Nothing is sent.")]
 pub(crate) struct PreviewArgs {
     /// The text
     text: String,
-
-    /// Replace characters outside the GSM alphabet by their nearest letters
-    #[arg(long)]
-    transliterate: bool,
 }
 
 /// Explains the route.
@@ -51,8 +47,7 @@ pub(crate) async fn run(args: RouteArgs, client: &Client, screen: &Screen) -> Re
 
 /// Explains the text.
 pub(crate) async fn preview(args: PreviewArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
-    let params = json!({ "text": args.text, "transliterate": args.transliterate });
-    let result: Value = client.call("sms.preview", params).await?;
+    let result: Value = client.call("sms.preview", json!({ "text": args.text })).await?;
     if screen.is_json() {
         return screen.value(&result);
     }
