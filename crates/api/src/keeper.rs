@@ -139,7 +139,7 @@ impl Keeper {
         if let Some(principal) = ring.proven.get(&mark) {
             return Ok(Some(principal));
         }
-        let principal = self.prove(&ring, Neighbour::of(address), token).await?;
+        let principal = self.prove(&ring, Neighbour::of(address), token, mark).await?;
         ring.proven.insert(mark, principal.clone());
         Ok(Some(principal))
     }
@@ -157,7 +157,13 @@ impl Keeper {
     }
 
     /// The slow way: one hash, in its turn.
-    async fn prove(&self, ring: &Ring, neighbour: Neighbour, token: &str) -> Result<Arc<Principal>, Refusal> {
+    async fn prove(
+        &self,
+        ring: &Ring,
+        neighbour: Neighbour,
+        token: &str,
+        mark: [u8; 32],
+    ) -> Result<Arc<Principal>, Refusal> {
         self.check_lockout(neighbour)?;
         let Some((id, secret)) = token
             .split_once('.')
@@ -168,7 +174,10 @@ impl Keeper {
         let busy = || Refusal::new(Code::BUSY, "too many tokens are being checked").retry_after(1);
         let _place = self.line.try_acquire().map_err(|_| busy())?;
         let _thread = self.verifying.acquire().await.map_err(|_| busy())?;
-        // Others of this address may have failed while this one stood in line.
+        // Meanwhile the same token may have been proven, or others of this address may have failed.
+        if let Some(principal) = ring.proven.get(&mark) {
+            return Ok(principal);
+        }
         self.check_lockout(neighbour)?;
         let known = ring.tokens.get(id);
         let hash = known.map_or(&ring.decoy, |principal| &principal.entry.hash).clone();
@@ -233,7 +242,7 @@ fn bearer(header: &HeaderValue) -> Option<&str> {
 }
 
 /// How many tokens may stand in line for bcrypt; more are told to come again.
-const LINE: usize = 64;
+const LINE: usize = 1024;
 /// How many proven tokens are remembered, and for how long.
 const PROVEN: u64 = 10_000;
 const PROVEN_FOR: Duration = Duration::from_secs(300);

@@ -189,14 +189,19 @@ impl<S> Guarded<S>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync + 'static,
 {
+    /// A call by itself: one more than the connection may have at once is refused.
+    async fn lone_call(&self, request: Request<'_>) -> MethodResponse {
+        let Ok(_own) = self.places.try_acquire() else {
+            let refusal = Refusal::new(Code::BUSY, "too many calls at once on this connection").retry_after(1);
+            return self.caller.refuse(request.id, &refusal);
+        };
+        self.call(request).await
+    }
+
     async fn call(&self, mut request: Request<'_>) -> MethodResponse {
         let method = match self.app.admit(&self.caller, &request.method) {
             Ok(method) => method,
             Err(refusal) => return self.caller.refuse(request.id, &refusal),
-        };
-        let Ok(_own) = self.places.try_acquire() else {
-            let refusal = Refusal::new(Code::BUSY, "too many calls at once on this connection").retry_after(1);
-            return self.caller.refuse(request.id, &refusal);
         };
         let _place = match method.place {
             Place::Shared => match self.app.place().await {
@@ -226,7 +231,11 @@ where
                 let sentence = "sms.subscribe cannot be part of a batch: call it alone";
                 self.caller.refuse(request.id, &Refusal::new(Code::REQUEST, sentence))
             }
-            Ok(BatchEntry::Call(request)) => self.call(request).await,
+            Ok(BatchEntry::Call(request)) => {
+                // They wait for each other where there are more than may run at once.
+                let _own = self.places.acquire().await;
+                self.call(request).await
+            }
             Ok(BatchEntry::Notification(_)) => self.notification(),
             Err(error) => {
                 let (_, id) = error.into_parts();
@@ -265,7 +274,7 @@ where
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let guarded = self.0.clone();
         guarded.caller.understood.store(true, Relaxed);
-        async move { guarded.call(request).await }
+        async move { guarded.lone_call(request).await }
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{MethodCallback, MethodResponse, Methods, ResponsePayload};
 use jsonrpsee::types::Request;
+use jsonrpsee::types::error::OVERSIZED_RESPONSE_CODE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -127,10 +128,18 @@ where
                 Ok(read) => run(app, caller.clone(), read).await,
                 Err(refusal) => Err(refusal),
             };
-            match outcome {
-                Ok(result) => MethodResponse::response(id, ResponsePayload::success(result), room),
-                Err(refusal) => caller.refuse(id, &refusal),
+            let result = match outcome {
+                Ok(result) => result,
+                Err(refusal) => return caller.refuse(id, &refusal),
+            };
+            let answer = MethodResponse::response(id.clone(), ResponsePayload::success(result), room);
+            if answer.as_error_code() == Some(OVERSIZED_RESPONSE_CODE) {
+                return caller.refuse(
+                    id,
+                    &Refusal::new(Code::RESPONSE_TOO_LARGE, "the answer is too large; ask for less"),
+                );
             }
+            answer
         })
     }));
     methods.verify_and_insert(method.name, callback)?;

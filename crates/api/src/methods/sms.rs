@@ -268,7 +268,8 @@ async fn run_fetch(app: Arc<App>, caller: Arc<Caller>, query: FetchQuery) -> Res
         let _place = app.place().await?;
         return Ok(app.gateway.fetch(caller.origin()?, query).await?);
     }
-    let _room = app.wait_room(caller.principal()?)?;
+    let principal = caller.principal()?;
+    let _room = app.wait_room(principal)?;
     let nothing = FetchPage {
         messages: Vec::new(),
         next: query.after,
@@ -276,6 +277,7 @@ async fn run_fetch(app: Arc<App>, caller: Arc<Caller>, query: FetchQuery) -> Res
     tokio::select! {
         page = app.gateway.fetch(caller.origin()?, query) => Ok(page?),
         () = app.stopping.cancelled() => Ok(nothing),
+        () = app.keeper.revoked(principal) => Err(Refusal::new(Code::TOKEN_WRONG, "the token was revoked or changed")),
     }
 }
 

@@ -164,7 +164,11 @@ async fn what_is_no_call_says_why() {
 #[tokio::test]
 async fn a_batch_is_answered_call_by_call() {
     let ops = token("ops", &[Scope::Send]);
-    let house = House::with(&[&ops], |config| config.limits.batch = 40).await;
+    let house = House::with(&[&ops], |config| {
+        config.limits.batch = 40;
+        config.limits.streams = 5;
+    })
+    .await;
     let call =
         |id: u32, method: &str, params: Value| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
     let mut calls: Vec<_> = (0..36)

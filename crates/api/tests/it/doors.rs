@@ -1,5 +1,7 @@
 //! Who is let in, and for how long.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::Scope;
@@ -181,6 +183,79 @@ async fn a_new_certificate_is_taken_up_without_a_restart() {
     house.replace_certificate();
     house.handle.reload(&house.config).await.unwrap();
     leaf(&house).await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_waits_for_nothing_any_more() {
+    let reader = token("reader", &[Scope::Fetch]);
+    let house = House::new(&[&reader]).await;
+    let fetch = json!({"jsonrpc": "2.0", "id": 1, "method": "sms.fetch", "params": {"wait_s": 60}}).to_string();
+    let (client, url, plain) = (house.client(), house.url(), reader.plain().to_owned());
+    let waiting = tokio::spawn(async move { post(&client, &url, Some(&plain), fetch).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut config = house.config.clone();
+    config.tokens.clear();
+    house.handle.reload(&config).await.unwrap();
+    let answer = soon("the refusal", waiting).await.unwrap();
+    assert_eq!(answer.error(), (401, 1002, None));
+}
+
+/// Everything that was logged at `debug` and above, by us and by all libraries.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_token_and_no_text_is_ever_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone());
+    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let ops = token("ops", &[Scope::Send]);
+    let house = House::new(&[&ops]).await;
+    let text = "a very private text";
+    house
+        .call(Some(&ops), "sms.send", json!({"to": "+491711234567", "text": text}))
+        .await
+        .result();
+    house
+        .call(Some(&ops), "sms.send", json!({"to": "+49x", "text": text}))
+        .await
+        .error();
+    house.call(Some(&ops), "health", json!({"text": text})).await.error();
+    let guess = "ops.guess-that-nobody-should-see";
+    let one = house.builder().http1_only().build().unwrap();
+    for client in [one, house.client()] {
+        for shown in [guess, ops.plain(), "a-secret-without-id"] {
+            post(&client, &house.url(), Some(shown), "{}".into()).await;
+        }
+    }
+    house.handle.reload(&house.config).await.unwrap();
+    house.stop().await;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("wrong token"), "{logged}");
+    let secret = ops.plain().split_once('.').unwrap().1;
+    for private in [
+        secret,
+        ops.entry.hash.as_str(),
+        text,
+        "guess-that",
+        "a-secret-without-id",
+    ] {
+        assert!(!logged.contains(private), "{private} stands in the log");
+    }
 }
 
 #[tokio::test]
