@@ -24,7 +24,7 @@ impl Gateway {
     /// Starts the program on `rig` and waits until it answers.
     pub(crate) fn start(rig: &Rig) -> Self {
         let port = free_port();
-        let mut gateway = Self::spawn(rig, port, |program| Command::new(program));
+        let mut gateway = Self::spawn(rig, port, Command::new);
         gateway.wait_for_answer();
         gateway
     }
