@@ -2,9 +2,11 @@
 //!
 //! Everything lies in one file, `simrelay.db`, with its write-ahead log `simrelay.db-wal` beside it. A commit is
 //! appended to the log and synced (`synchronous=FULL`) before anybody hears of it, so it survives a power cut; a
-//! transaction that was not committed leaves no trace. The log is carried over into the file from time to time, and
-//! emptied when the gateway has nothing to do.
+//! transaction that was not committed leaves no trace. The log is carried over into the file every [`AUTO_CHECKPOINT`]
+//! pages and whenever the gateway has nothing to do; a clean stop leaves the file alone.
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,8 +14,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::Config;
 
-/// The one connection that writes.
+/// The one connection that writes. A file that is made here is readable by this user only: it holds what the messages
+/// say.
 pub(crate) fn writing(path: &Path, config: &Config) -> rusqlite::Result<Connection> {
+    // Where this fails the next line says why.
+    drop(private(OpenOptions::new().create(true).truncate(false), path));
     let conn = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -32,6 +37,21 @@ pub(crate) fn writing(path: &Path, config: &Config) -> rusqlite::Result<Connecti
     Ok(conn)
 }
 
+/// Writes a copy of the database to a file that must not exist.
+pub(crate) fn copy(conn: &Connection, to: &Path) -> rusqlite::Result<()> {
+    private(OpenOptions::new().create_new(true), to)
+        .map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))?;
+    let written = conn.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
+    if written.is_err() && std::fs::remove_file(to).is_err() {
+        tracing::warn!(file = %to.display(), "an unfinished copy was left behind");
+    }
+    written.map(|_| ())
+}
+
+fn private(options: &mut OpenOptions, path: &Path) -> std::io::Result<File> {
+    options.write(true).mode(0o600).open(path)
+}
+
 /// A connection that only reads.
 pub(crate) fn reading(path: &Path, config: &Config) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -40,6 +60,40 @@ pub(crate) fn reading(path: &Path, config: &Config) -> rusqlite::Result<Connecti
     conn.pragma_update(None, "cache_size", READER_CACHE)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
+}
+
+/// Gives the log its working size at start, so that the first commits need not grow it: writing into a file that has its
+/// size spares the file system a commit of its own journal at every sync (here 0.2 ms instead of 1.5 ms). Where there is
+/// no room for that, it stays small.
+pub(crate) fn warm(conn: &Connection, config: &Config) {
+    let quota = i64::try_from(config.max_size).unwrap_or(i64::MAX);
+    let size = match quota {
+        0 => AUTO_CHECKPOINT * PAGE,
+        quota => (AUTO_CHECKPOINT * PAGE).min(quota / 8),
+    };
+    let filled = conn
+        .execute("UPDATE probe SET filler = zeroblob(?1)", [size])
+        .and_then(|_| conn.execute("UPDATE probe SET filler = NULL", []))
+        .and_then(|_| conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(0)));
+    if let Err(trouble) = filled {
+        tracing::warn!(%trouble, "the log could not be given its working size");
+    }
+}
+
+/// Carries the log over into the file, as far as no reader needs it, and waits for nobody; `empty`: also overwrites what
+/// it held. Gives whether all of it was done.
+pub(crate) fn carry_over(conn: &Connection, config: &Config, empty: bool) -> rusqlite::Result<bool> {
+    conn.busy_timeout(Duration::ZERO)?;
+    let sql = match empty {
+        true => "PRAGMA wal_checkpoint(TRUNCATE)",
+        false => "PRAGMA wal_checkpoint(PASSIVE)",
+    };
+    let busy = conn.query_row(sql, [], |row| row.get::<_, bool>(0));
+    conn.busy_timeout(Duration::from_millis(config.busy_wait_ms.into()))?;
+    if empty && busy.as_ref().is_ok_and(|busy| !busy) {
+        warm(conn, config);
+    }
+    busy.map(|busy| !busy)
 }
 
 /// Applies the quota. A file that is larger already keeps its size and grows no more.
@@ -62,7 +116,7 @@ const WRITER_CACHE: i64 = -4096;
 const READER_CACHE: i64 = -1024;
 /// Pages in the log before a commit carries them over. Larger means fewer syncs of the file, and more pages that are
 /// carried over once instead of many times.
-const AUTO_CHECKPOINT: i64 = 2000;
+const AUTO_CHECKPOINT: i64 = 1000;
 /// Octets the log keeps after a reset. Writing into a log that has its size already spares the file system a journal
 /// commit per sync.
 const LOG_LIMIT: i64 = 32 << 20;

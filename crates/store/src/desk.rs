@@ -34,6 +34,8 @@ pub(crate) struct Memory {
     pub(crate) unmatched: HashSet<(i64, u8)>,
     /// Validities up to this time (and row, among those of one time) were looked at.
     pub(crate) swept: (i64, i64),
+    /// Whether something was erased that the log may still hold.
+    pub(crate) erased: bool,
 }
 
 /// A state of the memory to go back to.
@@ -56,6 +58,7 @@ impl Memory {
             consumers: Vec::new(),
             unmatched: unmatched(conn)?,
             swept: (number("SELECT swept FROM total")?, 0),
+            erased: false,
             config,
             join,
         };

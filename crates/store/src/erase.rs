@@ -75,6 +75,7 @@ fn remove(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retained> {
 
 fn remove_all(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retained> {
     let mut retained = Retained::default();
+    desk.memory.erased = true;
     for trace in traces {
         match *trace {
             Trace::Message(row) if at_modem(desk.conn, row)? => retained.kept += 1,

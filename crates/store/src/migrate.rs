@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use crate::fault::opening;
-use crate::{OpenError, clock};
+use crate::{OpenError, clock, connection};
 
 /// One step.
 #[derive(Debug, Clone, Copy)]
@@ -76,10 +76,7 @@ fn copy(conn: &Connection, path: &Path, found: u32) -> Result<(), OpenError> {
     if copy.exists() {
         return Ok(());
     }
-    let name = copy.to_string_lossy().into_owned();
-    conn.execute("VACUUM INTO ?1", [name])
-        .map_err(|fault| opening(path, fault))?;
-    Ok(())
+    connection::copy(conn, &copy).map_err(|fault| opening(path, fault))
 }
 
 fn copy_path(path: &Path, layout: u32) -> PathBuf {
@@ -107,4 +104,115 @@ fn take(conn: &Connection, steps: &[Step], taken: usize) -> rusqlite::Result<()>
 
 fn checksum(step: &Step) -> Vec<u8> {
     Sha256::digest(step.sql.as_bytes()).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &[Step] = &[
+        Step {
+            name: "first",
+            sql: "CREATE TABLE thing (name TEXT) STRICT; INSERT INTO thing VALUES ('old');",
+        },
+        Step {
+            name: "second",
+            sql: "ALTER TABLE thing ADD COLUMN colour TEXT;",
+        },
+    ];
+
+    fn open(folder: &tempfile::TempDir) -> (Connection, PathBuf) {
+        let path = folder.path().join("simrelay.db");
+        (Connection::open(&path).expect("opens"), path)
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    fn layout(conn: &Connection) -> u32 {
+        conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+            .expect("read")
+    }
+
+    #[test]
+    fn a_new_file_takes_every_step_and_no_copy_is_made() {
+        let folder = folder();
+        let (conn, path) = open(&folder);
+        migrate(&conn, &path, TWO).expect("taken");
+        migrate(&conn, &path, TWO).expect("nothing to do");
+        assert_eq!(layout(&conn), 2);
+        assert!(!copy_path(&path, 1).exists());
+    }
+
+    #[test]
+    fn an_old_file_keeps_its_rows_and_a_copy_of_itself() {
+        let folder = folder();
+        let (conn, path) = open(&folder);
+        migrate(&conn, &path, &TWO[..1]).expect("taken");
+        migrate(&conn, &path, TWO).expect("taken");
+        let name: String = conn
+            .query_row("SELECT name FROM thing WHERE colour IS NULL", [], |row| row.get(0))
+            .expect("kept");
+        assert_eq!(name, "old");
+        let copy = Connection::open(copy_path(&path, 1)).expect("opens");
+        assert_eq!(layout(&copy), 1);
+        migrate(&copy, &copy_path(&path, 1), &TWO[..1]).expect("the old program still takes it");
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_says_what_to_do() {
+        let folder = folder();
+        let (conn, path) = open(&folder);
+        migrate(&conn, &path, TWO).expect("taken");
+        let refused = migrate(&conn, &path, &TWO[..1]).expect_err("newer");
+        assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }));
+        assert!(refused.to_string().contains("written by a newer simrelay"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_of_another_build_is_refused() {
+        let folder = folder();
+        let (conn, path) = open(&folder);
+        migrate(&conn, &path, &TWO[..1]).expect("taken");
+        let other = [
+            Step {
+                name: "first",
+                sql: "CREATE TABLE thing (title TEXT) STRICT;",
+            },
+            TWO[1],
+        ];
+        let refused = migrate(&conn, &path, &other).expect_err("differs");
+        assert!(matches!(refused, OpenError::Altered { version: 1, .. }));
+        assert_eq!(layout(&conn), 1);
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_old_layout() {
+        let folder = folder();
+        let (conn, path) = open(&folder);
+        migrate(&conn, &path, &TWO[..1]).expect("taken");
+        let broken = [
+            TWO[0],
+            Step {
+                name: "second",
+                sql: "ALTER TABLE thing ADD COLUMN colour TEXT; ALTER TABLE nothing ADD COLUMN colour TEXT;",
+            },
+        ];
+        assert!(migrate(&conn, &path, &broken).is_err());
+        assert_eq!(layout(&conn), 1);
+        assert!(conn.prepare("SELECT colour FROM thing").is_err());
+        migrate(&conn, &path, TWO).expect("the next build goes on");
+    }
+
+    #[test]
+    fn the_layout_of_this_program_is_sound() {
+        let folder = folder();
+        let (conn, path) = open(&folder);
+        migrate(&conn, &path, STEPS).expect("taken");
+        let word: String = conn
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("checked");
+        assert_eq!(word, "ok");
+    }
 }

@@ -3,6 +3,7 @@
 //! A reader sees everything that was committed before it was asked. Reads are short: answers are bounded, and what
 //! must look at the whole file (integrity check, backup, search) says so.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,6 +77,11 @@ impl Reader {
     }
 }
 
+/// A connection that a panic went through is not used again: its transaction may be open.
+fn is_panic(trouble: &rusqlite::Error) -> bool {
+    matches!(trouble, rusqlite::Error::UnwindingPanic)
+}
+
 impl<F, T> Ask for Question<F, T>
 where
     F: FnOnce(&mut Glance<'_>) -> rusqlite::Result<T> + Send,
@@ -83,11 +89,17 @@ where
 {
     fn ask(self: Box<Self>, glance: Result<&mut Glance<'_>, Error>) -> bool {
         let Self { ask, reply, _place } = *self;
-        let (answer, sound) = match glance.map(ask) {
+        let asked = glance.map(|glance| {
+            catch_unwind(AssertUnwindSafe(|| ask(glance))).unwrap_or(Err(rusqlite::Error::UnwindingPanic))
+        });
+        let (answer, sound) = match asked {
             Ok(Ok(answer)) => (Ok(answer), true),
             Ok(Err(trouble)) => {
                 tracing::warn!(%trouble, "a read failed");
-                (Err(fault::error(&trouble)), !fault::is_common(&trouble))
+                (
+                    Err(fault::error(&trouble)),
+                    !fault::is_common(&trouble) && !is_panic(&trouble),
+                )
             }
             Err(error) => (Err(error), false),
         };

@@ -46,6 +46,7 @@ impl Store {
             retain_facts(desk, facts, &mut retained)?;
             retain_inbound(desk.conn, inbound, &mut retained)?;
             retain_rest(desk.conn, facts)?;
+            desk.memory.erased |= retained.texts + retained.messages + retained.inbound > 0;
             Ok(retained)
         })
         .await

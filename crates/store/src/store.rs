@@ -60,58 +60,12 @@ impl Store {
         let mut conn = connection::writing(&path, &config).map_err(at)?;
         check(&conn, &path)?;
         migrate::migrate(&conn, &path, migrate::STEPS)?;
+        connection::warm(&conn, &config);
         let recovered = recover::recover(&mut conn, &config).map_err(at)?;
         let stopped = stop::load(&conn).map_err(at)?;
         let memory = Memory::load(&conn, Arc::clone(&config), join).map_err(at)?;
-
-        let (orders, order_queue) = mpsc::channel();
-        let (questions, question_queue) = mpsc::channel();
-        let health = watch::Sender::new(Health::Well);
-        let arrivals = watch::Sender::new(memory.cursor);
-        let events = watch::Sender::new(memory.event);
-        let counts = Arc::new(Mutex::new(Counts::default()));
-        let shared = Shared {
-            orders,
-            questions,
-            order_places: Arc::new(Semaphore::new(ORDERS)),
-            question_places: Arc::new(Semaphore::new(QUESTIONS)),
-            health: health.subscribe(),
-            arrivals: arrivals.subscribe(),
-            events: events.subscribe(),
-            counts: Arc::clone(&counts),
-            stopped: RwLock::new(stopped),
-            config: Arc::clone(&config),
-            path: path.clone(),
-        };
-        let writer = Writer {
-            orders: order_queue,
-            path: path.clone(),
-            config: Arc::clone(&config),
-            memory,
-            conn: Some(conn),
-            signs: Signs {
-                health,
-                arrivals,
-                events,
-                counts,
-            },
-            probed: Instant::now(),
-            _lock: lock,
-        };
-        start("store-writer", &path, move || writer.run())?;
-        let question_queue = Arc::new(Mutex::new(question_queue));
-        for _ in 0..READERS {
-            let reader = Reader {
-                questions: Arc::clone(&question_queue),
-                path: path.clone(),
-                config: Arc::clone(&config),
-                names: Names::new(),
-            };
-            start("store-reader", &path, move || reader.run())?;
-        }
-        let store = Self {
-            shared: Arc::new(shared),
-        };
+        let store = launch(lock, path.clone(), config, conn, memory, stopped)
+            .map_err(|source| OpenError::Folder { path, source })?;
         Ok((store, recovered))
     }
 
@@ -139,6 +93,15 @@ impl Store {
     /// Changes whenever there is an event to deliver.
     pub fn events(&self) -> watch::Receiver<i64> {
         self.shared.events.clone()
+    }
+
+    /// How many transactions were committed since the start; with the number of calls it tells how many share one sync.
+    pub fn commits(&self) -> u64 {
+        self.shared
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .commits
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -170,8 +133,22 @@ impl Store {
         answer.await.map_err(|_| Error::Closed)?.map(Committed::witnessed)
     }
 
-    /// Asks a reader.
+    /// Asks a reader; everything `ask` sees is of one moment.
     pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Glance<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.read_loosely(|glance| {
+            let moment = glance.conn.unchecked_transaction()?;
+            let answer = ask(glance);
+            moment.finish()?;
+            answer
+        })
+        .await
+    }
+
+    /// Asks a reader, outside of a transaction.
+    pub(crate) async fn read_loosely<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut Glance<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -225,15 +202,65 @@ fn check(conn: &rusqlite::Connection, path: &Path) -> Result<(), OpenError> {
     })
 }
 
-fn start(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .map(drop)
-        .map_err(|source| OpenError::Folder {
-            path: path.to_owned(),
-            source,
-        })
+/// Starts the threads.
+fn launch(
+    lock: FolderLock,
+    path: PathBuf,
+    config: Arc<Config>,
+    conn: rusqlite::Connection,
+    memory: Memory,
+    stopped: HashMap<Number, Timestamp>,
+) -> std::io::Result<Store> {
+    let (orders, order_queue) = mpsc::channel();
+    let (questions, question_queue) = mpsc::channel();
+    let signs = Signs {
+        health: watch::Sender::new(Health::Well),
+        arrivals: watch::Sender::new(memory.cursor),
+        events: watch::Sender::new(memory.event),
+        counts: Arc::new(Mutex::new(Counts::default())),
+    };
+    let shared = Shared {
+        orders,
+        questions,
+        order_places: Arc::new(Semaphore::new(ORDERS)),
+        question_places: Arc::new(Semaphore::new(QUESTIONS)),
+        health: signs.health.subscribe(),
+        arrivals: signs.arrivals.subscribe(),
+        events: signs.events.subscribe(),
+        counts: Arc::clone(&signs.counts),
+        stopped: RwLock::new(stopped),
+        config: Arc::clone(&config),
+        path: path.clone(),
+    };
+    let question_queue = Arc::new(Mutex::new(question_queue));
+    for _ in 0..READERS {
+        let reader = Reader {
+            questions: Arc::clone(&question_queue),
+            path: path.clone(),
+            config: Arc::clone(&config),
+            names: Names::new(),
+        };
+        start("store-reader", move || reader.run())?;
+    }
+    let writer = Writer {
+        orders: order_queue,
+        path,
+        config,
+        memory,
+        conn: Some(conn),
+        signs,
+        commits: 0,
+        probed: Instant::now(),
+        _lock: lock,
+    };
+    start("store-writer", move || writer.run())?;
+    Ok(Store {
+        shared: Arc::new(shared),
+    })
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
 /// The database in the data folder.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::reader::Glance;
-use crate::{Error, Store};
+use crate::{Error, Store, connection};
 
 impl Store {
     /// Looks at the whole database: what is wrong with it, in sentences; empty where nothing is. Takes as long as
@@ -13,9 +13,11 @@ impl Store {
     }
 
     /// Writes a copy of the database, as it is at this moment, to a file that must not exist yet.
+    ///
+    /// The copy is readable by this user only: it holds what the messages say.
     pub async fn backup(&self, path: &Path) -> Result<(), Error> {
-        let name = path.to_string_lossy().into_owned();
-        self.read(move |glance| glance.conn.execute("VACUUM INTO ?1", [name]).map(|_| ()))
+        let path = path.to_owned();
+        self.read_loosely(move |glance| connection::copy(glance.conn, &path))
             .await
     }
 }

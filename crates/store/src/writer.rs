@@ -8,6 +8,7 @@
 //! I/O error), the others are run once more without the one at fault. While the disk is at fault every write answers
 //! with a retryable error, and the thread looks every second whether it is back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,8 @@ pub(crate) struct Writer {
     /// `None` while the file cannot be opened.
     pub(crate) conn: Option<Connection>,
     pub(crate) signs: Signs,
+    /// Transactions since the start.
+    pub(crate) commits: u64,
     /// When the disk was looked at last.
     pub(crate) probed: Instant,
     /// Held until the thread ends.
@@ -51,6 +54,8 @@ pub(crate) struct Signs {
 pub(crate) struct Counts {
     pub(crate) queue: QueueFacts,
     pub(crate) totals: Totals,
+    /// Transactions since the start.
+    pub(crate) commits: u64,
     /// Validities up to this time were looked at.
     pub(crate) swept: i64,
 }
@@ -80,7 +85,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {
                     self.probe_if_ill();
                     self.carry_over();
-                    used = false;
+                    used = self.memory.erased;
                 }
                 Err(RecvTimeoutError::Disconnected) => return self.shut(),
             }
@@ -143,6 +148,7 @@ impl Writer {
         let outcome = match end {
             Ok(()) => {
                 self.memory.tally.commit();
+                self.commits += 1;
                 self.publish();
                 self.recovered();
                 End::Kept
@@ -192,6 +198,7 @@ impl Writer {
         counts.queue.attempting = tally.in_state(PartState::Attempting);
         counts.queue.uncertain = tally.in_state(PartState::Uncertain);
         counts.totals = tally.totals();
+        counts.commits = self.commits;
         counts.swept = self.memory.swept.0;
     }
 
@@ -247,13 +254,15 @@ impl Writer {
         *self.signs.health.borrow() != Health::Well
     }
 
-    /// Nothing to do: carries the log over into the file and empties it.
-    fn carry_over(&self) {
+    /// Nothing to do: carries the log over into the file, so that the next start has little to read. The log keeps its
+    /// size ([`connection::warm`] says why) but for when something was erased: then it is emptied, too.
+    fn carry_over(&mut self) {
         let Some(conn) = self.conn.as_ref().filter(|_| !self.is_ill()) else {
             return;
         };
-        if let Err(trouble) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::debug!(%trouble, "the log was not carried over");
+        match connection::carry_over(conn, &self.config, self.memory.erased) {
+            Ok(done) => self.memory.erased &= !done,
+            Err(trouble) => tracing::debug!(%trouble, "the log was not carried over"),
         }
     }
 
@@ -319,7 +328,7 @@ fn apply(
         }
         let mark = memory.mark();
         let desk = &mut Desk { conn, memory };
-        if let Err(trouble) = job.run(desk) {
+        if let Err(trouble) = guarded(job, desk) {
             verdicts[index] = Err(fault::error(&trouble));
             if alone || conn.is_autocommit() || fault::is_common(&trouble) {
                 return Err((Some(index), trouble));
@@ -334,6 +343,11 @@ fn apply(
     }
     memory.tally.keep(conn, memory.cursor).map_err(whole)?;
     execute(conn, "COMMIT").map_err(whole)
+}
+
+/// A job that panics has failed, and takes neither its neighbours nor the thread with it.
+fn guarded(job: &mut Box<dyn Work>, desk: &mut Desk<'_>) -> rusqlite::Result<()> {
+    catch_unwind(AssertUnwindSafe(|| job.run(desk))).unwrap_or(Err(rusqlite::Error::UnwindingPanic))
 }
 
 fn execute(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {

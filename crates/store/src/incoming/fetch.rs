@@ -13,7 +13,7 @@ use crate::{Error, Store};
 
 impl Store {
     /// At most `limit` messages completed after the cursor, oldest first; to these SIMs, or to the SIM with this number,
-    /// where given.
+    /// where given. Looks in steps, so that others can ask in between.
     pub async fn fetch(
         &self,
         after: i64,
@@ -21,37 +21,59 @@ impl Store {
         sims: Option<&[RouteId]>,
         number: Option<&Number>,
     ) -> Result<Vec<Inbound>, Error> {
-        let (sims, number) = (sims.map(<[RouteId]>::to_vec), number.cloned());
-        self.read(move |glance| fetch(glance, after, limit, sims.as_deref(), number.as_ref()))
-            .await
+        let mut wish = Wish {
+            after,
+            limit,
+            sims: sims.map(<[RouteId]>::to_vec),
+            number: number.cloned(),
+        };
+        let mut found = Vec::new();
+        loop {
+            let step = wish.clone();
+            let (more, last) = self.read(move |glance| fetch(glance, &step)).await?;
+            found.extend(more);
+            match last {
+                Some(last) if found.len() < limit => wish.after = last,
+                _ => return Ok(found),
+            }
+            wish.limit = limit - found.len();
+        }
     }
 }
 
-fn fetch(
-    glance: &mut Glance<'_>,
+/// What is wanted.
+#[derive(Debug, Clone)]
+struct Wish {
     after: i64,
     limit: usize,
-    sims: Option<&[RouteId]>,
-    own: Option<&Number>,
-) -> rusqlite::Result<Vec<Inbound>> {
-    let sims = sims.map(|sims| known(glance, sims)).transpose()?;
+    sims: Option<Vec<RouteId>>,
+    number: Option<Number>,
+}
+
+/// One step: what was found, and the cursor to go on from where more is to be looked at.
+fn fetch(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<(Vec<Inbound>, Option<i64>)> {
+    let sims = wish.sims.as_deref().map(|sims| known(glance, sims)).transpose()?;
     let mut statement = glance.conn.prepare_cached(AFTER)?;
-    let mut rows = statement.query([after])?;
+    let mut rows = statement.query((wish.after, STEP))?;
     let mut found = Vec::new();
-    while found.len() < limit {
+    let mut looked = 0;
+    let mut last = None;
+    while found.len() < wish.limit {
         let Some(row) = rows.next()? else { break };
+        looked += 1;
+        last = Some(row.get(0)?);
         let route: i64 = row.get(2)?;
         if sims.as_ref().is_some_and(|sims| !sims.contains(&route)) {
             continue;
         }
-        if let Some(own) = own
+        if let Some(own) = &wish.number
             && !maybe_number(row, 4)?.is_some_and(|to| to.matches(own))
         {
             continue;
         }
         found.push(read_inbound(glance.conn, glance.names, row)?);
     }
-    Ok(found)
+    Ok((found, last.filter(|_| looked == STEP)))
 }
 
 fn known(glance: &mut Glance<'_>, sims: &[RouteId]) -> rusqlite::Result<Vec<i64>> {
@@ -83,9 +105,11 @@ pub(crate) fn read_inbound(conn: &Connection, names: &mut Names, row: &Row<'_>) 
 
 const AFTER: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
         missing, text, data_hex
-     FROM inbound WHERE cursor > ?1 ORDER BY cursor";
+     FROM inbound WHERE cursor > ?1 ORDER BY cursor LIMIT ?2";
 
 /// One received message.
 pub(crate) const ONE: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at,
         parts, missing, text, data_hex
      FROM inbound WHERE cursor = ?1";
+/// Messages looked at in one step.
+const STEP: i64 = 5000;

@@ -257,7 +257,7 @@ fn is_twin(desk: &Desk<'_>, word: &Word, discharged: Option<i64>) -> rusqlite::R
         .conn
         .prepare_cached(
             "SELECT row FROM report WHERE route = ?1 AND reference = ?2 AND status = ?3 AND submitted IS ?4
-             AND discharged IS ?5 AND recipient = ?6 LIMIT 1",
+             AND discharged IS ?5 AND recipient = ?6 AND at >= ?7 LIMIT 1",
         )?
         .query_row(
             (
@@ -267,6 +267,7 @@ fn is_twin(desk: &Desk<'_>, word: &Word, discharged: Option<i64>) -> rusqlite::R
                 word.submitted,
                 discharged,
                 word.recipient.to_string(),
+                word.at - desk.memory.window(),
             ),
             |row| row.get(0),
         )

@@ -21,10 +21,35 @@ impl Store {
         self.read(move |glance| history(glance, id)).await
     }
 
-    /// Outgoing messages, newest first; of one token or of all. Looks at every message until enough are found.
+    /// Outgoing messages, newest first; of one token or of all. Looks at every message until enough are found, in steps,
+    /// so that others can ask in between.
     pub async fn list(&self, query: ListQuery, token: Option<&TokenId>) -> Result<Vec<MessageView>, Error> {
-        let token = token.cloned();
-        self.read(move |glance| list(glance, &query, token.as_ref())).await
+        let limit = query.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_LIMIT) as usize;
+        let mut wish = Wish {
+            state: query.state,
+            to: query.to.as_deref().map(Number::received),
+            token: token.cloned(),
+            before: i64::MAX,
+            limit,
+        };
+        if let Some(id) = query.before {
+            match self.read(move |glance| message_row(glance.conn, id)).await? {
+                Some(row) => wish.before = row,
+                None => return Ok(Vec::new()),
+            }
+        }
+        let mut found = Vec::new();
+        loop {
+            let step = wish.clone();
+            let (more, last) = self.read(move |glance| list(glance, &step)).await?;
+            found.extend(more);
+            match last {
+                Some(last) if found.len() < limit => wish.before = last,
+                _ => break,
+            }
+            wish.limit = limit - found.len();
+        }
+        Ok(found)
     }
 
     /// Who asked for a message.
@@ -129,42 +154,50 @@ fn history(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Vec<Histo
     Ok(lines)
 }
 
-fn list(glance: &mut Glance<'_>, query: &ListQuery, token: Option<&TokenId>) -> rusqlite::Result<Vec<MessageView>> {
-    let limit = query.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_LIMIT) as usize;
-    let before = match query.before.map(|id| message_row(glance.conn, id)).transpose()? {
-        Some(None) => return Ok(Vec::new()),
-        Some(Some(row)) => row,
-        None => i64::MAX,
+/// What a list is to hold.
+#[derive(Debug, Clone)]
+struct Wish {
+    state: Option<MessageState>,
+    to: Option<Number>,
+    token: Option<TokenId>,
+    before: i64,
+    limit: usize,
+}
+
+/// One step: what was found, and the row to go on from where more is to be looked at.
+fn list(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<(Vec<MessageView>, Option<i64>)> {
+    let token = match &wish.token {
+        Some(token) => match glance.names.find_token(glance.conn, token)? {
+            Some(row) => row,
+            None => return Ok((Vec::new(), None)),
+        },
+        None => 0,
     };
-    let token = match token
-        .map(|token| glance.names.find_token(glance.conn, token))
-        .transpose()?
-    {
-        Some(None) => return Ok(Vec::new()),
-        found => found.flatten(),
-    };
-    let to = query.to.as_deref().map(Number::received);
-    let mut statement = glance.conn.prepare_cached(match token {
+    let mut statement = glance.conn.prepare_cached(match wish.token {
         Some(_) => OF_TOKEN,
         None => OF_ALL,
     })?;
-    let mut rows = statement.query((before, token.unwrap_or(0)))?;
+    let mut rows = statement.query((wish.before, token, LIST_STEP))?;
     let mut found = Vec::new();
+    let mut looked = 0;
+    let mut last = None;
     while let Some(row) = rows.next()? {
-        if let Some(to) = &to
+        looked += 1;
+        last = Some(row.get(0)?);
+        if let Some(to) = &wish.to
             && !number(row, 2)?.matches(to)
         {
             continue;
         }
         let message = view(glance, row)?;
-        if query.state.is_none_or(|state| state == message.state) {
+        if wish.state.is_none_or(|state| state == message.state) {
             found.push(message);
         }
-        if found.len() >= limit {
+        if found.len() >= wish.limit {
             break;
         }
     }
-    Ok(found)
+    Ok((found, last.filter(|_| looked == LIST_STEP)))
 }
 
 fn owner(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Option<Owner>> {
@@ -180,8 +213,10 @@ fn owner(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Option<Owne
 }
 
 const OF_TOKEN: &str = "SELECT row, id, recipient, text, priority, alphabet, accepted_at, send_at, expires_at, token
-     FROM message WHERE row < ?1 AND token = ?2 ORDER BY row DESC";
+     FROM message WHERE row < ?1 AND token = ?2 ORDER BY row DESC LIMIT ?3";
 const OF_ALL: &str = "SELECT row, id, recipient, text, priority, alphabet, accepted_at, send_at, expires_at, token
-     FROM message WHERE row < ?1 AND ?2 = 0 ORDER BY row DESC";
+     FROM message WHERE row < ?1 AND ?2 = 0 ORDER BY row DESC LIMIT ?3";
 const LIST_DEFAULT: u32 = 50;
 const LIST_LIMIT: u32 = 1000;
+/// Messages looked at in one step.
+const LIST_STEP: i64 = 2000;

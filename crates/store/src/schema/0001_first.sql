@@ -81,7 +81,8 @@ CREATE TABLE report (
     recipient TEXT NOT NULL,
     pdu BLOB NOT NULL
 ) STRICT;
-CREATE INDEX report_reference ON report(route, reference);
+CREATE INDEX report_reference ON report(route, reference, at);
+CREATE INDEX report_unmatched ON report(route, reference, at) WHERE part IS NULL;
 
 -- Received messages, complete or overdue. The cursor grows in the order of completion and is never used twice.
 CREATE TABLE inbound (

@@ -228,3 +228,57 @@ async fn unknown_settings_are_refused() {
     );
     assert_eq!(serde_json::from_str::<Config>("{}").expect("read"), Config::default());
 }
+
+#[tokio::test]
+async fn a_job_that_breaks_a_rule_fails_alone() {
+    let bench = Bench::new();
+    let taken = bench.part(message(1)).await.message;
+    let mut tasks = tokio::task::JoinSet::new();
+    for index in 0..60 {
+        let store = bench.store.clone();
+        let mut new = message(1);
+        if index % 20 == 7 {
+            new.id = taken;
+        }
+        tasks.spawn(async move { (index, store.accept(new).await) });
+    }
+    for (index, answer) in tasks.join_all().await {
+        assert_eq!(answer.is_ok(), index % 20 != 7, "{index}: {answer:?}");
+    }
+    assert_eq!(*bench.store.health().borrow(), Health::Well, "the disk is not to blame");
+    assert_eq!(bench.store.due(t(0), 100).await.expect("read").len(), 58);
+    bench.sound().await;
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_share_one_sync() {
+    let bench = Bench::new();
+    let before = bench.store.commits();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let store = bench.store.clone();
+        tasks.spawn(async move { store.accept(message(1)).await.is_ok() });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|kept| kept));
+    let commits = bench.store.commits() - before;
+    assert!(commits <= 200, "{commits} syncs for 1000 callers");
+}
+
+#[tokio::test]
+async fn what_messages_say_is_readable_by_this_user_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.accept(message(1)).await;
+    bench
+        .store
+        .backup(&bench.folder.path().join("copy.db"))
+        .await
+        .expect("written");
+    for name in ["simrelay.db", "simrelay.db-wal", "copy.db"] {
+        let mode = std::fs::metadata(bench.folder.path().join(name))
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{name} is {mode:o}");
+    }
+}

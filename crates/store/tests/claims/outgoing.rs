@@ -489,3 +489,22 @@ async fn an_uncounted_clock_never_overflows() {
         .expect("kept");
     assert_eq!(bench.states(part.message).await, [PartState::Expired]);
 }
+
+#[tokio::test]
+async fn a_list_finds_what_lies_thousands_of_messages_back() {
+    let bench = Bench::new();
+    let first = bench.part(message(1)).await;
+    bench.send(first.key, "sim1", t(1), 1).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4100 {
+        let store = bench.store.clone();
+        tasks.spawn(async move { store.accept(message(1)).await.is_ok() });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|kept| kept));
+    let query = message::ListQuery {
+        state: Some(MessageState::Sent),
+        ..Default::default()
+    };
+    let found = bench.store.list(query, None).await.expect("read");
+    assert_eq!(found.iter().map(|view| view.id).collect::<Vec<_>>(), [first.message]);
+}
