@@ -232,7 +232,7 @@ impl Carrier for PoolCarrier {
     }
 
     fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) {
-        let job = match kept.clone().transpose() {
+        let job = match kept.transpose() {
             Some(proof) => Job::Delete { proof },
             None => Job::Acknowledge { proof: kept.map(drop) },
         };
