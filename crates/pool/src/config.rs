@@ -65,6 +65,9 @@ pub struct SlotConfig {
     pub smsc: Option<String>,
     /// The dialect by name, where maker and model suggest a wrong one.
     pub dialect: Option<String>,
+    /// Keep a trace of each attempt on the modem itself (`+CMGW`, then `+CMSS`), so that a crash in the middle of it is
+    /// settled by reading the modem and nothing goes out twice. It costs a write to the SIM for each part. Default: no.
+    pub journal: bool,
     /// Hang up incoming calls. Default: no.
     pub hang_up_calls: bool,
     /// Receive class 0 messages, which many modems else lose. Default: no.
@@ -122,6 +125,7 @@ impl Default for SlotConfig {
             number: None,
             smsc: None,
             dialect: None,
+            journal: false,
             hang_up_calls: false,
             flash: false,
             memory: None,
