@@ -6,7 +6,6 @@ use crate::inbox::Sweeping;
 use crate::job::{self, Job, Rejected, UssdAction};
 use crate::machine::Modem;
 use crate::output::PinTry;
-use crate::tasks::Woken;
 use crate::timer::Timer;
 
 impl Modem {
@@ -34,7 +33,7 @@ impl Modem {
             Job::Reset { radio } => self.reset(radio),
             Job::Adopt(config) => {
                 self.core.adopt(*config);
-                self.resume(Woken::Rested);
+                self.wake();
                 Ok(())
             }
         }
@@ -99,6 +98,11 @@ impl Modem {
         if self.is_finishing() || !(can_talk || action == UssdAction::Cancel) {
             return Err(Rejected::NotReady(state));
         }
+        if action == UssdAction::Cancel && self.core.dialogue.has_request() {
+            // It was never said, so there is nothing to end at the modem.
+            self.core.fail_dialogue("cancelled");
+            return Ok(());
+        }
         self.core.dialogue.submit(action)
     }
 
@@ -106,7 +110,7 @@ impl Modem {
         if !self.core.pin.prove(proof.get()) {
             return Err(Rejected::NotWanted);
         }
-        self.resume(Woken::Rested);
+        self.wake();
         Ok(())
     }
 
@@ -115,7 +119,7 @@ impl Modem {
             return Err(Rejected::NotWanted);
         }
         self.core.timers.stop(Timer::PinProof);
-        self.resume(Woken::Rested);
+        self.wake();
         Ok(())
     }
 

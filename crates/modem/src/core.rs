@@ -198,6 +198,7 @@ impl Core {
         self.burst = Burst::Untried;
         self.sim_told = None;
         self.wrong_sim = None;
+        self.pin.begin();
         self.inbox.announced.clear();
         self.inbox.unacknowledged = 0;
         self.inbox.acknowledgements = 0;
@@ -209,7 +210,11 @@ impl Core {
         if !matches!(self.facts.lock, Lock::Held { .. }) {
             self.facts.set(|facts| &mut facts.lock, Lock::Unknown);
         }
-        self.set_state(SlotState::Starting, reason);
+        let state = match self.facts.state {
+            SlotState::Recovering | SlotState::Quarantined => SlotState::Recovering,
+            _ => SlotState::Starting,
+        };
+        self.set_state(state, reason);
     }
 
     /// The modem is set up: it can be used, and its memories are read.

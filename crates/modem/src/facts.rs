@@ -140,6 +140,11 @@ impl Facts {
         true
     }
 
+    /// Counts a line of no use; no reason for anybody to look again.
+    pub(crate) fn count_noise(&mut self, lines: u32) {
+        self.counters.noise += u64::from(lines);
+    }
+
     /// Counts something.
     pub(crate) fn count(&mut self, change: impl FnOnce(&mut Counters)) {
         change(&mut self.counters);

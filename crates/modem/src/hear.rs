@@ -48,7 +48,7 @@ impl Modem {
 
     /// Useless lines; too many of them are a flood.
     pub(crate) fn noise(&mut self, lines: u32) {
-        self.core.facts.count(|counters| counters.noise += u64::from(lines));
+        self.core.facts.count_noise(lines);
         if self.core.ladder.noise(lines, self.core.now) {
             self.trouble(Rung::Drain, "the modem floods the line with what nobody asked for");
         }

@@ -55,7 +55,8 @@ pub(crate) struct Sweeping {
 #[derive(Debug, Clone, Copy)]
 struct Handed {
     place: Memory,
-    content: u64,
+    /// `None`: an entry of our own journal, whatever the modem makes of its octets.
+    content: Option<u64>,
 }
 
 impl Inbox {
@@ -79,17 +80,24 @@ impl Inbox {
 
     /// Notes that a message is handed over; false when it was before.
     pub(crate) fn note_handed(&mut self, place: Memory, pdu: &[u8], again: bool) -> bool {
-        let content = digest(pdu);
+        let content = Some(digest(pdu));
         if let Some(known) = self.handed.iter_mut().find(|known| known.place == place) {
-            let same = known.content == content;
-            known.content = content;
-            return !same || again;
+            let own = known.content.is_none();
+            let same = own || known.content == content;
+            known.content = content.filter(|_| !own);
+            return !same || (again && !own);
         }
         if self.handed.len() >= MAX_HANDED {
             self.handed.remove(0);
         }
         self.handed.push(Handed { place, content });
         true
+    }
+
+    /// Notes an entry of our own journal, so that no sweep takes it for one that a crash left.
+    pub(crate) fn note_own(&mut self, place: Memory) {
+        self.forget(place);
+        self.handed.push(Handed { place, content: None });
     }
 
     /// Whether the message there was handed over in this session.

@@ -40,7 +40,7 @@ impl Ladder {
     pub(crate) fn pause(&mut self, first: Duration) -> Duration {
         let doublings = self.quarantines.min(MOST_DOUBLINGS);
         self.quarantines += 1;
-        (first * 2u32.pow(doublings)).min(LONGEST_PAUSE.max(first))
+        first.saturating_mul(2u32.pow(doublings)).min(LONGEST_PAUSE.max(first))
     }
 
     /// A start that nobody asked for; true when there were too many.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use at::Command;
 use message::SlotState;
 
 use crate::config::Config;
@@ -23,12 +24,18 @@ pub struct Modem {
     pub(crate) task: Option<Task>,
     /// The timer that the task rests on.
     pub(crate) resting: Option<Timer>,
+    /// The task waits for a job.
+    waits: bool,
+    /// A command that waits until the modem has rested.
+    held: Option<(Command, Timer)>,
     /// A sweep that let more urgent work go first.
     pub(crate) parked: Option<Task>,
     /// The port is closed or being opened anew: nothing is written.
     pub(crate) closed: bool,
     /// No new work is taken: the gateway stops.
     finishing: bool,
+    /// Octets since anything made sense.
+    unheard: usize,
 }
 
 impl Modem {
@@ -39,9 +46,12 @@ impl Modem {
             wire: Wire::default(),
             task: None,
             resting: None,
+            waits: false,
+            held: None,
             parked: None,
             closed: false,
             finishing: false,
+            unheard: 0,
         };
         modem.core.restart("the port was opened", None);
         modem.run();
@@ -55,7 +65,15 @@ impl Modem {
             return;
         }
         self.wire.receive(bytes);
+        self.unheard += bytes.len();
         self.listen();
+        if self.wire.take_progress() {
+            self.unheard = 0;
+        }
+        if self.unheard > MOST_UNHEARD {
+            self.unheard = 0;
+            self.noise(ENDLESS_NOISE);
+        }
         if self.wire.is_partial() {
             self.core.timers.start(Timer::Silence, now);
         } else {
@@ -94,13 +112,18 @@ impl Modem {
         self.core.timers.next()
     }
 
-    /// The port was opened again, after [`Output::Reopen`] or [`Output::Close`].
+    /// The port was opened again, after [`Output::Reopen`] or [`Output::Close`]. It may come earlier than asked, as when an
+    /// operator ends a quarantine.
     pub fn opened(&mut self, now: Instant) {
         self.core.now = now;
         self.abandon("the port was opened anew");
         self.closed = false;
         self.core.timers.start(Timer::Calm, now);
-        self.core.restart("the port was opened", None);
+        let reason = match self.core.facts.state {
+            SlotState::Recovering | SlotState::Quarantined => format!("opened again; {}", self.core.facts.reason),
+            _ => String::from("the port was opened"),
+        };
+        self.core.restart(&reason, None);
         self.run();
     }
 
@@ -122,7 +145,7 @@ impl Modem {
 
     /// Whether an exchange is going on that must not be cut off. While a modem only rests between checks it is not busy.
     pub fn is_busy(&self) -> bool {
-        self.wire.is_open() || matches!(self.task, Some(Task::Send(_)))
+        self.wire.is_open() || self.held.is_some() || matches!(self.task, Some(Task::Send(_)))
     }
 
     /// What is known.
@@ -138,6 +161,7 @@ impl Modem {
     /// Takes everything that has been heard.
     pub(crate) fn listen(&mut self) {
         while let Some(heard) = self.wire.hear(self.core.now) {
+            self.unheard = 0;
             match heard {
                 Heard::Answer(answer) => self.answered(answer),
                 Heard::Prompt => self.prompted(),
@@ -184,6 +208,7 @@ impl Modem {
         if let Some(timer) = self.resting.take() {
             self.core.timers.stop(timer);
         }
+        self.waits = false;
         let next = task.resume(&mut self.core, woken);
         self.task = Some(task);
         self.follow(next);
@@ -192,24 +217,45 @@ impl Modem {
     /// Does what the task wants next.
     pub(crate) fn follow(&mut self, next: Next) {
         match next {
-            Next::Ask(command, timer) => {
-                let octets = self.wire.ask(command, timer);
-                let deadline = self.deadline(timer);
-                self.core.timers.start_for(timer, self.core.now, deadline);
-                self.core.outputs.push_back(Output::Write(octets));
-            }
+            Next::Ask(command, timer) if self.core.timers.is_running(Timer::Gap) => self.held = Some((command, timer)),
+            Next::Ask(command, timer) => self.ask(command, timer),
             Next::Write(octets, timer) => {
                 self.core.outputs.push_back(Output::Write(octets.to_vec()));
                 self.rest(timer, self.core.timers.duration(timer));
             }
             Next::Rest(timer) => self.rest(timer, self.core.timers.duration(timer)),
-            Next::Wait => self.closed |= self.core.has_left_port(),
+            Next::Wait => {
+                self.waits = true;
+                self.closed |= self.core.has_left_port();
+            }
             Next::Yield => self.parked = self.task.take(),
             Next::Done => self.task = None,
             Next::Trouble(least, reason) => {
                 self.task = None;
                 self.trouble(least, &reason);
             }
+        }
+    }
+
+    /// Opens an exchange.
+    fn ask(&mut self, command: Command, timer: Timer) {
+        let octets = self.wire.ask(command, timer, self.core.now);
+        let deadline = self.deadline(timer);
+        self.core.timers.start_for(timer, self.core.now, deadline);
+        self.core.outputs.push_back(Output::Write(octets));
+    }
+
+    /// The modem has rested: the command that was held back goes out.
+    pub(crate) fn rested(&mut self) {
+        if let Some((command, timer)) = self.held.take() {
+            self.ask(command, timer);
+        }
+    }
+
+    /// What the task waited for has come.
+    pub(crate) fn wake(&mut self) {
+        if self.waits && !self.closed {
+            self.resume(Woken::Rested);
         }
     }
 
@@ -247,6 +293,8 @@ impl Modem {
         }
         self.stop_deadlines();
         self.wire.clear();
+        self.held = None;
+        self.waits = false;
         if let Some(task) = self.task.take() {
             task.abort(&mut self.core, handed, reason);
         }
@@ -266,6 +314,11 @@ impl Modem {
         }
     }
 }
+
+/// Octets without a line end that are as bad as so many useless lines. The longest honest line has some three thousand.
+const MOST_UNHEARD: usize = 16 * 1024;
+
+const ENDLESS_NOISE: u32 = 100;
 
 /// Deadlines of exchanges; one of them runs while an exchange is open.
 const DEADLINES: [Timer; 5] = [

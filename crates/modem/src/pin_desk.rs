@@ -24,6 +24,11 @@ pub(crate) struct PinDesk {
 }
 
 impl PinDesk {
+    /// A new set-up begins.
+    pub(crate) fn begin(&mut self) {
+        self.entered = false;
+    }
+
     /// Notes the try that is asked for.
     pub(crate) fn want(&mut self, wanted: PinTry) {
         self.wanted = Some(wanted);

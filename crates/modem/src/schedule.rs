@@ -81,13 +81,14 @@ impl Modem {
         }
         match timer {
             Timer::Alive | Timer::Answer | Timer::SlowAnswer | Timer::Prompt | Timer::Result => self.deadline_passed(),
+            Timer::Gap => self.rested(),
             Timer::Silence => {
                 self.wire.flush();
                 self.listen();
             }
             Timer::PinProof => {
                 self.core.pin.refuse(String::from("the try could not be recorded"));
-                self.resume(Woken::Rested);
+                self.wake();
             }
             Timer::Boot | Timer::SimAbsent => self.core.restart("the SIM is looked for again", None),
             _ => self.core.ended(timer),

@@ -123,7 +123,7 @@ impl Timers {
 
     /// Starts the timer with a duration of its own.
     pub(crate) fn start_for(&mut self, timer: Timer, now: Instant, duration: Duration) {
-        self.due[timer as usize] = Some(now + duration);
+        self.due[timer as usize] = Some(after(now, duration));
     }
 
     /// Stops the timer.
@@ -149,6 +149,16 @@ impl Timers {
         Some(first)
     }
 }
+
+/// That much later, at least a little, so that no timer that starts itself again holds up a tick; and never out of bounds.
+pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
+    let duration = duration.clamp(SHORTEST, LONGEST);
+    now.checked_add(duration).unwrap_or(now)
+}
+
+const SHORTEST: Duration = Duration::from_millis(1);
+
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 const COUNT: usize = DEFAULTS.len();
 

@@ -13,6 +13,8 @@ pub(crate) struct Wire {
     open: Option<Open>,
     /// The lines of the answer so far; its buffer is used again and again.
     reply: Reply,
+    /// A line of the answer has come and found room.
+    progress: bool,
 }
 
 /// A command that waits for its end.
@@ -21,6 +23,8 @@ struct Open {
     command: Command,
     /// The deadline that runs.
     timer: Timer,
+    /// When the command was written.
+    asked: Instant,
     /// When the PDU was handed over.
     handed: Option<Instant>,
 }
@@ -34,6 +38,8 @@ pub(crate) struct Answer {
     pub(crate) reply: Reply,
     /// How long before it the PDU was handed over, if it was.
     pub(crate) handed: Option<Duration>,
+    /// How long before it the command was written.
+    pub(crate) asked: Duration,
 }
 
 /// The end of an exchange.
@@ -76,6 +82,7 @@ impl Wire {
             let heard = match self.reader.next(pending)? {
                 Event::Info(line) => {
                     self.reply.push(line);
+                    self.progress |= self.reply.dropped() == 0;
                     continue;
                 }
                 Event::Final(end) => self.end(end, now),
@@ -90,12 +97,13 @@ impl Wire {
     }
 
     /// Opens an exchange; the command's octets are what is to be written.
-    pub(crate) fn ask(&mut self, command: Command, timer: Timer) -> Vec<u8> {
+    pub(crate) fn ask(&mut self, command: Command, timer: Timer, now: Instant) -> Vec<u8> {
         self.reply.clear();
         let octets = command.bytes().to_vec();
         self.open = Some(Open {
             command,
             timer,
+            asked: now,
             handed: None,
         });
         octets
@@ -133,6 +141,11 @@ impl Wire {
     /// Gives the reply's buffer back for the next exchange.
     pub(crate) fn recycle(&mut self, reply: Reply) {
         self.reply = reply;
+    }
+
+    /// Whether lines of an answer came since this was asked last.
+    pub(crate) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.progress)
     }
 
     /// Whether a line waits for its end.
@@ -175,6 +188,7 @@ impl Wire {
             ending,
             reply: std::mem::take(&mut self.reply),
             handed: open.handed.map(|at| now.saturating_duration_since(at)),
+            asked: now.saturating_duration_since(open.asked),
         })
     }
 }

@@ -1,7 +1,8 @@
-//! Asks who is at a port that no slot has: no PIN, no setting, only names.
+//! Asks who is at a port that no slot has: no PIN, no setting that lasts, only names.
 
 use std::time::{Duration, Instant};
 
+use at::{Command, Reader, Reply, reply};
 use message::RouteId;
 use modem::{Event, Modem, Output};
 use tokio::time::timeout_at;
@@ -18,7 +19,12 @@ use crate::trace::Trace;
 pub(crate) async fn probe(opening: Opening, patience: Duration, trace: Trace) -> Result<Who, String> {
     let name = RouteId::new(&format!("probe-{}", opening.path.display()));
     let mut line = Line::open(opening, name, trace).await?;
-    let asked = ask(&mut line, patience).await;
+    let mut asked = ask(&mut line, patience).await;
+    if let Ok(who) = &mut asked
+        && who.imsi.is_none()
+    {
+        who.imsi = ask_imsi(&mut line).await;
+    }
     line.close().await;
     asked
 }
@@ -58,6 +64,25 @@ async fn ask(line: &mut Line, patience: Duration) -> Result<Who, String> {
     }
 }
 
+/// Asks for the IMSI, which the machine leaves until its card is open. A card that wants its PIN first says so.
+async fn ask_imsi(line: &mut Line) -> Option<String> {
+    let command = Command::new("AT+CIMI");
+    let (mut reader, mut answer) = (Reader::default(), Reply::default());
+    let end = Instant::now() + CARD_PATIENCE;
+    line.write(command.bytes(), Instant::now());
+    while let Ok(Brought::Octets(octets)) = timeout_at(end.into(), line.io()).await {
+        reader.receive(line.heard(octets));
+        while let Some(event) = reader.next(Some(&command)) {
+            match event {
+                at::Event::Info(text) => answer.push(text),
+                at::Event::Final(_) => return reply::imsi(&answer).ok(),
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
 /// How far the asking has come.
 struct Asked {
     modem: Modem,
@@ -90,9 +115,11 @@ impl Asked {
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let known = self.who.as_ref();
-        let all = known.is_some_and(|who| who.imei.is_some() && who.iccid.is_some() && who.imsi.is_some());
-        all || now >= self.end
+        let all = self
+            .who
+            .as_ref()
+            .is_some_and(|who| who.imei.is_some() && who.iccid.is_some());
+        (all && !self.modem.is_busy()) || now >= self.end
     }
 
     fn answer(self) -> Result<Who, String> {

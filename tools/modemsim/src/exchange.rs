@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Nanos, Stamps, nanos};
 use crate::device::{Fail, Plan};
+use crate::dice::Dice;
 use crate::fault::Rule;
 use crate::incoming;
 use crate::record::{Sent, Stats};
@@ -21,6 +22,7 @@ pub(crate) struct Exchange {
     numbers: HashMap<String, usize>,
     rules: Vec<Rule>,
     sent: Vec<SentRecord>,
+    dice: Dice,
     pub(crate) stats: Stats,
 }
 
@@ -94,6 +96,7 @@ impl Exchange {
             numbers: HashMap::new(),
             rules: Vec::new(),
             sent: Vec::new(),
+            dice: Dice::default(),
             stats: Stats::default(),
         }
     }
@@ -157,7 +160,9 @@ impl Exchange {
         let to = Submit::decode(tpdu).map(|submit| submit.number()).unwrap_or_default();
         let unassigned = self.settings.sink == Sink::Unassigned && !self.numbers.contains_key(&to);
         verdict.refusal = unassigned.then_some(Fail::Cms(1));
-        let Some(at) = self.rules.iter().position(|rule| rule.fits(from, &to)) else {
+        let chance = self.dice.percent();
+        let fits = |rule: &Rule| rule.fits(from, &to) && rule.percent.is_none_or(|percent| chance < percent);
+        let Some(at) = self.rules.iter().position(fits) else {
             return verdict;
         };
         let rule = &mut self.rules[at];

@@ -151,6 +151,8 @@ pub struct Rule {
     pub to: Option<String>,
     /// For how many messages; absent: for good.
     pub count: Option<u32>,
+    /// For how many of a hundred messages that fit, by a chance that is the same in every run; absent: all.
+    pub percent: Option<u8>,
     /// `+CMS ERROR` instead of acceptance.
     pub cms: Option<u16>,
     /// Latency instead of the network's.

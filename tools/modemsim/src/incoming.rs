@@ -40,6 +40,14 @@ pub(crate) fn text_of(submit: &[u8]) -> Option<String> {
     }
 }
 
+/// The text of a DELIVER, where its user data is text.
+pub(crate) fn text_of_arrival(deliver: &[u8]) -> Option<String> {
+    match Pdu::decode_bare(deliver, Direction::ToPhone).ok()?.tpdu {
+        Tpdu::Deliver(deliver) => deliver.content().text().map(Into::into),
+        _ => None,
+    }
+}
+
 fn sender(from: &str) -> Address {
     if let Some(digits) = from.strip_prefix('+') {
         return Address::international(digits);

@@ -25,6 +25,7 @@ mod clock;
 mod command;
 mod control;
 mod device;
+mod dice;
 mod exchange;
 mod fault;
 mod handle;

@@ -34,6 +34,8 @@ pub struct Arrived {
     pub to: String,
     /// The DELIVER or STATUS-REPORT, without SMSC part, in hexadecimal.
     pub tpdu: String,
+    /// The text, where the user data is text.
+    pub text: Option<String>,
     /// When `+CMTI`, `+CMT`, `+CDSI` or `+CDS` was written, or the message was stored where none is.
     pub announced_us: u64,
 }

@@ -4,7 +4,7 @@ use message::SlotState;
 
 use crate::core::Core;
 use crate::output::{Event, Output, Rung};
-use crate::timer::Timer;
+use crate::timer::{Timer, after};
 
 use super::{Next, Woken, ask_slowly};
 
@@ -63,7 +63,7 @@ impl Recover {
         let pause = rest.map(|timer| core.timers.duration(timer)).unwrap_or_default();
         core.outputs.push_back(Output::Reopen {
             reason: self.reason.clone(),
-            not_before: core.now + pause,
+            not_before: after(core.now, pause),
         });
         Next::Wait
     }
@@ -94,7 +94,7 @@ impl Recover {
         core.timers.stop(Timer::Calm);
         core.outputs.push_back(Output::Close {
             reason,
-            until: core.now + pause,
+            until: after(core.now, pause),
         });
         Next::Wait
     }

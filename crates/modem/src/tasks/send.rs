@@ -120,7 +120,7 @@ impl Sending {
             Phase::Direct | Phase::Release if answer.is_ok() => self.taken(core, answer),
             _ => match &answer.ending {
                 Ending::Silence => self.silence(core, answer),
-                Ending::Final(end) => self.refused(core, end, answer.handed),
+                Ending::Final(end) => self.refused(core, end, answer),
             },
         }
     }
@@ -154,7 +154,7 @@ impl Sending {
         let name = core.inbox.home.unwrap_or(UNNAMED);
         self.journal = Some(Memory { name, index });
         if let Some(journal) = self.journal {
-            core.inbox.note_handed(journal, &self.job.tpdu, false);
+            core.inbox.note_own(journal);
         }
         self.hand_in(core)
     }
@@ -180,16 +180,23 @@ impl Sending {
             journal: self.journal,
         });
         core.timers.start(Timer::Late, core.now);
+        if let Some(journal) = self.journal {
+            // The slot's status tells whether it went out.
+            core.inbox.forget(journal);
+            core.inbox.want_sweep(Sweeping {
+                again: false,
+                thorough: true,
+            });
+        }
         core.settle(self.job.ticket, Outcome::Uncertain { reason }, self.journal);
     }
 
-    fn refused(&mut self, core: &mut Core, error: &Final, handed: Option<Duration>) -> Next {
-        // What +CMGW says is about the memory: nothing has gone out.
-        let handed = handed.filter(|_| self.phase != Phase::Store);
-        let handed = if self.phase == Phase::Release {
-            Some(handed.unwrap_or_default())
-        } else {
-            handed
+    fn refused(&mut self, core: &mut Core, error: &Final, answer: &Answer) -> Next {
+        let handed = match self.phase {
+            // What +CMGW says is about the memory: nothing has gone out.
+            Phase::Store => None,
+            Phase::Release => Some(answer.asked),
+            _ => answer.handed,
         };
         match Verdict::of(error, handed, core.dialect) {
             Verdict::Sent => self.sent(core, None),

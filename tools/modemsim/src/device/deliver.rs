@@ -229,16 +229,12 @@ impl Device {
             .clone()
             .map(|allowed| allowed.first().copied().unwrap_or(0));
         for (at, parameter) in parameters(value).into_iter().enumerate() {
-            if parameter.is_empty() {
-                chosen[at] = self.session.cnmi[at];
-                continue;
-            }
             let allowed = self.profile.cnmi.get(at).ok_or(Fail::Cms(302))?;
-            chosen[at] = parameter
-                .parse()
-                .ok()
-                .filter(|value| allowed.contains(value))
-                .ok_or(Fail::Cms(303))?;
+            let number = match parameter {
+                "" => Some(self.session.cnmi[at]),
+                number => number.parse().ok().filter(|number| allowed.contains(number)),
+            };
+            chosen[at] = number.ok_or(Fail::Cms(303))?;
         }
         self.session.cnmi = chosen;
         Ok(())

@@ -540,3 +540,50 @@ const MILLISECOND: Nanos = 1_000_000;
 const BACKLOG_LIMIT: usize = 8192;
 /// Octets of a command line; a longer one is executed as far as it came, and fails.
 const LINE_LIMIT: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use crate::dice::Dice;
+
+    use super::*;
+
+    /// Pieces that lines are made of: commands, parameters, ends, noise.
+    const PIECES: [&str; 44] = [
+        "AT", "at", "+CMGS", "+CMGW", "+CMSS", "+CMGR", "+CMGL", "+CMGD", "+CNMI", "+CNMA", "+CPMS", "+CSMP", "+CSCA",
+        "+CUSD", "+CPIN", "+CSIM", "+COPS", "+CREG", "+CFUN", "+CSCS", "+CLCK", "+CCLK", "E0", "V1", "&F", "D123",
+        "S0", "=", "?", "=?", ",", ",,,,,,", "\"", "\"SM\"", "\"UCS2\"", "0", "1", "23", "00", "0051AB", ";", "\r",
+        "\u{1a}", "\u{1b}",
+    ];
+
+    #[test]
+    fn no_input_makes_a_modem_panic() {
+        let mut dice = Dice::default();
+        let clock = Arc::new(Clock::new(4));
+        for name in Profile::names() {
+            let profile = Profile::find(name).unwrap();
+            let mut device = Device::new(
+                &ModemSpec {
+                    profile,
+                    ..ModemSpec::new(0)
+                },
+                Arc::clone(&clock),
+            );
+            device.power_on(0);
+            for step in 0..20_000 {
+                let piece = PIECES[usize::from(dice.octet()) % PIECES.len()];
+                let noise = [dice.octet()];
+                let bytes = if dice.percent() < 3 { &noise } else { piece.as_bytes() };
+                device.receive(bytes, step * MILLISECOND);
+                for effect in std::mem::take(&mut device.effects) {
+                    match effect {
+                        Effect::Submit(submission) => device.submitted(Ok(7), submission.place, step),
+                        Effect::After(_, wake) if wake != Wake::Noise => device.tick(wake, step * MILLISECOND),
+                        _ => {}
+                    }
+                }
+                device.out.clear();
+            }
+            assert!(device.counts.commands > 100, "{name}");
+        }
+    }
+}

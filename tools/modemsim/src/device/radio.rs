@@ -131,7 +131,11 @@ impl Device {
     /// `<rxlev>` of `+CESQ` counts in steps of 1 dB where `<rssi>` of `+CSQ` counts in steps of 2.
     fn shown_rxlev(&self) -> u8 {
         let signal = self.shown_signal();
-        if signal == UNKNOWN { UNKNOWN } else { signal * 2 }
+        if signal == UNKNOWN {
+            UNKNOWN
+        } else {
+            signal.saturating_mul(2)
+        }
     }
 
     fn cops(&mut self, form: Form<'_>) -> Result<Flow, Fail> {

@@ -197,3 +197,20 @@ fn a_duplicate_arrives_twice() {
     let kept = modems[0].stored();
     assert_eq!((kept.len(), &kept[0].pdu), (2, &kept[1].pdu));
 }
+
+#[test]
+fn a_rule_may_hold_for_some_of_the_messages() {
+    let (network, modems) = Network::of(1).unwrap();
+    network
+        .rules(vec![Rule {
+            percent: Some(25),
+            cms: Some(38),
+            ..Rule::default()
+        }])
+        .unwrap();
+    let mut client = Client::ready(modems[0].path());
+    let replies = (0..200).map(|_| client.send_pdu(&hello("+4930123", false)));
+    let refused = replies.filter(|reply| reply.contains("+CMS ERROR: 38")).count();
+    assert!((30..70).contains(&refused), "{refused} of 200");
+    assert_eq!(network.sent().len(), 200 - refused);
+}

@@ -1,0 +1,186 @@
+//! The rows of the table: each measures one thing and says what is to be reached.
+
+mod drain;
+mod fetch;
+mod kills;
+mod send;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use comfy_table::{Table, presets};
+
+use crate::Error;
+use drain::{Drained, Load};
+
+/// What all rows share.
+pub(crate) struct Scene {
+    pub(crate) dir: PathBuf,
+    pub(crate) programs: PathBuf,
+    pub(crate) quick: bool,
+    pub(crate) reports: bool,
+}
+
+/// What a row found.
+pub(crate) struct Figure {
+    /// What was measured, in figures.
+    measured: String,
+    /// Whether it is what is to be reached.
+    reached: bool,
+}
+
+/// One row.
+struct Row {
+    name: &'static str,
+    what: &'static str,
+    reach: &'static str,
+    /// What others reach on the same kind of machine.
+    peers: &'static str,
+    run: fn(&Measuring<'_>) -> Result<Figure, Error>,
+}
+
+/// A scene with what was measured in it so far: rows may share a run.
+struct Measuring<'s> {
+    scene: &'s Scene,
+    drained: RefCell<HashMap<Load, Drained>>,
+}
+
+/// The names, in the order of the table.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name)
+}
+
+/// A row's figure, or why there is none.
+pub(crate) type Measured = Result<Figure, Error>;
+
+/// Runs the rows asked for, all where none is named.
+pub(crate) fn run(scene: &Scene, asked: &[String]) -> Vec<(&'static str, Measured)> {
+    let measuring = Measuring {
+        scene,
+        drained: RefCell::default(),
+    };
+    let chosen = ROWS
+        .iter()
+        .filter(|row| asked.is_empty() || asked.iter().any(|name| name == row.name));
+    let measured = chosen.map(|row| {
+        eprintln!("measuring {} …", row.name);
+        (row.name, (row.run)(&measuring))
+    });
+    measured.collect()
+}
+
+/// What was found beside what is to be reached.
+pub(crate) fn table(figures: &[(&'static str, Measured)]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["row", "what", "reach", "peers", "measured", ""]);
+    for (name, figure) in figures {
+        let Some(row) = ROWS.iter().find(|row| row.name == *name) else {
+            continue;
+        };
+        let (measured, mark) = match figure {
+            Ok(figure) => (
+                figure.measured.clone(),
+                if figure.reached { "reached" } else { "MISSED" },
+            ),
+            Err(error) => (error.to_string(), "FAILED"),
+        };
+        table.add_row([name, row.what, row.reach, row.peers, &measured, mark]);
+    }
+    table
+}
+
+const ROWS: [Row; 13] = [
+    Row {
+        name: "throughput-1",
+        what: "+CMGS latency 50 ms, 1 modem",
+        reach: "≥ 98 % of N/latency",
+        peers: "96 %",
+        run: |scene| drain::share(scene, 1, 0.98),
+    },
+    Row {
+        name: "throughput-16",
+        what: "+CMGS latency 50 ms, 16 modems",
+        reach: "≥ 98 % of N/latency",
+        peers: "91 %",
+        run: |scene| drain::share(scene, 16, 0.98),
+    },
+    Row {
+        name: "throughput-64",
+        what: "+CMGS latency 50 ms, 64 modems",
+        reach: "≥ 97 % of N/latency",
+        peers: "60 %",
+        run: |scene| drain::share(scene, 64, 0.97),
+    },
+    Row {
+        name: "throughput-256",
+        what: "+CMGS latency 50 ms, 256 modems",
+        reach: "≥ 90 % of N/latency",
+        peers: "–",
+        run: |scene| drain::share(scene, 256, 0.90),
+    },
+    Row {
+        name: "speed-1",
+        what: "latency 0, 1 modem, durable",
+        reach: "≥ 1500 msg/s",
+        peers: "1147, not durable",
+        run: |scene| drain::speed(scene, 1, 1500.0),
+    },
+    Row {
+        name: "speed-16",
+        what: "latency 0, 16 modems, durable",
+        reach: "≥ 6000 msg/s",
+        peers: "718, not durable",
+        run: |scene| drain::speed(scene, 16, 6000.0),
+    },
+    Row {
+        name: "processor",
+        what: "processor time of the gateway per 1000 messages, 16 modems, 50 ms",
+        reach: "≤ 0.2 s",
+        peers: "0.8 s",
+        run: drain::processor,
+    },
+    Row {
+        name: "memory",
+        what: "most memory of the gateway, 64 modems",
+        reach: "≤ 20 MB + 100 kB per modem",
+        peers: "58 MB; 21 MB",
+        run: drain::memory,
+    },
+    Row {
+        name: "fetch",
+        what: "+CMTI to visible by sms.fetch wait_s, p50 / p99",
+        reach: "≤ 2 / 10 ms",
+        peers: "8.4 / 13.9 ms",
+        run: fetch::latency,
+    },
+    Row {
+        name: "send",
+        what: "sms.send over TLS, 8 clients, durable, bcrypt cost 10",
+        reach: "≥ 4000 calls/s",
+        peers: "15.5",
+        run: send::calls,
+    },
+    Row {
+        name: "kill-sends",
+        what: "20 × kill -9 in 200 sends",
+        reach: "0 lost; doubled only if marked maybe twice",
+        peers: "0–93 lost, 2–19 doubled",
+        run: |scene| kills::sends(scene, false),
+    },
+    Row {
+        name: "kill-sends-journal",
+        what: "20 × kill -9 in 200 sends, journal",
+        reach: "0 lost, 0 doubled",
+        peers: "0–93 lost, 2–19 doubled",
+        run: |scene| kills::sends(scene, true),
+    },
+    Row {
+        name: "kill-receives",
+        what: "20 × kill -9 in 200 receives",
+        reach: "0 lost, 0 doubled",
+        peers: "–",
+        run: kills::receives,
+    },
+];
