@@ -18,6 +18,9 @@ pub enum Error {
     /// Another process holds the database.
     #[error("the database is held by another process: {0}")]
     Busy(String),
+    /// The store could not do this one thing: a bug of ours. Others are not concerned.
+    #[error("the store failed: {0}")]
+    Internal(String),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -26,7 +29,7 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later, without anybody changing it.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Closed)
+        !matches!(self, Self::Internal(_) | Self::Closed)
     }
 }
 

@@ -12,8 +12,15 @@ pub(crate) fn error(fault: &rusqlite::Error) -> Error {
     match fault.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::Full(text),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy(text),
-        _ => Error::Sick(text),
+        _ if has_no_room_for_index(fault) => Error::Full(text),
+        _ if is_common(fault) => Error::Sick(text),
+        _ => Error::Internal(text),
     }
+}
+
+/// The log's index is a file of its own; SQLite calls it an I/O error where that cannot grow.
+fn has_no_room_for_index(fault: &rusqlite::Error) -> bool {
+    fault.sqlite_error().map(|error| error.extended_code) == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// Whether the disk, the file or its lock is at fault, so that every other write fails as well; else it is this one
@@ -65,6 +72,7 @@ pub(crate) fn hint(error: &Error) -> &'static str {
         Error::Full(_) => "free space on the disk of the data folder, or raise the store's `max_size`",
         Error::Sick(_) => "look at the disk and the system log; `simrelay doctor` checks the database file",
         Error::Busy(_) => "another program has the database open for writing: end it",
+        Error::Internal(_) => "this is a bug: tell those who maintain simrelay, with the log",
         Error::Closed => "start the gateway again",
     }
 }

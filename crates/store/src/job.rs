@@ -44,7 +44,7 @@ where
 
     fn answer(self: Box<Self>, verdict: Result<(), Error>) {
         let result = self.result;
-        let answer = verdict.and_then(|()| result.ok_or_else(|| Error::Sick("a job was not run".to_owned())));
+        let answer = verdict.and_then(|()| result.ok_or_else(|| Error::Internal("a job was not run".to_owned())));
         // Whoever asked may have gone away; the row is kept all the same.
         drop(self.reply.send(answer));
     }

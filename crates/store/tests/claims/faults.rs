@@ -243,7 +243,13 @@ async fn a_job_that_breaks_a_rule_fails_alone() {
         tasks.spawn(async move { (index, store.accept(new).await) });
     }
     for (index, answer) in tasks.join_all().await {
-        assert_eq!(answer.is_ok(), index % 20 != 7, "{index}: {answer:?}");
+        match index % 20 {
+            7 => assert!(
+                matches!(answer, Err(AcceptError::Store(Error::Internal(_)))),
+                "{index}: {answer:?}"
+            ),
+            _ => assert!(answer.is_ok(), "{index}: {answer:?}"),
+        }
     }
     assert_eq!(*bench.store.health().borrow(), Health::Well, "the disk is not to blame");
     assert_eq!(bench.store.due(t(0), 100).await.expect("read").len(), 58);
@@ -281,4 +287,83 @@ async fn what_messages_say_is_readable_by_this_user_only() {
             .mode();
         assert_eq!(mode & 0o077, 0, "{name} is {mode:o}");
     }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_refuses_and_the_store_goes_on_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("skipped: mounting a small disk needs more rights than this test has");
+        return;
+    };
+    let folder = tempfile::tempdir_in(disk.0.path()).expect("a folder");
+    let unlimited = Config {
+        queue_limit_token: 0,
+        ..Config::default()
+    };
+    let bench = Bench::at(folder, unlimited);
+    let ballast = disk.0.path().join("ballast");
+    let part = bench.part(message(1)).await;
+    bench.attempt(part.key, "sim1", t(1)).await;
+    fill(&ballast);
+    let mut kept = Vec::new();
+    let refused = loop {
+        match bench.store.accept(message(200)).await {
+            Ok(accepted) => kept.push(accepted.get().accepted.id),
+            Err(refused) => break refused,
+        }
+        assert!(kept.len() < 10_000, "a small disk takes everything");
+    };
+    assert!(matches!(refused, AcceptError::Store(Error::Full(_))), "{refused:?}");
+    let mut health = bench.store.health();
+    assert!(matches!(
+        &*health.borrow_and_update(),
+        Health::Ill {
+            error: Error::Full(_),
+            ..
+        }
+    ));
+    for id in &kept {
+        assert!(bench.store.status(*id).await.expect("reads go on").is_some());
+    }
+    std::fs::remove_file(&ballast).expect("removed");
+    let well = health.wait_for(|health| *health == Health::Well);
+    tokio::time::timeout(Duration::from_secs(10), well)
+        .await
+        .expect("it goes on by itself")
+        .expect("open");
+    bench.settle(part.key, "sim1", t(2), sent(1)).await;
+    bench.accept(message(200)).await;
+    bench.sound().await;
+    bench.store.close().await;
+}
+
+/// A disk of 24 MB in memory.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let place = tempfile::tempdir().expect("a folder");
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=24m", "simrelay-test"])
+            .arg(place.path())
+            .output();
+        mounted.is_ok_and(|done| done.status.success()).then_some(Self(place))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let gone = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0.path())
+            .status();
+        assert!(gone.is_ok_and(|done| done.success()), "the small disk stays mounted");
+    }
+}
+
+/// Leaves no room.
+fn fill(ballast: &std::path::Path) {
+    let mut file = std::fs::File::create(ballast).expect("created");
+    let block = [0u8; 4096];
+    while file.write_all(&block).is_ok() {}
 }
