@@ -1,7 +1,6 @@
 //! How the flows behave (`[gateway]`, `[routing]`).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use message::{Number, OnUncertain, RouteId};
 use router::{RouteConfig, RoutingConfig};
@@ -16,8 +15,6 @@ pub struct Config {
     pub country_code: Option<String>,
     /// How long a message is worth delivering where its request does not say, in seconds.
     pub validity_s: u32,
-    /// How long an uncertain part waits for a report before `on_uncertain` decides, in seconds.
-    pub uncertain_wait_s: u32,
     /// What happens then.
     pub on_uncertain: OnUncertain,
     /// Whether status reports are asked for where a request does not say.
@@ -28,18 +25,12 @@ pub struct Config {
     pub sticky_replies: bool,
     /// How long somebody counts as having written lately, in days.
     pub sticky_days: u16,
-    /// How long a received message waits for its missing parts, in seconds.
-    pub assembly_wait_s: u32,
     /// Words that put their sender on the STOP list when they are a message's whole text.
     pub stop_words: Vec<String>,
     /// Recipients that may get a national language table, which saves parts but which many phones cannot show.
     pub national: Vec<National>,
     /// The concatenation reference's width, 8 or 16 bits.
     pub concat_bits: u8,
-    /// How long texts are kept, in days; 0: as long as the facts.
-    pub keep_texts_days: u16,
-    /// How long messages are kept at all, in days.
-    pub keep_messages_days: u16,
 }
 
 /// A prefix that opts in to national language tables (TS 23.038 6.2.1.2).
@@ -57,18 +48,36 @@ impl Default for Config {
         Self {
             country_code: None,
             validity_s: 86_400,
-            uncertain_wait_s: 120,
             on_uncertain: OnUncertain::Resend,
             report: true,
             max_attempts: 20,
             sticky_replies: true,
             sticky_days: 30,
-            assembly_wait_s: 86_400,
             stop_words: vec!["STOP".into(), "STOPALL".into(), "UNSUBSCRIBE".into()],
             national: Vec::new(),
             concat_bits: 8,
-            keep_texts_days: 0,
-            keep_messages_days: 365,
+        }
+    }
+}
+
+impl Config {
+    /// The languages whose tables may be used.
+    pub languages: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            country_code: None,
+            validity_s: 86_400,
+            on_uncertain: OnUncertain::Resend,
+            report: true,
+            max_attempts: 20,
+            sticky_replies: true,
+            sticky_days: 30,
+            stop_words: vec!["STOP".into(), "STOPALL".into(), "UNSUBSCRIBE".into()],
+            national: Vec::new(),
+            concat_bits: 8,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use message::{
@@ -22,6 +23,7 @@ use crate::outgoing::dispatch::{COMMANDS, Command, Dispatcher};
 use crate::outgoing::lane::Lane;
 use crate::outgoing::remake::Remaker;
 use crate::outgoing::send::unavailable;
+use crate::outgoing::verdict::Rules;
 use crate::pump::Pump;
 use crate::ussd::Dialogues;
 use crate::{Config, Error, ErrorKind, Origin, RouteSettings, clock};
@@ -60,6 +62,8 @@ struct Tasks {
 pub struct Parts {
     /// How the flows behave.
     pub config: Config,
+    /// How long a part whose fate is uncertain waits for a report: the store's setting.
+    pub uncertain_wait: Duration,
     /// How the store's past is kept.
     pub retention: store::Retention,
     /// Prefixes, cost and limits of every route.
@@ -85,6 +89,7 @@ impl Gateway {
     pub async fn start(parts: Parts) -> Result<Self, store::Error> {
         let Parts {
             config,
+            uncertain_wait,
             retention,
             settings,
             store,
@@ -100,7 +105,8 @@ impl Gateway {
         let (shown, snapshot) = watch::channel(Arc::new(Keeper::blank(clock::now())));
         let (handles, events): (Vec<_>, Vec<_>) = carriers.into_iter().unzip();
 
-        let mut desk = Desk::new(config.clone(), settings.routing.clone());
+        let rules = Rules { max_attempts: config.max_attempts, uncertain_wait };
+        let mut desk = Desk::new(rules, settings.routing.clone());
         for (route, route_config) in &settings.routes {
             desk.add_lane(lane(&store, route, route_config).await?);
         }

@@ -58,6 +58,7 @@ impl World {
         let routes = names.into_iter().map(|name| (name, RouteConfig::default())).collect();
         let parts = Parts {
             config: Config::default(),
+            uncertain_wait: Duration::from_secs(5),
             retention: store::Retention::default(),
             settings: RouteSettings {
                 routes,

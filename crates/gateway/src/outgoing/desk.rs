@@ -19,13 +19,12 @@ use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 use super::compose;
 use super::destinations::Destinations;
 use super::lane::{Lane, Order, Work, order};
-use super::verdict::{Remake, judge};
-use crate::Config;
+use super::verdict::{Remake, Rules, judge};
 
 /// The desk.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    config: Config,
+    rules: Rules,
     routing: RoutingConfig,
     lanes: Vec<Lane>,
     index: HashMap<RouteId, usize>,
@@ -115,9 +114,9 @@ pub struct Handover {
 }
 
 impl Desk {
-    pub(crate) fn new(config: Config, routing: RoutingConfig) -> Self {
+    pub(crate) fn new(rules: Rules, routing: RoutingConfig) -> Self {
         Self {
-            config,
+            rules,
             routing,
             lanes: Vec::new(),
             index: HashMap::new(),
@@ -248,7 +247,7 @@ impl Desk {
             cost_micros,
             outcome,
             &mut self.destinations,
-            &self.config,
+            &self.rules,
             now,
         );
         self.release(&part);

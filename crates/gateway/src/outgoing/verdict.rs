@@ -7,7 +7,6 @@ use message::{Alphabet, ErrorClass, Failure, Outcome, RouteId};
 use store::{DuePart, Settle, Settled};
 
 use super::destinations::{Destinations, backoff};
-use crate::Config;
 
 /// What is recorded of an attempt, and what else follows from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +28,15 @@ pub(crate) struct Remake {
     pub(crate) template: Vec<u8>,
 }
 
+/// What the judging goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// The most attempts a part gets, whatever the errors were.
+    pub(crate) max_attempts: u32,
+    /// How long an uncertain part waits for a report.
+    pub(crate) uncertain_wait: Duration,
+}
+
 /// Judges the outcome of the attempt to send `part` over `route` at this cost.
 pub(crate) fn judge(
     part: &DuePart,
@@ -36,7 +44,7 @@ pub(crate) fn judge(
     cost_micros: i64,
     outcome: Outcome,
     destinations: &mut Destinations,
-    config: &Config,
+    rules: &Rules,
     now: Timestamp,
 ) -> Verdict {
     let settle = |result| Settle {
@@ -55,11 +63,11 @@ pub(crate) fn judge(
             plain(Settled::Sent { reference, cost_micros })
         }
         Outcome::Uncertain { reason } => plain(Settled::Uncertain {
-            until: now + config.uncertain_wait(),
+            until: now + rules.uncertain_wait,
             reason,
         }),
         Outcome::Failed(failure) => {
-            let (result, remake) = failed(part, route, failure, config, destinations, now);
+            let (result, remake) = failed(part, route, failure, rules, destinations, now);
             Verdict {
                 settle: settle(result),
                 remake,
@@ -73,7 +81,7 @@ fn failed(
     part: &DuePart,
     route: &RouteId,
     failure: Failure,
-    config: &Config,
+    rules: &Rules,
     destinations: &mut Destinations,
     now: Timestamp,
 ) -> (Settled, Option<Remake>) {
@@ -101,7 +109,7 @@ fn failed(
             None,
         ),
         ErrorClass::Permanent => (Settled::Failed { failure }, None),
-        _ if attempts >= config.max_attempts => spent(failure),
+        _ if attempts >= rules.max_attempts => spent(failure),
         ErrorClass::RetryLater { times: Some(times), .. } if attempts > u32::from(times) => spent(failure),
         ErrorClass::RetryLater { after, .. } => {
             let due_at = destinations.failed(&part.to, after.max(backoff(attempts)), now);

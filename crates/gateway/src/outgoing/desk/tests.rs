@@ -11,7 +11,8 @@ fn t(seconds: i64) -> Timestamp {
 }
 
 fn desk(routes: &[&str]) -> Desk {
-    let mut desk = Desk::new(Config::default(), RoutingConfig::default());
+    let rules = Rules { max_attempts: 20, uncertain_wait: Duration::from_secs(120) };
+    let mut desk = Desk::new(rules, RoutingConfig::default());
     for route in routes {
         let id = RouteId::new(route);
         desk.add_lane(Lane::new(id.clone(), RouteConfig::default(), TimeZone::UTC));
