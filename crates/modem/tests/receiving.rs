@@ -42,7 +42,7 @@ fn place(name: &[u8; 2], index: u16) -> Memory {
 }
 
 fn octets(pdu: &str) -> Vec<u8> {
-    hex::decode(pdu).unwrap()
+    hex::decode(pdu).expect("hex in a test")
 }
 
 #[test]

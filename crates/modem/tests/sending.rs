@@ -188,7 +188,8 @@ fn without_a_prompt_nothing_was_handed_over() {
 
 #[test]
 fn an_error_with_a_clear_word_is_a_failure_of_its_class() {
-    let cases: &[(&str, fn(ErrorClass) -> bool)] = &[
+    type Fits = fn(ErrorClass) -> bool;
+    let cases: &[(&str, Fits)] = &[
         ("+CMS ERROR: 1", |class| class == ErrorClass::Permanent),
         ("+CMS ERROR: 8", |class| class == ErrorClass::OtherRoute),
         ("+CMS ERROR: 21", |class| {

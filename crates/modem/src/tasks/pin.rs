@@ -72,6 +72,8 @@ fn lock(core: &mut Core, tries: u8, answer: &Answer) -> Then {
             core.no_sim(String::from("there is no SIM"));
             Then::Stop
         }
+        // Asked once more, lest a garbled line locks the slot.
+        Some(PinState::Other(_)) if tries < DOUBTS => Then::Again(Timer::Busy),
         Some(PinState::Other(words)) => held(core, format!("the modem asks for {words}; unlock it by hand")),
         Some(PinState::NotReady) | None if tries < LOCK_TRIES => Then::Again(Timer::Busy),
         Some(PinState::NotReady) => {
@@ -223,6 +225,9 @@ const COUNTERS: &[&str] = &[
     "AT+CSIM=10,\"0020000100\"",
     "AT+CSIM=10,\"A0F2000016\"",
 ];
+
+/// Times an unknown word about the lock is doubted.
+const DOUBTS: u8 = 2;
 
 /// Seconds until a SIM that starts tells its lock.
 const LOCK_TRIES: u8 = 8;

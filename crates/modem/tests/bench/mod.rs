@@ -33,6 +33,8 @@ pub struct Bench<P> {
     pub closed: Vec<(Instant, Instant)>,
     /// Whether the loop opens the port again when it is asked to.
     pub reopens: bool,
+    /// Nothing overtakes what is on the line already.
+    pub in_order: bool,
     on_the_line: VecDeque<(Instant, Vec<u8>)>,
     opening: Option<Instant>,
 }
@@ -50,6 +52,7 @@ impl<P: Answers> Bench<P> {
             reopened: Vec::new(),
             closed: Vec::new(),
             reopens: true,
+            in_order: false,
             on_the_line: VecDeque::new(),
             opening: None,
         };
@@ -186,7 +189,9 @@ impl<P: Answers> Bench<P> {
             match output {
                 Output::Write(octets) => {
                     for (after, answer) in self.partner.take(&octets) {
-                        self.put(self.now + after, answer);
+                        let last = self.on_the_line.back().filter(|_| self.in_order);
+                        let at = last.map_or(self.now + after, |(at, _)| (self.now + after).max(*at));
+                        self.put(at, answer);
                     }
                     self.written.push(octets);
                 }
