@@ -5,8 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::client::{Client, Connection};
-use crate::commands::{health, inbox, modems, outbox, route, send, shell, status, ussd};
+use crate::commands::{
+    certificate, check, erase, health, inbox, modems, outbox, route, send, shell, status, token, ussd,
+};
+use crate::doctor;
 use crate::failure::Failure;
+use crate::pdu;
 use crate::screen::Screen;
 
 /// Send and receive SMS through a pool of USB GSM modems
@@ -40,6 +44,15 @@ enum Command {
     Route(route::RouteArgs),
     Preview(route::PreviewArgs),
     Health(health::HealthArgs),
+    Erase(erase::EraseArgs),
+    Doctor(doctor::DoctorArgs),
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    #[command(subcommand)]
+    Pdu(pdu::Args),
+    #[command(subcommand)]
+    Config(check::ConfigCommand),
+    Certificate(certificate::CertificateArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
@@ -48,6 +61,9 @@ impl Cli {
     /// Does what was asked, tells a failure, and gives the exit code.
     pub(crate) fn run(self) -> ExitCode {
         let screen = Screen::new(self.json);
+        if let Command::Pdu(args) = self.command {
+            return pdu::run(args);
+        }
         match self.command.run(&self.connection, &screen) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -61,6 +77,9 @@ impl Cli {
 impl Command {
     fn run(self, connection: &Connection, screen: &Screen) -> Result<(), Failure> {
         match self {
+            Self::Token(command) => token::run(&command, screen),
+            Self::Config(command) => check::run(&command, screen),
+            Self::Certificate(args) => certificate::run(&args, screen),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
             asking => {
@@ -85,7 +104,15 @@ impl Command {
             Self::Route(args) => route::run(args, client, screen).await,
             Self::Preview(args) => route::preview(args, client, screen).await,
             Self::Health(args) => health::run(args, client, screen).await,
-            Self::Completions(_) | Self::Man(_) => Ok(()),
+            Self::Erase(args) => erase::run(args, client, screen).await,
+            Self::Doctor(args) => doctor::run(&args, client, screen).await,
+            // Done without a gateway.
+            Self::Token(_)
+            | Self::Pdu(_)
+            | Self::Config(_)
+            | Self::Certificate(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Ok(()),
         }
     }
 }

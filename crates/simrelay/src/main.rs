@@ -10,10 +10,14 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod cli;
 mod client;
 mod commands;
+mod config;
+mod doctor;
 mod failure;
+mod pdu;
 mod screen;
 mod when;
 

@@ -24,6 +24,14 @@ const COMMANDS: &[&str] = &[
     "route",
     "preview",
     "health",
+    "erase",
+    "doctor",
+    "token new",
+    "token hash",
+    "pdu decode",
+    "pdu encode",
+    "config check",
+    "certificate",
     "completions",
     "man",
 ];
@@ -195,6 +203,105 @@ fn a_reader_that_leaves_early_hears_no_complaint() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_new_token_opens_the_hash_that_is_printed_with_it() {
+    let output = run(&[
+        "token",
+        "new",
+        "--id",
+        "ops",
+        "--scope",
+        "send,fetch",
+        "--sim",
+        "sim1",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (id, secret) = made["token"].as_str().unwrap().split_once('.').unwrap();
+    assert_eq!(id, "ops");
+    assert!(bcrypt::verify(secret, made["hash"].as_str().unwrap()).unwrap());
+    let entry: toml::Table = toml::from_str(made["toml"].as_str().unwrap()).unwrap();
+    let entry = &entry["api"]["tokens"][0];
+    assert_eq!(entry["hash"].as_str(), made["hash"].as_str());
+    assert_eq!(entry["scopes"][1].as_str(), Some("fetch"));
+    assert_eq!(entry["sims"][0].as_str(), Some("sim1"));
+
+    let hashed = hash_of(made["token"].as_str().unwrap());
+    assert!(bcrypt::verify(secret, hashed.trim()).unwrap());
+}
+
+#[test]
+fn the_lines_that_a_new_token_prints_are_a_right_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("simrelay.toml");
+    let printed = stdout(&run(&["token", "new", "--scope", "admin", "--per-minute", "60"]));
+    fs::write(&file, printed.split("(chmod 600):").nth(1).unwrap()).unwrap();
+    let check = || run(&["config", "check", file.to_str().unwrap()]);
+    let refused = check();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stdout(&refused).contains("others than its owner may read it"),
+        "{}",
+        stdout(&refused)
+    );
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let right = check();
+    assert_eq!(stdout(&right), format!("{} is right\n", file.display()));
+}
+
+#[test]
+fn an_unknown_scope_and_a_short_secret_are_refused() {
+    assert_eq!(run(&["token", "new", "--scope", "everything"]).status.code(), Some(2));
+    assert_eq!(
+        run(&["token", "new", "--id", "a b", "--scope", "send"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(hash_of("short"), "");
+}
+
+#[test]
+fn every_fault_of_a_configuration_is_an_object_for_programs() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "[api]\nlisten = 'here'\n[pool]\nrescan = 5\n").unwrap();
+    let output = run(&["config", "check", "--json", file.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let faults: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(faults[0]["key"], "api.listen");
+    assert_eq!(faults[0]["line"], 2);
+    assert_eq!(faults[0]["value"], "'here'");
+    assert_eq!(faults[1]["key"], "pool.rescan");
+    assert_eq!(faults[1]["right"], "did you mean 'rescan_s'?");
+    assert_eq!(faults.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_pdu_is_read_and_a_malformed_one_is_exit_code_2() {
+    let pdu = "0001000B917228001011F100000CC8329BFD065DDF72363904";
+    let output = run(&["pdu", "decode", pdu, "--json"]);
+    assert!(output.status.success());
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(read["text"], "Hello World!");
+    let output = run(&["--json", "pdu", "decode", "00"]);
+    assert_eq!(output.status.code(), Some(2));
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(read["error"]["message"].is_string());
+}
+
+/// What `token hash` prints for a token; nothing where it refuses.
+fn hash_of(token: &str) -> String {
+    let mut child = simrelay(&["token", "hash"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("its input");
+    std::io::Write::write_all(&mut stdin, token.as_bytes()).expect("it reads");
+    drop(stdin);
+    stdout(&child.wait_with_output().expect("it ends"))
 }
 
 /// A port of this machine that nobody listens on.

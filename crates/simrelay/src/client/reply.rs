@@ -42,12 +42,15 @@ impl RpcError {
     fn into_failure(self, with_token: bool) -> Failure {
         let reason = self.reason();
         match (reason, self.code) {
-            (Some("unauthorized" | "unauthorised"), _) => no_entry(with_token, Some(&self.message)),
-            (Some("scope" | "forbidden"), _) => Failure::Unauthorised(format!(
+            (Some("unauthorized"), _) => no_entry(with_token, Some(&self.message)),
+            (Some("scope"), _) => Failure::Unauthorised(format!(
                 "{}; make a token with that scope: simrelay token new --scope …",
                 self.message
             )),
-            (_, INVALID_PARAMS | INVALID_REQUEST | PARSE_ERROR) => Failure::Usage(self.message),
+            (Some("locked_out"), _) => Failure::Unauthorised(self.message),
+            (Some("invalid" | "number" | "text"), _) | (_, INVALID_PARAMS | INVALID_REQUEST | PARSE_ERROR) => {
+                Failure::Usage(self.message)
+            }
             (_, METHOD_NOT_FOUND) => Failure::refused(format!("{}; is the gateway of another version?", self.message)),
             _ => Failure::Refused(Refusal {
                 sentence: self.message,
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn what_the_caller_did_wrong_is_wrong_usage() {
         let failure =
-            failure(r#"{"error":{"code":-32602,"message":"to: the number is empty","data":{"reason":"number"}}}"#);
+            failure(r#"{"error":{"code":2002,"message":"to: the number is empty","data":{"reason":"number"}}}"#);
         assert_eq!(failure.code(), 2);
         assert_eq!(failure.sentence(), Some("to: the number is empty"));
     }
@@ -112,11 +115,11 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_data() {
         let failure = failure(
-            r#"{"error":{"code":-32010,"message":"queue full","data":{"reason":"queue_full","retryable":true}}}"#,
+            r#"{"error":{"code":2006,"message":"queue full","data":{"reason":"queue_full","retryable":true}}}"#,
         );
         let json = failure.to_json().expect("an object");
         assert_eq!(failure.code(), 1);
-        assert_eq!(json["error"]["code"], -32010);
+        assert_eq!(json["error"]["code"], 2006);
         assert_eq!(json["error"]["data"]["retryable"], true);
     }
 

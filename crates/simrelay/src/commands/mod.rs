@@ -1,5 +1,8 @@
 //! The commands, a file for each few that belong together.
 
+pub(crate) mod certificate;
+pub(crate) mod check;
+pub(crate) mod erase;
 pub(crate) mod health;
 pub(crate) mod inbox;
 pub(crate) mod modems;
@@ -8,6 +11,7 @@ pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod shell;
 pub(crate) mod status;
+pub(crate) mod token;
 pub(crate) mod ussd;
 
 use serde_json::Value;

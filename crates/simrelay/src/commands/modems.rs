@@ -55,7 +55,7 @@ pub(crate) async fn run(args: ModemsArgs, client: &Client, screen: &Screen) -> R
 /// Looks after a SIM.
 pub(crate) async fn sim(command: SimCommand, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let SimCommand::Unlock { slot } = command;
-    let result: Value = client.call("sim.unlock", json!({ "slot": slot })).await?;
+    let result: Value = client.call("sim.unlock", json!({ "sim": slot })).await?;
     match screen.is_json() {
         true => screen.value(&result),
         false => screen.line(format!(

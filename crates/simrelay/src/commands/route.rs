@@ -29,6 +29,10 @@ Nothing is sent.")]
 pub(crate) struct PreviewArgs {
     /// The text
     text: String,
+
+    /// Replace characters outside the GSM alphabet by their nearest letters
+    #[arg(long)]
+    transliterate: bool,
 }
 
 /// Explains the route.
@@ -47,7 +51,8 @@ pub(crate) async fn run(args: RouteArgs, client: &Client, screen: &Screen) -> Re
 
 /// Explains the text.
 pub(crate) async fn preview(args: PreviewArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
-    let result: Value = client.call("sms.preview", json!({ "text": args.text })).await?;
+    let params = json!({ "text": args.text, "transliterate": args.transliterate });
+    let result: Value = client.call("sms.preview", params).await?;
     if screen.is_json() {
         return screen.value(&result);
     }

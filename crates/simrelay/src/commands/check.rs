@@ -1,0 +1,50 @@
+//! `simrelay config check`: everything that is wrong with a configuration.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use crate::config;
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// Look after the configuration
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Tell everything that is wrong with a configuration file, with line, key, value and what would be right
+    #[command(after_help = "Examples:
+  simrelay config check conf/simrelay.toml
+  simrelay config check /etc/simrelay/simrelay.toml --json
+
+The daemon makes the same checks and does not start where one fails. The exit code is 1 then, else 0.")]
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// Checks the file.
+pub(crate) fn run(command: &ConfigCommand, screen: &Screen) -> Result<(), Failure> {
+    let ConfigCommand::Check { file } = command;
+    let faults = config::load(file).err().unwrap_or_default();
+    if screen.is_json() {
+        screen.value(&faults)?;
+    } else {
+        tell(file, &faults, screen)?;
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Told(1)),
+    }
+}
+
+fn tell(file: &Path, faults: &[config::Fault], screen: &Screen) -> Result<(), Failure> {
+    for fault in faults {
+        screen.line(fault.to_string())?;
+    }
+    match faults.len() {
+        0 => screen.line(format!("{} is right", file.display())),
+        1 => screen.line("1 fault"),
+        many => screen.line(format!("{many} faults")),
+    }
+}

@@ -1,0 +1,254 @@
+//! What must hold between values that are each well formed.
+
+use std::fs::File;
+use std::path::Path;
+
+use message::RouteId;
+use router::{Limits, RouteConfig};
+use tpdu::Language;
+use tracing_subscriber::EnvFilter;
+
+use super::reader::Reader;
+use super::secrets;
+use super::settings::Settings;
+
+/// Checks everything that a type cannot say.
+pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
+    log_level(settings, reader);
+    for problem in settings.api.problems() {
+        let key = format!("api.{}", problem.key);
+        reader.wrong(&key, "cannot be used", format!("write {}", problem.right));
+    }
+    for trouble in settings.pool.check() {
+        let key = format!("pool.{}", trouble.key);
+        reader.wrong(&key, "cannot be used", format!("write {}", trouble.right));
+    }
+    certificate("api.certificate", &settings.api.certificate, reader);
+    certificate("api.key", &settings.api.key, reader);
+    gateway(&settings.gateway, reader);
+    prefixes("routing.guard.refuse", &settings.routing.guard.refuse, reader);
+    prefixes("routing.guard.allow", &settings.routing.guard.allow, reader);
+    slot_names(settings, reader);
+    for (name, route) in &settings.routes {
+        check_route(&format!("routes.{name}"), route, reader);
+    }
+    pin_files(settings, reader);
+    set_elsewhere(reader);
+}
+
+fn log_level(settings: &Settings, reader: &mut Reader<'_>) {
+    if EnvFilter::try_new(&settings.log.level).is_err() {
+        reader.wrong(
+            "log.level",
+            "not a level",
+            "write error, warn, info, debug or trace, or a filter as info,pool=debug",
+        );
+    }
+}
+
+/// The default paths are only looked at by the start itself: a shipped file says nothing of them.
+fn certificate(key: &str, path: &Path, reader: &mut Reader<'_>) {
+    if !reader.says(key) {
+        return;
+    }
+    if let Err(error) = File::open(path) {
+        let right = "name a PEM file that the gateway may read; simrelay certificate makes one";
+        reader.wrong(key, format!("cannot be read: {error}"), right);
+    }
+}
+
+fn gateway(gateway: &gateway::Config, reader: &mut Reader<'_>) {
+    country_code("gateway.country_code", gateway.country_code.as_deref(), reader);
+    if !(VALIDITY_LEAST..=VALIDITY_MOST).contains(&gateway.validity_s) {
+        reader.wrong(
+            "gateway.validity_s",
+            "cannot be told to the network",
+            "write 300 (5 minutes) to 38102400 (63 weeks)",
+        );
+    }
+    if gateway.max_attempts == 0 {
+        reader.wrong("gateway.max_attempts", "nothing would be sent", "write at least 1");
+    }
+    if ![8, 16].contains(&gateway.concat_bits) {
+        reader.wrong("gateway.concat_bits", "no such width", "write 8 or 16");
+    }
+    for (index, national) in gateway.national.iter().enumerate() {
+        let key = format!("gateway.national[{index}]");
+        if !is_prefix(&national.prefix) {
+            reader.wrong(&format!("{key}.prefix"), "no prefix", PREFIX);
+        }
+        for (place, language) in national.languages.iter().enumerate() {
+            if Language::from_name(language).is_none() {
+                let right = "write one of the languages of TS 23.038 6.2.1.2.4, as \"turkish\"";
+                reader.wrong(&format!("{key}.languages[{place}]"), "no such table", right);
+            }
+        }
+    }
+}
+
+fn slot_names(settings: &Settings, reader: &mut Reader<'_>) {
+    for slot in settings.pool.slots.keys().filter(|slot| !is_slot_name(slot.as_str())) {
+        let right = "call it by 1 to 32 letters, digits, '-' and '_'";
+        reader.wrong(&format!("pool.slots.{slot}"), "a name that cannot be used", right);
+    }
+    let known = |slot: &RouteId| settings.pool.slots.contains_key(slot);
+    let right = "name a slot of [pool.slots]";
+    for route in settings.routes.keys().filter(|route| !known(route)) {
+        reader.wrong(&format!("routes.{route}"), "there is no such slot", right);
+    }
+    for slot in settings.pin_files.keys().filter(|slot| !known(slot)) {
+        reader.wrong(&format!("pin_files.{slot}"), "there is no such slot", right);
+    }
+    for (index, token) in settings.api.tokens.iter().enumerate() {
+        let sims = token.sims.iter().flatten().enumerate();
+        for (place, sim) in sims.filter(|(_, sim)| !known(sim)) {
+            reader.wrong(
+                &format!("api.tokens[{index}].sims[{place}]"),
+                format!("there is no slot {sim}"),
+                right,
+            );
+        }
+    }
+}
+
+fn check_route(key: &str, route: &RouteConfig, reader: &mut Reader<'_>) {
+    country_code(&format!("{key}.country_code"), route.country_code.as_deref(), reader);
+    if route.cost_micros < 0 {
+        reader.wrong(&format!("{key}.cost_micros"), "less than nothing", "write 0 or more");
+    }
+    for (index, entry) in route.prefixes.iter().enumerate() {
+        let key = format!("{key}.prefixes[{index}]");
+        if !is_prefix(&entry.prefix) {
+            reader.wrong(&format!("{key}.prefix"), "no prefix", PREFIX);
+        }
+        if entry.cost_micros.is_some_and(|cost| cost < 0) {
+            reader.wrong(&format!("{key}.cost_micros"), "less than nothing", "write 0 or more");
+        }
+        if route.prefixes[..index].iter().any(|other| other.prefix == entry.prefix) {
+            reader.wrong(&format!("{key}.prefix"), "is there twice", "leave one of them out");
+        }
+    }
+    check_limits(&format!("{key}.limits"), &route.limits, reader);
+}
+
+fn country_code(key: &str, code: Option<&str>, reader: &mut Reader<'_>) {
+    let digits = |code: &str| (1..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+    if code.is_some_and(|code| !digits(code) || code.starts_with('0')) {
+        reader.wrong(key, "no country code", "write 1 to 3 digits without plus, as \"49\"");
+    }
+}
+
+fn check_limits(key: &str, limits: &Limits, reader: &mut Reader<'_>) {
+    let counts = [
+        ("per_minute", limits.per_minute),
+        ("per_hour", limits.per_hour),
+        ("per_day", limits.per_day),
+        ("per_month", limits.per_month),
+        ("recipients_per_month", limits.recipients_per_month),
+    ];
+    for (name, _) in counts.iter().filter(|(_, count)| *count == Some(0)) {
+        let right = "write at least 1, or leave it out for no limit; enabled = false switches a slot off";
+        reader.wrong(&format!("{key}.{name}"), "nothing could be sent", right);
+    }
+    if limits.month_starts_on.is_some_and(|day| !(1..=28).contains(&day)) {
+        reader.wrong(
+            &format!("{key}.month_starts_on"),
+            "not a day of every month",
+            "write 1 to 28",
+        );
+    }
+}
+
+fn pin_files(settings: &Settings, reader: &mut Reader<'_>) {
+    for (slot, named) in &settings.pin_files {
+        let key = format!("pin_files.{slot}");
+        if settings.pool.slots.get(slot).is_some_and(|slot| slot.pin.is_some()) {
+            reader.wrong(&key, "the slot has a pin as well", "leave one of them out");
+        }
+        let file = secrets::find(named, reader.file());
+        match secrets::open_to_others(&file) {
+            Ok(None) => {}
+            Ok(Some(problem)) => reader.wrong(&key, problem, format!("chmod 600 {}", file.display())),
+            Err(error) => reader.wrong(
+                &key,
+                format!("{}: {error}", file.display()),
+                "name a file that holds the PIN",
+            ),
+        }
+    }
+}
+
+/// Keys of the parts that are set elsewhere.
+fn set_elsewhere(reader: &mut Reader<'_>) {
+    for (key, right) in SET_ELSEWHERE {
+        if reader.says(key) {
+            reader.wrong(key, "is not set here", *right);
+        }
+    }
+}
+
+fn prefixes(key: &str, prefixes: &[String], reader: &mut Reader<'_>) {
+    for (index, prefix) in prefixes.iter().enumerate() {
+        if !is_prefix(prefix) {
+            reader.wrong(&format!("{key}[{index}]"), "no prefix", PREFIX);
+        }
+    }
+}
+
+/// Whether numbers can start with it: a plus and digits, or the digits of a short code.
+fn is_prefix(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    !digits.is_empty() && digits.len() <= MOST_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_slot_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=32).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Keys that a part has but that the program sets, and where to set what they mean.
+pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
+    ("store.uncertain_wait_s", "set gateway.uncertain_wait_s"),
+    (
+        "store.consumers",
+        "leave it out: consumers are configured where they are",
+    ),
+    ("gateway.assembly_wait_s", "set store.fragment_wait_s"),
+    ("gateway.keep_texts_days", "set retention.texts_days"),
+    (
+        "gateway.keep_messages_days",
+        "set retention.facts_days and retention.inbound_days",
+    ),
+];
+
+const PREFIX: &str = "write a plus and digits, as +49 or +4917, or the digits of a short code";
+
+/// No number is longer (E.164 6.1).
+const MOST_DIGITS: usize = 15;
+
+/// The shortest and the longest validity a network can be told (TS 23.040 9.2.3.12.1), in seconds.
+const VALIDITY_LEAST: u32 = 300;
+const VALIDITY_MOST: u32 = 63 * 7 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_plus_and_digits() {
+        for right in ["+49", "+4917", "1", "80808"] {
+            assert!(is_prefix(right), "{right}");
+        }
+        for wrong in ["", "+", "49x", "++49", "+49 17", "+1234567890123456", "٤٩"] {
+            assert!(!is_prefix(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_slot_is_called_by_plain_letters() {
+        assert!(is_slot_name("sim-1_a"));
+        for wrong in ["", "sim 1", "sim.1", "süd", &"x".repeat(33)] {
+            assert!(!is_slot_name(wrong), "{wrong}");
+        }
+    }
+}

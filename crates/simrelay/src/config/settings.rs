@@ -1,0 +1,70 @@
+//! All settings: each part's own struct, put together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use message::RouteId;
+use router::{RouteConfig, RoutingConfig};
+use serde::Deserialize;
+
+/// The configuration file as a whole.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The folder of the database.
+    pub(crate) data: PathBuf,
+    /// What is logged.
+    pub(crate) log: Log,
+    /// The API: where it listens, whom it lets in.
+    pub(crate) api: api::Config,
+    /// How messages flow.
+    pub(crate) gateway: gateway::Config,
+    /// The rules for choosing a route.
+    pub(crate) routing: RoutingConfig,
+    /// Prefixes, cost and limits of each route, by the name of its slot.
+    pub(crate) routes: BTreeMap<RouteId, RouteConfig>,
+    /// Ports and slots.
+    pub(crate) pool: pool::Config,
+    /// Files that hold the PINs of slots.
+    pub(crate) pin_files: BTreeMap<RouteId, PathBuf>,
+    /// The database.
+    pub(crate) store: store::Config,
+    /// How long what is settled is kept.
+    pub(crate) retention: store::Retention,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: "/var/lib/simrelay".into(),
+            log: Log::default(),
+            api: api::Config::default(),
+            gateway: gateway::Config::default(),
+            routing: RoutingConfig::default(),
+            routes: BTreeMap::new(),
+            pool: pool::Config::default(),
+            pin_files: BTreeMap::new(),
+            store: store::Config::default(),
+            retention: store::Retention::default(),
+        }
+    }
+}
+
+/// What is logged (`[log]`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// How much: `error`, `warn`, `info`, `debug`, `trace`, or a filter per part as `info,pool=debug`.
+    pub(crate) level: String,
+    /// Whether each line begins with the time. Absent: only on a terminal, since the journal adds its own.
+    pub(crate) times: Option<bool>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            times: None,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The shipped file and its manual page say what the code does.
+//!
+//! `conf/simrelay.toml` shows each key as `#key = default`, or as `#key =  # as example` where it has no default.
+//! `docs/config.md` is made from it: run the tests with `SIMRELAY_WRITE_DOCS=1` to make it anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use message::RouteId;
+
+use super::rules::SET_ELSEWHERE;
+use super::settings::Settings;
+use super::{load, words};
+
+#[test]
+fn the_shipped_file_is_right_as_it_is() {
+    let settings = load(&shipped()).expect("no faults");
+    assert_eq!(settings, Settings::default());
+}
+
+#[test]
+fn every_default_in_the_shipped_file_is_the_codes() {
+    let source = fs::read_to_string(shipped()).unwrap();
+    let lines = source
+        .lines()
+        .filter(|line| !line.contains(EXAMPLE) && *line != "#[[api.tokens]]");
+    let uncommented: String = lines
+        .map(|line| format!("{}\n", setting(line).unwrap_or(line)))
+        .collect();
+    let settings: Settings = toml::from_str(&uncommented).unwrap();
+    let mut expected = Settings::default();
+    let slot = RouteId::new("sim1");
+    expected.pool.slots.insert(slot.clone(), pool::SlotConfig::default());
+    expected.routes.insert(slot, router::RouteConfig::default());
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn every_example_in_the_shipped_file_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("simrelay.toml");
+    fs::write(folder.path().join("sim1.pin"), "0000").unwrap();
+    // The one key that excludes another, and files that are not there.
+    let left_out = ["#pin = ", "#certificate = ", "#key = "];
+    let examples: String = fs::read_to_string(shipped())
+        .unwrap()
+        .lines()
+        .filter(|line| !left_out.iter().any(|key| line.replace("  ", " ").starts_with(key)))
+        .map(|line| format!("{}\n", setting(line).unwrap_or(line).replace(EXAMPLE, "= ")))
+        .collect();
+    fs::write(&file, examples).unwrap();
+    for file in [&file, &folder.path().join("sim1.pin")] {
+        fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let told: Vec<String> = load(&file)
+        .err()
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told, Vec::<String>::new());
+}
+
+#[test]
+fn every_key_of_the_code_is_in_the_shipped_file() {
+    let source = fs::read_to_string(shipped()).unwrap();
+    let mut shown = BTreeSet::new();
+    let mut table = String::new();
+    for line in source.lines() {
+        let line = setting(line).unwrap_or(line);
+        match (line.strip_prefix('['), line.split_once(" =")) {
+            (Some(name), _) => table = name.trim_matches(['[', ']']).to_owned(),
+            (None, Some((key, _))) if !line.starts_with('#') => {
+                shown.insert(format!("{table}.{key}").trim_start_matches('.').to_owned());
+            }
+            _ => {}
+        }
+    }
+    for table in TABLES {
+        for key in keys(table)
+            .into_iter()
+            .filter(|key| !TABLES.iter().any(|table| table.trim_matches(['[', ']']) == key))
+        {
+            let elsewhere = SET_ELSEWHERE.iter().any(|(known, _)| *known == key);
+            assert!(shown.contains(&key) != elsewhere, "{key}");
+        }
+    }
+    for (inner, outer) in [("cost_micros", "#prefixes = []"), ("languages", "#national =")] {
+        assert!(source.contains(inner) && source.contains(outer), "{inner}");
+    }
+}
+
+#[test]
+fn the_manual_page_is_made_from_the_shipped_file() {
+    let page = root().join("docs/config.md");
+    let made = manual(&fs::read_to_string(shipped()).unwrap());
+    if std::env::var_os("SIMRELAY_WRITE_DOCS").is_some() {
+        fs::write(&page, &made).unwrap();
+    }
+    let there = fs::read_to_string(&page).unwrap_or_default();
+    assert!(
+        there == made,
+        "docs/config.md is older than conf/simrelay.toml: run SIMRELAY_WRITE_DOCS=1 cargo test -p simrelay"
+    );
+}
+
+/// The tables of the file, each as the header that opens it.
+const TABLES: &[&str] = &[
+    "",
+    "[log]",
+    "[api]",
+    "[api.limits]",
+    "[[api.tokens]]",
+    "[gateway]",
+    "[routing]",
+    "[routing.guard]",
+    "[routes.sim1]",
+    "[routes.sim1.limits]",
+    "[pool]",
+    "[pool.slots.sim1]",
+    "[store]",
+    "[retention]",
+];
+
+/// The keys that the code knows in a table, as it tells them when it meets an unknown one.
+fn keys(table: &str) -> Vec<String> {
+    let error = toml::from_str::<Settings>(&format!("{table}\nnever = 1")).unwrap_err();
+    let known = error.message().split_once(", ").unwrap().1;
+    let name = table.trim_matches(['[', ']']);
+    let keys = words::quoted(known).into_iter();
+    keys.map(|key| format!("{name}.{key}").trim_start_matches('.').to_owned())
+        .filter(|key| !["routes", "pin_files", "pool.slots"].contains(&key.as_str()))
+        .collect()
+}
+
+/// The setting on a line of its own, without the `#` before it; prose has a blank after its `#`.
+fn setting(line: &str) -> Option<&str> {
+    let setting = line.strip_prefix('#')?;
+    (!setting.is_empty() && !setting.starts_with([' ', '#'])).then_some(setting)
+}
+
+/// The page that explains the file.
+fn manual(source: &str) -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut prose: Vec<&str> = Vec::new();
+    // What stands above the first empty line is about the file, and the introduction says it.
+    let (_, rest) = source.split_once("\n\n").unwrap();
+    for line in rest.lines() {
+        let line = setting(line).map_or(line, |setting| setting);
+        if line.starts_with("# ---") || line.is_empty() {
+            continue;
+        }
+        if let Some(words) = line.strip_prefix("# ") {
+            prose.push(words);
+            continue;
+        }
+        let said = prose.join(" ");
+        prose.clear();
+        if line.starts_with('[') {
+            let _ = write!(
+                page,
+                "\n## `{line}`\n\n{said}{}",
+                if said.is_empty() { "" } else { "\n\n" }
+            );
+            continue;
+        }
+        if !said.is_empty() {
+            let _ = writeln!(page, "\n{said}\n");
+        }
+        let _ = match line.split_once(EXAMPLE) {
+            Some((key, example)) => writeln!(page, "- `{}`: no default; as `{}`", key.trim(), example.trim()),
+            None => {
+                let (key, default) = line.split_once(" = ").unwrap();
+                writeln!(page, "- `{key}`: default `{default}`")
+            }
+        };
+    }
+    page.replace("\n\n\n", "\n\n")
+}
+
+fn shipped() -> PathBuf {
+    root().join("conf/simrelay.toml")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+const EXAMPLE: &str = "=  # as ";
+
+const INTRODUCTION: &str = "# Settings
+
+This page is made from [conf/simrelay.toml](../conf/simrelay.toml), which shows every key; a test keeps the two and the
+code in step.
+
+The file is [TOML](https://toml.io). What is not set keeps its default. `simrelay config check FILE` tells everything
+that is wrong with a file at once: line, key, value, and what would be right. The daemon makes the same checks and does
+not start where one fails.
+
+A setting can also come from the environment, with two underscores between the words: `SIMRELAY__LOG__LEVEL=debug` is
+`level` in `[log]`. The environment goes before the file.
+
+A file that holds a PIN or a token's hash must be readable by its owner only (`chmod 600`), else the gateway refuses
+it. PINs can stay in files of their own: see `[pin_files]`.
+
+SIGHUP makes a running gateway read the file again for its tokens and its certificate; everything else needs a restart.
+
+";

@@ -1,0 +1,112 @@
+//! The gateway's certificate: there, readable, and for how much longer.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::when::local;
+
+use super::check::Check;
+use super::der;
+
+/// Looks at the certificate and its key.
+pub(super) fn look(certificate: &Path, key: &Path) -> Vec<Check> {
+    vec![look_at_certificate(certificate), look_at_key(key)]
+}
+
+fn look_at_certificate(path: &Path) -> Check {
+    let pem = match fs::read(path) {
+        Ok(pem) => pem,
+        Err(error) => return Check::critical(SUBJECT, format!("{}: {error}", path.display()), MAKE),
+    };
+    let first = CertificateDer::pem_slice_iter(&pem).next();
+    let validity = first.and_then(Result::ok).and_then(|der| der::validity(&der));
+    match validity {
+        Some((from, until)) => judge(from, until, Timestamp::now()),
+        None => Check::critical(SUBJECT, format!("{} holds no certificate", path.display()), MAKE),
+    }
+}
+
+fn judge(from: Timestamp, until: Timestamp, now: Timestamp) -> Check {
+    if now < from {
+        let sentence = format!("not valid before {}", local(from));
+        return Check::critical(SUBJECT, sentence, "set the clock, or use another certificate");
+    }
+    if until <= now {
+        return Check::critical(SUBJECT, format!("it expired on {}", local(until)), RENEW);
+    }
+    let sentence = format!("valid until {}", local(until));
+    match until.duration_since(now) < SOON {
+        true => Check::warning(SUBJECT, sentence, RENEW),
+        false => Check::ok(SUBJECT, sentence),
+    }
+}
+
+fn look_at_key(path: &Path) -> Check {
+    let mode = match fs::metadata(path) {
+        Ok(found) => found.permissions().mode(),
+        Err(error) => return Check::critical(KEY, format!("{}: {error}", path.display()), MAKE),
+    };
+    match mode & OTHERS {
+        0 => Check::ok(KEY, "readable by those who must only"),
+        _ => Check::critical(
+            KEY,
+            format!("{} is readable by everybody", path.display()),
+            format!("chmod o= {}", path.display()),
+        ),
+    }
+}
+
+const SUBJECT: &str = "certificate";
+const KEY: &str = "certificate key";
+const MAKE: &str = "set api.certificate and api.key; simrelay certificate makes new ones";
+const RENEW: &str = "renew it; a changed file is taken up without a restart";
+const OTHERS: u32 = 0o007;
+const SOON: SignedDuration = SignedDuration::from_hours(21 * 24);
+
+#[cfg(test)]
+mod tests {
+    use message::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_fresh_certificate_is_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = crate::certificate::write(folder.path(), &["localhost".to_owned()]).unwrap();
+        let levels = look(&files.certificate, &files.key)
+            .into_iter()
+            .map(|check| check.level);
+        assert!(levels.eq([Level::Ok, Level::Ok]));
+    }
+
+    #[test]
+    fn an_expired_and_an_early_certificate_are_told() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let judged = |now: &str| judge(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), at(now)).level;
+        assert_eq!(judged("2025-12-31T23:59:59Z"), Level::Critical);
+        assert_eq!(judged("2026-06-01T00:00:00Z"), Level::Ok);
+        assert_eq!(judged("2026-12-20T00:00:00Z"), Level::Warning);
+        assert_eq!(judged("2027-01-01T00:00:00Z"), Level::Critical);
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(look_at_certificate(file.path()).level, Level::Critical);
+        assert_eq!(look_at_certificate(Path::new("/nonexistent")).level, Level::Critical);
+    }
+
+    #[test]
+    fn a_key_for_everybody_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(look_at_key(file.path()).level, Level::Critical);
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(look_at_key(file.path()).level, Level::Ok);
+    }
+}

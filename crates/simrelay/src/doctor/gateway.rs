@@ -1,0 +1,242 @@
+//! What a running gateway says of itself, and what its slots show.
+
+use message::{Finding, Level, Lock, Registration, SlotSnapshot, SlotState};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::client::Client;
+use crate::failure::Failure;
+
+use super::check::Check;
+
+/// Asks the gateway, if one runs.
+pub(super) async fn look(client: &Client) -> Vec<Check> {
+    match ask(client).await {
+        Ok(checks) => checks,
+        Err(Failure::Unauthorised(sentence)) => vec![Check::warning(
+            SUBJECT,
+            sentence,
+            "its modems are not looked at; use a token with the scope health",
+        )],
+        Err(failure) => vec![Check::warning(
+            SUBJECT,
+            failure.sentence().unwrap_or("it does not answer").to_owned(),
+            "where it should run: systemctl status simrelay. Its modems are not looked at now",
+        )],
+    }
+}
+
+#[derive(Deserialize)]
+struct Health {
+    level: Level,
+    findings: Vec<Finding>,
+}
+
+async fn ask(client: &Client) -> Result<Vec<Check>, Failure> {
+    let health: Health = client.call("health", json!({})).await?;
+    let slots: Vec<SlotSnapshot> = client.call("modems.list", json!({})).await?;
+    let mut checks = vec![Check::ok(SUBJECT, "it answers")];
+    checks.extend(health.findings.iter().map(found));
+    if health.level == Level::Ok {
+        checks.push(Check::ok("health", "it has nothing to complain about"));
+    }
+    checks.extend(slots.iter().flat_map(slot_checks));
+    Ok(checks)
+}
+
+fn found(finding: &Finding) -> Check {
+    Check {
+        level: finding.level,
+        subject: finding.subject.clone(),
+        sentence: finding.sentence.clone(),
+        fix: finding.hint.clone(),
+    }
+}
+
+/// What the facts of a slot say, whatever the gateway makes of them.
+fn slot_checks(slot: &SlotSnapshot) -> Vec<Check> {
+    let name = slot.slot.as_str();
+    let all = [lock(slot), smsc(slot), registration(slot), reports(slot)];
+    let mut checks: Vec<Check> = all.into_iter().flatten().collect();
+    checks.extend(
+        slot.storage
+            .iter()
+            .filter(|memory| memory.total > 0)
+            .filter_map(|memory| {
+                let sentence = format!(
+                    "memory {} holds {} of {} messages",
+                    memory.memory, memory.used, memory.total
+                );
+                let fix = "delete foreign messages with a phone, or let the gateway sweep them: see docs/operate.md";
+                let left = memory.total.saturating_sub(memory.used);
+                match left {
+                    0 => Some(Check::critical(
+                        name,
+                        format!("{sentence}: nothing more can arrive"),
+                        fix,
+                    )),
+                    1..=2 => Some(Check::warning(name, sentence, fix)),
+                    _ => None,
+                }
+            }),
+    );
+    if checks.is_empty() && slot.state.can_send() {
+        checks.push(Check::ok(
+            name,
+            format!("ready on {}", slot.operator.as_deref().unwrap_or("its network")),
+        ));
+    }
+    checks
+}
+
+fn lock(slot: &SlotSnapshot) -> Option<Check> {
+    let name = slot.slot.as_str();
+    match &slot.lock {
+        Lock::Pin { .. } => Some(Check::critical(
+            name,
+            "the SIM wants its PIN",
+            "set pin or pin_file for the slot, or switch the PIN off with a phone",
+        )),
+        Lock::Puk { .. } => Some(Check::critical(
+            name,
+            "the SIM wants its PUK: the PIN was wrong too often",
+            "put the SIM into a phone and enter the PUK from its letter",
+        )),
+        Lock::Held { reason } => Some(Check::critical(
+            name,
+            format!("the PIN is not entered again: {reason}"),
+            format!("correct the PIN in the configuration, restart, then: simrelay sim unlock {name}"),
+        )),
+        Lock::Unknown | Lock::Open => None,
+    }
+}
+
+fn smsc(slot: &SlotSnapshot) -> Option<Check> {
+    let unset = slot.smsc.as_ref().is_none_or(|smsc| smsc.trim_matches('+').is_empty());
+    (slot.state.can_send() && unset).then(|| {
+        Check::critical(
+            slot.slot.as_str(),
+            "the SIM has no service centre (SMSC), so nothing can be sent",
+            "set smsc for the slot to the operator's number",
+        )
+    })
+}
+
+fn registration(slot: &SlotSnapshot) -> Option<Check> {
+    if slot.state != SlotState::Searching {
+        return None;
+    }
+    let sentence = match slot.registration {
+        Registration::Denied => "the network refuses the SIM",
+        _ => "the SIM is in no network",
+    };
+    Some(Check::critical(
+        slot.slot.as_str(),
+        sentence,
+        "check antenna, contract and SIM. A modem for 2G or 3G only finds nothing where these are switched off; a SIM in \
+         LTE alone needs SMS over SGs or IMS, which the operator must allow",
+    ))
+}
+
+fn reports(slot: &SlotSnapshot) -> Option<Check> {
+    (slot.state.can_send() && !slot.reports).then(|| {
+        Check::warning(
+            slot.slot.as_str(),
+            "this modem gives no status reports: messages stay 'sent'",
+            "nothing to be done, short of another modem",
+        )
+    })
+}
+
+const SUBJECT: &str = "gateway";
+
+#[cfg(test)]
+mod tests {
+    use message::{RouteId, StorageUse};
+
+    use super::*;
+
+    fn ready() -> SlotSnapshot {
+        SlotSnapshot {
+            slot: RouteId::new("sim1"),
+            state: SlotState::Ready,
+            reason: String::new(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+            port: None,
+            maker: None,
+            model: None,
+            revision: None,
+            imei: None,
+            iccid: None,
+            imsi: None,
+            number: None,
+            lock: Lock::Open,
+            registration: Registration::Home,
+            operator: Some("Testnet".into()),
+            signal_dbm: None,
+            smsc: Some("+491710760000".into()),
+            storage: vec![StorageUse {
+                memory: "SM".into(),
+                used: 1,
+                total: 20,
+            }],
+            reports: true,
+            initialisations: 1,
+            recoveries: 0,
+            sent: 0,
+            failed: 0,
+            received: 0,
+            last_sent: None,
+            last_received: None,
+        }
+    }
+
+    fn worst(slot: &SlotSnapshot) -> (Level, String) {
+        let checks = slot_checks(slot);
+        let worst = checks.into_iter().max_by_key(|check| check.level).unwrap();
+        (worst.level, worst.sentence)
+    }
+
+    #[test]
+    fn a_slot_that_is_well_says_so() {
+        assert_eq!(worst(&ready()), (Level::Ok, "ready on Testnet".to_owned()));
+    }
+
+    #[test]
+    fn what_stops_a_slot_is_told_with_its_fix() {
+        let mut full = ready();
+        full.storage[0].used = 20;
+        assert_eq!(worst(&full).0, Level::Critical);
+        full.storage[0].used = 18;
+        assert_eq!(worst(&full).0, Level::Warning);
+
+        let no_smsc = SlotSnapshot { smsc: None, ..ready() };
+        assert!(worst(&no_smsc).1.contains("service centre"));
+
+        let lock = Lock::Held {
+            reason: "it was wrong".into(),
+        };
+        let locked = SlotSnapshot {
+            lock,
+            state: SlotState::Locked,
+            ..ready()
+        };
+        assert!(slot_checks(&locked)[0].fix.contains("simrelay sim unlock sim1"));
+
+        let searching = SlotSnapshot {
+            state: SlotState::Searching,
+            registration: Registration::Denied,
+            ..ready()
+        };
+        assert_eq!(
+            worst(&searching),
+            (Level::Critical, "the network refuses the SIM".to_owned())
+        );
+
+        let silent = SlotSnapshot {
+            reports: false,
+            ..ready()
+        };
+        assert_eq!(worst(&silent).0, Level::Warning);
+    }
+}

@@ -1,0 +1,140 @@
+//! The machine around the gateway: clock, disk, and programs that want the same modems.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use nix::sys::statvfs::statvfs;
+
+use super::check::Check;
+
+/// Looks at the clock.
+pub(super) fn clock() -> Check {
+    judge_clock(Timestamp::now(), synchronized())
+}
+
+/// Looks at the disk that a folder lies on.
+pub(super) fn disk(folder: &Path) -> Check {
+    match statvfs(folder) {
+        Ok(disk) => {
+            let block = disk.fragment_size();
+            judge_disk(disk.blocks_available() * block, disk.blocks() * block)
+        }
+        Err(error) => Check::critical(
+            DISK,
+            format!("{}: {error}", folder.display()),
+            "make the folder, owned by the user the gateway runs as",
+        ),
+    }
+}
+
+/// Looks for ModemManager, which takes modems away and talks into their dialogues.
+pub(super) fn modem_manager(processes: &Path) -> Check {
+    match runs(processes, "ModemManager") {
+        false => Check::ok(MODEM_MANAGER, "it does not run"),
+        true => Check::warning(
+            MODEM_MANAGER,
+            "it runs, and opens every modem it finds",
+            "systemctl disable --now ModemManager, or let it ignore these modems: see docs/operate.md",
+        ),
+    }
+}
+
+/// The ids of all processes, as `/proc` lists them.
+pub(super) fn process_ids(processes: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(processes).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// What a process calls itself.
+pub(super) fn process_name(processes: &Path, id: u32) -> Option<String> {
+    let name = fs::read_to_string(processes.join(id.to_string()).join("comm")).ok()?;
+    Some(name.trim().to_owned())
+}
+
+fn runs(processes: &Path, name: &str) -> bool {
+    let ids = process_ids(processes).into_iter();
+    ids.filter_map(|id| process_name(processes, id))
+        .any(|found| found == name)
+}
+
+fn judge_clock(now: Timestamp, synchronized: Option<bool>) -> Check {
+    if now < BUILT {
+        let sentence = format!("it says {now}, which is before this program was made");
+        return Check::critical(
+            CLOCK,
+            sentence,
+            "set it, and let it be kept by NTP: timedatectl set-ntp true",
+        );
+    }
+    match synchronized {
+        Some(false) => Check::warning(
+            CLOCK,
+            "it is not synchronised yet",
+            "let it be kept by NTP: timedatectl set-ntp true",
+        ),
+        Some(true) => Check::ok(CLOCK, "synchronised"),
+        None => Check::ok(CLOCK, "plausible"),
+    }
+}
+
+/// Whether systemd's time service has synchronised the clock; nothing where it does not run.
+fn synchronized() -> Option<bool> {
+    let folder = Path::new("/run/systemd/timesync");
+    folder.is_dir().then(|| folder.join("synchronized").exists())
+}
+
+fn judge_disk(free: u64, size: u64) -> Check {
+    let sentence = format!("{} MB free of {} MB", free / MEGABYTE, size / MEGABYTE);
+    let fix = "make room: a full disk stops sending and receiving, though nothing is lost";
+    match free {
+        _ if free < CRITICAL_FREE => Check::critical(DISK, sentence, fix),
+        _ if free < WARNING_FREE => Check::warning(DISK, sentence, fix),
+        _ => Check::ok(DISK, sentence),
+    }
+}
+
+const CLOCK: &str = "clock";
+const DISK: &str = "disk";
+const MODEM_MANAGER: &str = "ModemManager";
+const MEGABYTE: u64 = 1_000_000;
+const CRITICAL_FREE: u64 = 50 * MEGABYTE;
+const WARNING_FREE: u64 = 500 * MEGABYTE;
+
+/// No clock that is right shows an earlier time: 2026-11-01.
+const BUILT: Timestamp = Timestamp::constant(1_793_491_200, 0);
+
+#[cfg(test)]
+mod tests {
+    use message::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_from_before_the_program_is_wrong() {
+        assert_eq!(judge_clock(Timestamp::UNIX_EPOCH, Some(true)).level, Level::Critical);
+        assert_eq!(judge_clock(BUILT, Some(false)).level, Level::Warning);
+        assert_eq!(judge_clock(BUILT, None).level, Level::Ok);
+        assert_eq!(BUILT.to_string(), "2026-11-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_before_it_is_full() {
+        assert_eq!(judge_disk(10 * MEGABYTE, 1000 * MEGABYTE).level, Level::Critical);
+        assert_eq!(judge_disk(100 * MEGABYTE, 1000 * MEGABYTE).level, Level::Warning);
+        assert_eq!(judge_disk(900 * MEGABYTE, 1000 * MEGABYTE).level, Level::Ok);
+        assert_eq!(disk(Path::new("/nonexistent")).level, Level::Critical);
+        assert!(disk(Path::new("/")).sentence.contains("MB free of"));
+    }
+
+    #[test]
+    fn modem_manager_is_found_by_its_name() {
+        let processes = tempfile::tempdir().unwrap();
+        assert_eq!(modem_manager(processes.path()).level, Level::Ok);
+        fs::create_dir(processes.path().join("4711")).unwrap();
+        fs::write(processes.path().join("4711/comm"), "ModemManager\n").unwrap();
+        assert_eq!(modem_manager(processes.path()).level, Level::Warning);
+    }
+}

@@ -1,0 +1,107 @@
+//! `simrelay doctor`: what may keep a gateway from working, looked at from outside and, where one runs, from inside.
+
+mod certificate;
+mod check;
+mod database;
+mod der;
+mod gateway;
+mod machine;
+mod ports;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use message::Level;
+
+use crate::client::Client;
+use crate::commands::modems::level_word;
+use crate::config::{self, Settings};
+use crate::failure::Failure;
+use crate::screen::{Screen, Table};
+
+use check::Check;
+
+/// Look for what may keep a gateway from working
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simrelay doctor
+  sudo -u simrelay simrelay doctor --config /etc/simrelay/simrelay.toml
+  simrelay doctor --json | jq '.[] | select(.level != \"OK\")'
+
+It looks at the configuration, the disk, the database, the certificate, the clock, the serial ports and who holds
+them, and asks a running gateway (SIMRELAY_URL, SIMRELAY_TOKEN) about its modems. Run it as the user the gateway runs
+as: permissions are that user's. The exit code is 1 where something is CRITICAL, else 0.")]
+pub(crate) struct DoctorArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = config::USUAL_FILE)]
+    config: PathBuf,
+}
+
+/// Looks at everything and tells it, worst first.
+pub(crate) async fn run(args: &DoctorArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
+    let mut checks = here(&args.config).await;
+    checks.extend(gateway::look(client).await);
+    checks.sort_by_key(|check| std::cmp::Reverse(check.level));
+    show(&checks, screen)?;
+    match checks.iter().map(|check| check.level).max() {
+        Some(Level::Critical) => Err(Failure::Told(1)),
+        _ => Ok(()),
+    }
+}
+
+/// What can be seen without a running gateway.
+async fn here(file: &Path) -> Vec<Check> {
+    let mut checks = vec![machine::clock(), machine::modem_manager(Path::new("/proc"))];
+    match config::load(file) {
+        Ok(settings) => {
+            checks.push(Check::ok(CONFIGURATION, format!("{} is right", file.display())));
+            checks.extend(configured(&settings).await);
+        }
+        Err(_) if file == Path::new(config::USUAL_FILE) && !file.exists() => {
+            let sentence = format!("there is no {}", file.display());
+            checks.push(Check::warning(
+                CONFIGURATION,
+                sentence,
+                "name the file with --config, where it lies elsewhere",
+            ));
+            checks.extend(ports::look(&[]));
+        }
+        Err(faults) => {
+            let fix = format!("correct it, then: simrelay config check {}", file.display());
+            checks.extend(
+                faults
+                    .iter()
+                    .map(|fault| Check::critical(CONFIGURATION, fault.to_string(), &fix)),
+            );
+            checks.extend(ports::look(&[]));
+        }
+    }
+    checks
+}
+
+async fn configured(settings: &Settings) -> Vec<Check> {
+    let mut checks = vec![machine::disk(&settings.data), database::look(settings).await];
+    checks.extend(certificate::look(&settings.api.certificate, &settings.api.key));
+    let slots = settings.pool.slots.values().filter(|slot| slot.enabled);
+    let named: Vec<PathBuf> = slots.filter_map(|slot| slot.port.clone()).collect();
+    checks.extend(ports::look(&named));
+    checks
+}
+
+fn show(checks: &[Check], screen: &Screen) -> Result<(), Failure> {
+    if screen.is_json() {
+        return screen.value(&checks);
+    }
+    let mut table = Table::new(&["LEVEL", "ABOUT", "WHAT", "WHAT TO DO"]);
+    for check in checks {
+        table.row([
+            level_word(check.level).to_owned(),
+            check.subject.clone(),
+            check.sentence.clone(),
+            check.fix.clone(),
+        ]);
+    }
+    screen.line(table.lines())
+}
+
+const CONFIGURATION: &str = "configuration";

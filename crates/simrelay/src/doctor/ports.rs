@@ -1,0 +1,160 @@
+//! The serial ports: there, permitted, and free.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, Gid, Group, access};
+
+use super::check::Check;
+use super::machine::{process_ids, process_name};
+
+/// Looks at every serial port of a USB modem, and at those the configuration names.
+pub(super) fn look(configured: &[PathBuf]) -> Vec<Check> {
+    let mut ports = found(Path::new("/dev"));
+    ports.extend(
+        configured
+            .iter()
+            .filter(|port| port.exists() && !ports.contains(port))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    let missing = configured.iter().filter(|port| !port.exists());
+    let mut checks: Vec<Check> = missing.map(|port| absent(port)).collect();
+    if ports.is_empty() && checks.is_empty() {
+        checks.push(Check::warning(
+            SUBJECT,
+            "there is no USB modem (no /dev/ttyUSB* and no /dev/ttyACM*)",
+            "plug one in; dmesg tells what the kernel saw. A stick that shows a CD-ROM first needs usb-modeswitch",
+        ));
+    }
+    checks.extend(ports.iter().map(|port| look_at(port, Path::new("/proc"))));
+    checks
+}
+
+fn absent(port: &Path) -> Check {
+    Check::critical(
+        SUBJECT,
+        format!("{} is not there", port.display()),
+        "plug the modem in, or name its port by /dev/serial/by-id or by its IMEI, which do not change",
+    )
+}
+
+fn look_at(port: &Path, processes: &Path) -> Check {
+    let name = port.display();
+    if access(port, AccessFlags::R_OK | AccessFlags::W_OK).is_err() {
+        let group = owner_group(port);
+        return Check::critical(
+            SUBJECT,
+            format!("{name} must not be opened by this user; it belongs to the group {group}"),
+            format!("usermod -aG {group} USER, then log in anew (or restart the service)"),
+        );
+    }
+    match holder(port, processes) {
+        Some(holder) if holder.starts_with("simrelay") => Check::ok(SUBJECT, format!("{name} is held by the gateway")),
+        Some(holder) => Check::warning(
+            SUBJECT,
+            format!("{name} is held by {holder}"),
+            "stop that program, or let it ignore the modem: see docs/operate.md",
+        ),
+        None => Check::ok(SUBJECT, format!("{name} can be opened")),
+    }
+}
+
+/// The serial ports of USB devices, in order.
+fn found(devices: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(devices).into_iter().flatten().flatten();
+    let mut ports: Vec<PathBuf> = entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("ttyUSB") || name.starts_with("ttyACM")
+        })
+        .map(|entry| entry.path())
+        .collect();
+    ports.sort();
+    ports
+}
+
+fn owner_group(port: &Path) -> String {
+    let Ok(found) = fs::metadata(port) else {
+        return "dialout".to_owned();
+    };
+    match Group::from_gid(Gid::from_raw(found.gid())) {
+        Ok(Some(group)) => group.name,
+        _ => found.gid().to_string(),
+    }
+}
+
+/// The program that has the port open, as far as this user may see it.
+fn holder(port: &Path, processes: &Path) -> Option<String> {
+    let port = fs::canonicalize(port).ok()?;
+    let ids = process_ids(processes).into_iter();
+    let mut holders = ids.filter(|id| has_open(&processes.join(id.to_string()), &port));
+    let id = holders.next()?;
+    let name = process_name(processes, id).unwrap_or_else(|| "a program".to_owned());
+    Some(format!("{name} (process {id})"))
+}
+
+fn has_open(process: &Path, port: &Path) -> bool {
+    let files = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    files
+        .filter_map(|file| fs::read_link(file.path()).ok())
+        .any(|target| target == port)
+}
+
+const SUBJECT: &str = "port";
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use message::Level;
+
+    use super::*;
+
+    #[test]
+    fn usb_ports_are_found_in_order() {
+        let devices = tempfile::tempdir().unwrap();
+        for name in ["ttyUSB1", "ttyUSB0", "ttyACM0", "ttyS0", "null"] {
+            fs::write(devices.path().join(name), "").unwrap();
+        }
+        let names: Vec<_> = found(devices.path())
+            .iter()
+            .map(|port| port.file_name().unwrap().to_owned())
+            .collect();
+        assert_eq!(names, ["ttyACM0", "ttyUSB0", "ttyUSB1"]);
+    }
+
+    #[test]
+    fn whoever_holds_a_port_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let port = folder.path().join("ttyUSB0");
+        fs::write(&port, "").unwrap();
+        let process = folder.path().join("proc/4711");
+        fs::create_dir_all(process.join("fd")).unwrap();
+        fs::write(process.join("comm"), "ModemManager\n").unwrap();
+        let processes = folder.path().join("proc");
+        assert_eq!(look_at(&port, &processes).level, Level::Ok);
+        symlink(fs::canonicalize(&port).unwrap(), process.join("fd/7")).unwrap();
+        let check = look_at(&port, &processes);
+        assert_eq!(check.level, Level::Warning);
+        assert!(
+            check.sentence.contains("ModemManager (process 4711)"),
+            "{}",
+            check.sentence
+        );
+        fs::write(process.join("comm"), "simrelay\n").unwrap();
+        assert_eq!(look_at(&port, &processes).level, Level::Ok);
+    }
+
+    #[test]
+    fn a_configured_port_that_is_not_there_is_told() {
+        let checks = look(&[PathBuf::from("/dev/serial/by-id/nothing")]);
+        assert!(
+            checks
+                .iter()
+                .any(|check| check.level == Level::Critical && check.sentence.contains("by-id/nothing"))
+        );
+    }
+}
