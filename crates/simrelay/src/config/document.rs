@@ -4,15 +4,17 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer, Error};
+use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
+
+use super::slots;
 
 /// A file's tree of values; wrong ones can be taken out so that the next wrong one shows.
 pub(super) struct Document<'a> {
     source: &'a str,
     /// The file as it is.
     tree: Spanned<DeTable<'a>>,
-    /// The file without what was found wrong.
-    rest: Spanned<DeTable<'a>>,
+    /// The file as the parts want it, without what was found wrong.
+    rest: Spanned<DeValue<'a>>,
 }
 
 /// The way to a value: keys and places in lists.
@@ -31,13 +33,14 @@ impl<'a> Document<'a> {
     /// Reads a file as far as its syntax allows; the errors are those of the syntax.
     pub(super) fn parse(source: &'a str) -> (Self, Vec<Error>) {
         let (tree, errors) = DeTable::parse_recoverable(source);
-        let rest = tree.clone();
+        let mut rest = Spanned::new(tree.span(), DeValue::Table(tree.get_ref().clone()));
+        slots::part(&mut rest);
         (Self { source, tree, rest }, errors)
     }
 
     /// Reads what was not taken out into a type; the error has the place where it is.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        T::deserialize(Deserializer::from(self.rest.clone()))
+        T::deserialize(ValueDeserializer::from(self.rest.clone()))
     }
 
     /// The line of an octet, from 1.
@@ -78,7 +81,7 @@ impl<'a> Document<'a> {
     /// Takes out whatever stands at `span`; whether there was something.
     pub(super) fn take_out(&mut self, span: &Range<usize>) -> bool {
         let mut path = Path::new();
-        find_in_table(self.rest.get_ref(), span, &mut path) && remove_from_table(self.rest.get_mut(), &path)
+        find_in_value(&self.rest, span, &mut path) && remove_from_value(self.rest.get_mut(), &path)
     }
 
     /// The key as people read it: an element of a list goes by its `name` or `id`, else by its place.
@@ -109,6 +112,12 @@ impl<'a> Document<'a> {
     /// Whether a key that `chosen` picks holds a text that is not empty, anywhere.
     pub(super) fn any_text(&self, chosen: impl Fn(&str) -> bool) -> bool {
         any_text_in(self.tree.get_ref(), &chosen)
+    }
+
+    /// Whether the value is a list.
+    pub(super) fn is_list(&self, path: &[Step]) -> bool {
+        self.value(path)
+            .is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)))
     }
 
     fn title(&self, path: &[Step]) -> Option<String> {

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use config::{Config, ConfigError, Environment, File, FileFormat};
+use serde::Deserialize;
 
 use super::fault::Fault;
 use super::settings::Settings;
+use super::slots;
 use super::words::reworded;
 
 /// Reads a file that was found right, with the environment laid over it.
@@ -21,7 +23,9 @@ pub(super) fn lay_over(file: &Path) -> Result<Settings, Vec<Fault>> {
 fn read(file: &Path, environment: Environment) -> Result<Settings, ConfigError> {
     let file = File::from(file).format(FileFormat::Toml);
     let merged = Config::builder().add_source(file).add_source(environment).build()?;
-    merged.try_deserialize()
+    let mut root = merged.cache;
+    slots::part(&mut root);
+    Settings::deserialize(root)
 }
 
 fn fault(error: &ConfigError) -> Fault {
@@ -31,7 +35,7 @@ fn fault(error: &ConfigError) -> Fault {
         other => (None, other.to_string()),
     };
     let message = message.split(" for key `").next().unwrap_or(&message);
-    let words = reworded(message);
+    let words = reworded(message, &[]);
     Fault {
         file: None,
         line: None,

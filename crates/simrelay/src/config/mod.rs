@@ -13,6 +13,7 @@ mod secrets;
 mod settings;
 #[cfg(test)]
 mod shipped;
+mod slots;
 mod suggest;
 mod words;
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::document::{Document, Path, Step};
 use super::fault::Fault;
+use super::slots;
 use super::words::reworded;
 
 /// A file being read, with its faults so far.
@@ -20,6 +21,8 @@ pub(super) struct Reader<'a> {
 struct Found {
     path: Path,
     fault: Fault,
+    /// Whether the value was taken out, so that what is left there is a default or a shorter list.
+    taken_out: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -35,7 +38,7 @@ impl<'a> Reader<'a> {
             let line = error.span().map(|span| reader.document.line_at(span.start));
             let problem = format!("not TOML: {}", one_line(error.message()));
             let fault = Fault::of_file(file, problem, "see https://toml.io for how it is written");
-            reader.push(Path::new(), Fault { line, ..fault });
+            reader.push(Path::new(), Fault { line, ..fault }, false);
         }
         reader
     }
@@ -57,10 +60,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes that a value is wrong. A second fault of the same value, or of one inside it, is not noted.
+    /// Notes that a value is wrong, by its key as its part calls it. A second fault of the same
+    /// value is not noted, nor one that follows from what was taken out.
     pub(super) fn wrong(&mut self, key: &str, problem: impl Into<String>, right: impl Into<String>) {
+        self.wrong_here(&slots::in_file(key), problem, right);
+    }
+
+    /// The same for a key as the file has it.
+    pub(super) fn wrong_here(&mut self, key: &str, problem: impl Into<String>, right: impl Into<String>) {
         let path = parse_key(key);
-        if self.faults.iter().any(|found| starts_with(&path, &found.path)) {
+        if self.faults.iter().any(|found| self.explains(found, &path)) {
             return;
         }
         let fault = Fault {
@@ -71,7 +80,7 @@ impl<'a> Reader<'a> {
             problem: problem.into(),
             right: right.into(),
         };
-        self.push(path, fault);
+        self.push(path, fault, false);
     }
 
     /// The file that is read.
@@ -96,8 +105,10 @@ impl<'a> Reader<'a> {
     }
 
     fn note(&mut self, span: &Range<usize>, message: &str) {
-        let words = reworded(message);
         let mut path = self.document.find(span).unwrap_or_default();
+        let in_slot = path.len() == 3 && path.first() == Some(&Step::Key("slots".to_owned()));
+        let also_known = if in_slot { slots::other_keys() } else { Vec::new() };
+        let words = reworded(message, &also_known);
         let value = self.shown(&path);
         let line = Some(self.document.line_at(span.start));
         let (missing, value) = match words.missing {
@@ -113,11 +124,18 @@ impl<'a> Reader<'a> {
             problem: words.problem,
             right: words.right,
         };
-        self.push(path, fault);
+        self.push(path, fault, true);
     }
 
-    fn push(&mut self, path: Path, fault: Fault) {
-        self.faults.push(Found { path, fault });
+    fn push(&mut self, path: Path, fault: Fault, taken_out: bool) {
+        self.faults.push(Found { path, fault, taken_out });
+    }
+
+    /// Whether a fault found before is why there is another at `path`.
+    fn explains(&self, found: &Found, path: &Path) -> bool {
+        let around = !found.path.is_empty() && path.starts_with(&found.path);
+        let inside = || found.path.starts_with(path) && self.document.is_list(path);
+        found.path == *path || (found.taken_out && (around || inside()))
     }
 
     /// The value as text, unless it is a secret.
@@ -153,11 +171,6 @@ fn parse_key(key: &str) -> Path {
     path
 }
 
-/// A fault of the whole file (no path) hides nothing.
-fn starts_with(path: &Path, other: &Path) -> bool {
-    !other.is_empty() && path.starts_with(other)
-}
-
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -177,7 +190,7 @@ mod tests {
         name: String,
         port: u16,
         on_uncertain: Option<Rule>,
-        slots: Vec<Slot>,
+        places: Vec<Place>,
         inner: Inner,
     }
 
@@ -190,7 +203,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Slot {
+    struct Place {
         name: String,
         #[serde(default)]
         pin: Option<String>,
@@ -212,28 +225,28 @@ mod tests {
 
     #[test]
     fn a_right_file_has_no_faults() {
-        let source = "name = 'a'\nport = 7000\non_uncertain = 'hold'\n[[slots]]\nname = 's1'\npin = '0000'\ncost = 1";
+        let source = "name = 'a'\nport = 7000\non_uncertain = 'hold'\n[[places]]\nname = 's1'\npin = '0000'\ncost = 1";
         let mut reader = Reader::new(FilePath::new("x.toml"), source);
         let settings: Settings = reader.read().unwrap();
         assert_eq!((settings.name.as_str(), settings.port), ("a", 7000));
         assert!(matches!(settings.on_uncertain, Some(Rule::Hold)));
-        assert_eq!((settings.slots[0].name.as_str(), settings.slots[0].cost), ("s1", 1));
-        assert!(settings.slots[0].pin.is_some() && !settings.inner.deep);
+        assert_eq!((settings.places[0].name.as_str(), settings.places[0].cost), ("s1", 1));
+        assert!(settings.places[0].pin.is_some() && !settings.inner.deep);
         assert_eq!(reader.faults(), []);
         assert!(!matches!(settings.on_uncertain, Some(Rule::Resend)));
     }
 
     #[test]
     fn every_fault_is_told_at_once_with_its_line() {
-        let source = "nmae = 'a'\nport = 70000\non_uncertain = 'resent'\n\n[[slots]]\nname = 's1'\ncsot = 1\n\n[[slots]]\nname = 's2'\ncost = 'x'\n[inner]\ndeep = 1\nshallow = 2";
+        let source = "nmae = 'a'\nport = 70000\non_uncertain = 'resent'\n\n[[places]]\nname = 's1'\ncsot = 1\n\n[[places]]\nname = 's2'\ncost = 'x'\n[inner]\ndeep = 1\nshallow = 2";
         assert_eq!(
             faults(source),
             [
                 "x.toml:1: nmae = 'a': unknown key; did you mean 'name'?",
                 "x.toml:2: port = 70000: outside of what is allowed; write a whole number from 0 to 65535",
                 "x.toml:3: on_uncertain = 'resent': unknown word; did you mean \"resend\"? (allowed: resend, hold)",
-                "x.toml:7: slots.s1.csot = 1: unknown key; did you mean 'cost'?",
-                "x.toml:11: slots.s2.cost = 'x': wrong kind of value; write a whole number from 0 to 4294967295",
+                "x.toml:7: places.s1.csot = 1: unknown key; did you mean 'cost'?",
+                "x.toml:11: places.s2.cost = 'x': wrong kind of value; write a whole number from 0 to 4294967295",
                 "x.toml:13: inner.deep = 1: wrong kind of value; write true or false",
                 "x.toml:14: inner.shallow = 2: unknown key; known here: deep",
             ]
@@ -243,20 +256,20 @@ mod tests {
     #[test]
     fn a_missing_key_is_named_with_its_table() {
         assert_eq!(
-            faults("[[slots]]\ncost = 1\n[[slots]]\nname = 's2'\nprot = 1"),
+            faults("[[places]]\ncost = 1\n[[places]]\nname = 's2'\nprot = 1"),
             [
-                "x.toml:1: slots.#1.name: is missing; it has no default and must be given",
-                "x.toml:5: slots.s2.prot = 1: unknown key; known here: name, pin, cost",
+                "x.toml:1: places.#1.name: is missing; it has no default and must be given",
+                "x.toml:5: places.s2.prot = 1: unknown key; known here: name, pin, cost",
             ]
         );
     }
 
     #[test]
     fn a_secret_is_never_repeated() {
-        let told = faults("[[slots]]\nname = 's1'\npin = 1234");
+        let told = faults("[[places]]\nname = 's1'\npin = 1234");
         assert_eq!(
             told,
-            ["x.toml:3: slots.s1.pin = (not shown): wrong kind of value; write a text in quotes"]
+            ["x.toml:3: places.s1.pin = (not shown): wrong kind of value; write a text in quotes"]
         );
     }
 
@@ -271,18 +284,18 @@ mod tests {
 
     #[test]
     fn a_fault_found_later_stands_where_its_key_stands() {
-        let source = "port = 1\n[[slots]]\nname = 's1'\n[[slots]]\nname = 's1'";
+        let source = "port = 1\n[[places]]\nname = 's1'\n[[places]]\nname = 's1'";
         let mut reader = Reader::new(FilePath::new("x.toml"), source);
         let _: Option<Settings> = reader.read();
-        reader.wrong("slots[1].name", "is taken", "choose another name");
-        reader.wrong("slots[1].name", "is told twice", "no");
-        reader.wrong("slots[0].cost", "is not given", "give it");
+        reader.wrong("places[1].name", "is taken", "choose another name");
+        reader.wrong("places[1].name", "is told twice", "no");
+        reader.wrong("places[0].cost", "is not given", "give it");
         let told: Vec<String> = reader.faults().iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
             [
-                "x.toml:2: slots.s1.cost: is not given; give it",
-                "x.toml:5: slots.s1.name = 's1': is taken; choose another name",
+                "x.toml:2: places.s1.cost: is not given; give it",
+                "x.toml:5: places.s1.name = 's1': is taken; choose another name",
             ]
         );
     }
@@ -290,9 +303,9 @@ mod tests {
     #[test]
     fn a_file_with_a_pin_is_known_for_one() {
         let holds = |source| Reader::new(FilePath::new("x.toml"), source).holds_secret();
-        assert!(holds("[[slots]]\npin = '0000'"));
+        assert!(holds("[[places]]\npin = '0000'"));
         assert!(holds("[api]\ntokens = [{ hash = 'x' }]"));
-        assert!(!holds("[[slots]]\npin_file = 'sim1.pin'"));
+        assert!(!holds("[[places]]\npin_file = 'sim1.pin'"));
         assert!(!holds("pin = ''"));
     }
 }

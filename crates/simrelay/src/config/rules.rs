@@ -74,8 +74,8 @@ fn gateway(gateway: &gateway::Config, reader: &mut Reader<'_>) {
     }
     for (index, national) in gateway.national.iter().enumerate() {
         let key = format!("gateway.national[{index}]");
-        if !is_prefix(&national.prefix) {
-            reader.wrong(&format!("{key}.prefix"), "no prefix", PREFIX);
+        if !is_prefix(&national.prefix) || !national.prefix.starts_with('+') {
+            reader.wrong(&format!("{key}.prefix"), "no prefix", "write a plus and digits, as +90");
         }
         for (place, language) in national.languages.iter().enumerate() {
             if Language::from_name(language).is_none() {
@@ -92,13 +92,7 @@ fn slot_names(settings: &Settings, reader: &mut Reader<'_>) {
         reader.wrong(&format!("pool.slots.{slot}"), "a name that cannot be used", right);
     }
     let known = |slot: &RouteId| settings.pool.slots.contains_key(slot);
-    let right = "name a slot of [pool.slots]";
-    for route in settings.routes.keys().filter(|route| !known(route)) {
-        reader.wrong(&format!("routes.{route}"), "there is no such slot", right);
-    }
-    for slot in settings.pin_files.keys().filter(|slot| !known(slot)) {
-        reader.wrong(&format!("pin_files.{slot}"), "there is no such slot", right);
-    }
+    let right = "name a slot: [slots.NAME]";
     for (index, token) in settings.api.tokens.iter().enumerate() {
         let sims = token.sims.iter().flatten().enumerate();
         for (place, sim) in sims.filter(|(_, sim)| !known(sim)) {
@@ -182,7 +176,7 @@ fn pin_files(settings: &Settings, reader: &mut Reader<'_>) {
 fn set_elsewhere(reader: &mut Reader<'_>) {
     for (key, right) in SET_ELSEWHERE {
         if reader.says(key) {
-            reader.wrong(key, "is not set here", *right);
+            reader.wrong_here(key, "is not set here", *right);
         }
     }
 }
@@ -208,6 +202,9 @@ fn is_slot_name(text: &str) -> bool {
 
 /// Keys that a part has but that the program sets, and where to set what they mean.
 pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
+    ("pool.slots", "write [slots.NAME]"),
+    ("routes", "write the keys of a route under [slots.NAME]"),
+    ("pin_files", "write pin_file under [slots.NAME]"),
     ("store.uncertain_wait_s", "set gateway.uncertain_wait_s"),
     (
         "store.consumers",

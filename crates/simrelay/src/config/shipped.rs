@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use message::RouteId;
 
+use super::reader::Reader;
 use super::rules::SET_ELSEWHERE;
 use super::settings::Settings;
-use super::{load, words};
+use super::{load, slots, words};
 
 #[test]
 fn the_shipped_file_is_right_as_it_is() {
@@ -29,7 +30,9 @@ fn every_default_in_the_shipped_file_is_the_codes() {
     let uncommented: String = lines
         .map(|line| format!("{}\n", setting(line).unwrap_or(line)))
         .collect();
-    let settings: Settings = toml::from_str(&uncommented).unwrap();
+    let mut reader = Reader::new(Path::new("shipped"), &uncommented);
+    let settings: Settings = reader.read().unwrap();
+    assert_eq!(reader.faults(), []);
     let mut expected = Settings::default();
     let slot = RouteId::new("sim1");
     expected.pool.slots.insert(slot.clone(), pool::SlotConfig::default());
@@ -78,14 +81,14 @@ fn every_key_of_the_code_is_in_the_shipped_file() {
             _ => {}
         }
     }
-    for table in TABLES {
-        for key in keys(table)
-            .into_iter()
-            .filter(|key| !TABLES.iter().any(|table| table.trim_matches(['[', ']']) == key))
-        {
-            let elsewhere = SET_ELSEWHERE.iter().any(|(known, _)| *known == key);
-            assert!(shown.contains(&key) != elsewhere, "{key}");
-        }
+    let tables = TABLES.map(|table| table.trim_matches(['[', ']']));
+    for key in tables
+        .iter()
+        .flat_map(|table| keys(table))
+        .filter(|key| !tables.contains(&key.as_str()))
+    {
+        let elsewhere = SET_ELSEWHERE.iter().any(|(known, _)| *known == key);
+        assert!(shown.contains(&slots::in_file(&key)) != elsewhere, "{key}");
     }
     for (inner, outer) in [("cost_micros", "#prefixes = []"), ("languages", "#national =")] {
         assert!(source.contains(inner) && source.contains(outer), "{inner}");
@@ -107,7 +110,7 @@ fn the_manual_page_is_made_from_the_shipped_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: &[&str] = &[
+const TABLES: [&str; 14] = [
     "",
     "[log]",
     "[api]",
@@ -116,22 +119,24 @@ const TABLES: &[&str] = &[
     "[gateway]",
     "[routing]",
     "[routing.guard]",
-    "[routes.sim1]",
-    "[routes.sim1.limits]",
     "[pool]",
     "[pool.slots.sim1]",
+    "[routes.sim1]",
+    "[routes.sim1.limits]",
     "[store]",
     "[retention]",
 ];
 
 /// The keys that the code knows in a table, as it tells them when it meets an unknown one.
 fn keys(table: &str) -> Vec<String> {
-    let error = toml::from_str::<Settings>(&format!("{table}\nnever = 1")).unwrap_err();
+    let header = TABLES
+        .iter()
+        .find(|header| header.trim_matches(['[', ']']) == table)
+        .unwrap();
+    let error = toml::from_str::<Settings>(&format!("{header}\nnever = 1")).unwrap_err();
     let known = error.message().split_once(", ").unwrap().1;
-    let name = table.trim_matches(['[', ']']);
     let keys = words::quoted(known).into_iter();
-    keys.map(|key| format!("{name}.{key}").trim_start_matches('.').to_owned())
-        .filter(|key| !["routes", "pin_files", "pool.slots"].contains(&key.as_str()))
+    keys.map(|key| format!("{table}.{key}").trim_start_matches('.').to_owned())
         .collect()
 }
 
@@ -203,7 +208,7 @@ A setting can also come from the environment, with two underscores between the w
 `level` in `[log]`. The environment goes before the file.
 
 A file that holds a PIN or a token's hash must be readable by its owner only (`chmod 600`), else the gateway refuses
-it. PINs can stay in files of their own: see `[pin_files]`.
+it. PINs can stay in files of their own: see `pin_file`.
 
 SIGHUP makes a running gateway read the file again for its tokens and its certificate; everything else needs a restart.
 

@@ -13,23 +13,26 @@ pub(super) struct Words {
     pub(super) missing: Option<String>,
 }
 
-/// Rewrites a message of serde's; what has another form is passed on as it is.
-pub(super) fn reworded(message: &str) -> Words {
+/// Rewrites a message of serde's; what has another form is passed on as it is. `also_known` are keys beside those that
+/// serde knows of.
+pub(super) fn reworded(message: &str, also_known: &[&str]) -> Words {
     let message = message.trim_end();
-    let reworded = unknown_key(message)
+    let reworded = unknown_key(message, also_known)
         .or_else(|| missing_key(message))
         .or_else(|| unknown_word(message))
-        .or_else(|| wrong_kind(message));
+        .or_else(|| wrong_kind(message))
+        .or_else(|| wrong_form(message));
     reworded.unwrap_or_else(|| match message.split_once("; ") {
         Some((problem, right)) => words(problem, right),
         None => words(message, "see docs/config.md"),
     })
 }
 
-fn unknown_key(message: &str) -> Option<Words> {
+fn unknown_key(message: &str, also_known: &[&str]) -> Option<Words> {
     let rest = message.strip_prefix("unknown field ")?;
     let (name, known) = rest.split_once(", ")?;
-    let known = quoted(known);
+    let mut known = quoted(known);
+    known.extend(also_known);
     let right = match nearest(name.trim_matches('`'), &known) {
         Some(key) => format!("did you mean '{key}'?"),
         None if known.is_empty() => "no key is known here".to_owned(),
@@ -67,6 +70,16 @@ fn wrong_kind(message: &str) -> Option<Words> {
         None => "outside of what is allowed",
     };
     Some(words(problem, format!("write {}", kind(expected))))
+}
+
+/// Messages of types that read themselves from a text.
+fn wrong_form(message: &str) -> Option<Words> {
+    let right = match message {
+        "invalid socket address syntax" => "write an address and a port, as 127.0.0.1:7000 or [::1]:7000",
+        "invalid IP address syntax" => "write an address, as 127.0.0.1 or ::1",
+        _ => return None,
+    };
+    Some(words("wrong form", right))
 }
 
 /// What serde calls a kind of value, in plain words.
@@ -109,7 +122,7 @@ mod tests {
     use super::*;
 
     fn told(message: &str) -> String {
-        let words = reworded(message);
+        let words = reworded(message, &[]);
         format!("{}; {}", words.problem, words.right)
     }
 
