@@ -61,33 +61,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The languages whose tables may be used.
-    pub languages: Vec<String>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            country_code: None,
-            validity_s: 86_400,
-            on_uncertain: OnUncertain::Resend,
-            report: true,
-            max_attempts: 20,
-            sticky_replies: true,
-            sticky_days: 30,
-            stop_words: vec!["STOP".into(), "STOPALL".into(), "UNSUBSCRIBE".into()],
-            national: Vec::new(),
-            concat_bits: 8,
-        }
-    }
-}
-
-impl Config {
-    /// The waiting time of an uncertain part.
-    pub fn uncertain_wait(&self) -> Duration {
-        Duration::from_secs(self.uncertain_wait_s.into())
-    }
-
     /// The languages whose tables may be used towards `to`.
     pub(crate) fn languages(&self, to: &Number) -> Vec<Language> {
         if self.national.is_empty() {

@@ -105,7 +105,10 @@ impl Gateway {
         let (shown, snapshot) = watch::channel(Arc::new(Keeper::blank(clock::now())));
         let (handles, events): (Vec<_>, Vec<_>) = carriers.into_iter().unzip();
 
-        let rules = Rules { max_attempts: config.max_attempts, uncertain_wait };
+        let rules = Rules {
+            max_attempts: config.max_attempts,
+            uncertain_wait,
+        };
         let mut desk = Desk::new(rules, settings.routing.clone());
         for (route, route_config) in &settings.routes {
             desk.add_lane(lane(&store, route, route_config).await?);

@@ -11,7 +11,10 @@ fn t(seconds: i64) -> Timestamp {
 }
 
 fn desk(routes: &[&str]) -> Desk {
-    let rules = Rules { max_attempts: 20, uncertain_wait: Duration::from_secs(120) };
+    let rules = Rules {
+        max_attempts: 20,
+        uncertain_wait: Duration::from_secs(120),
+    };
     let mut desk = Desk::new(rules, RoutingConfig::default());
     for route in routes {
         let id = RouteId::new(route);
