@@ -210,8 +210,27 @@ impl Keeper {
         next.unwrap_or(now + NO_CHANCE)
     }
 
+    /// Starts the task of a slot anew that ended by itself: a mistake of ours must not cost more than one modem's time.
+    fn revive(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+        let ended: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, chair)| chair.seat.is_closed())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in ended {
+            tracing::error!(slot = %name, "the slot's task has ended by itself and is started anew");
+            self.slots.remove(&name);
+            if let Some(config) = self.config.slots.get(&name).cloned() {
+                self.add(name, config);
+            }
+        }
+    }
+
     /// Brings slots and ports together.
     fn arrange(&mut self) {
+        self.revive();
         let now = Instant::now();
         for known in self.known.values_mut() {
             // Cards are changed: who was there is asked again after a while.

@@ -43,17 +43,19 @@ impl Line {
     /// # Errors
     /// A reason for people.
     pub(crate) async fn open(opening: Opening, slot: RouteId, trace: Trace) -> Result<Self, String> {
-        let stream = port::open(opening).await?;
-        let heard = Box::new([0; MOST_READ]);
-        Ok(Self {
+        Ok(Self::on(port::open(opening).await?, slot, trace))
+    }
+
+    fn on(stream: SerialStream, slot: RouteId, trace: Trace) -> Self {
+        Self {
             stream,
             unsent: Vec::new(),
             sent: 0,
             stuck_since: None,
-            heard,
+            heard: Box::new([0; MOST_READ]),
             slot,
             trace,
-        })
+        }
     }
 
     /// Queues octets; they go out with the next [`io`](Self::io), at once where the port takes them.
@@ -132,3 +134,47 @@ impl Line {
 
 /// Octets read in one turn. A modem that floods is read a piece at a time, and the others have their turns in between.
 const MOST_READ: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    fn pair() -> (Line, SerialStream) {
+        let (near, far) = SerialStream::pair().unwrap();
+        (Line::on(far, RouteId::new("one"), Trace::default()), near)
+    }
+
+    #[tokio::test]
+    async fn a_far_end_that_is_gone_is_told_by_the_first_read() {
+        let (mut line, far) = pair();
+        drop(far);
+        let brought = tokio::time::timeout(Duration::from_secs(1), line.io()).await.unwrap();
+        assert!(matches!(brought, Brought::End(_)), "{brought:?}");
+    }
+
+    #[tokio::test]
+    async fn what_the_port_does_not_take_waits_and_has_a_deadline() {
+        let (mut line, mut far) = pair();
+        line.write(&[b'x'; 100_000], Instant::now());
+        let stuck = tokio::time::timeout(Duration::from_millis(200), line.io()).await;
+        assert!(stuck.is_err() && !line.is_flushed());
+        let deadline = line.deadline().unwrap();
+        assert!(deadline > Instant::now() && deadline <= Instant::now() + WRITE_DEADLINE);
+        let reading = async move {
+            let mut taken = vec![0; 100_000];
+            far.read_exact(&mut taken).await.unwrap();
+            far
+        };
+        let far = tokio::select! {
+            far = reading => far,
+            brought = line.io() => panic!("{brought:?}"),
+        };
+        let last = tokio::time::timeout(Duration::from_millis(50), line.io()).await;
+        assert!(last.is_err() && line.is_flushed() && line.deadline().is_none());
+        drop(far);
+    }
+}

@@ -115,8 +115,12 @@ pub(crate) struct Opening {
 
 /// Opens a port. Drivers of sick sticks may block for seconds, so this is done on a thread that may wait.
 pub(crate) async fn open(opening: Opening) -> Result<SerialStream, String> {
-    let opened = tokio::task::spawn_blocking(move || open_now(&opening)).await;
-    opened.unwrap_or_else(|_| Err(String::from("opening it was given up")))
+    let opening = tokio::task::spawn_blocking(move || open_now(&opening));
+    match tokio::time::timeout(OPEN_PATIENCE, opening).await {
+        Ok(Ok(opened)) => opened,
+        // The thread goes on, and closes the port should it ever be opened.
+        Ok(Err(_)) | Err(_) => Err(String::from("its driver takes too long to open it")),
+    }
 }
 
 fn open_now(opening: &Opening) -> Result<SerialStream, String> {
@@ -158,6 +162,9 @@ fn explain(error: &tokio_serial::Error) -> String {
         _ => text,
     }
 }
+
+/// An open that takes longer is given up.
+const OPEN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// A close that takes longer goes on by itself.
 const CLOSE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);

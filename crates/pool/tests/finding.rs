@@ -105,8 +105,9 @@ async fn a_modem_is_there_within_two_seconds_of_its_port_and_gone_at_once() {
         })
         .await;
     let modem = plug(&network, 0, |_| {});
-    let probed = tried.until_ready(["one"]).await;
-    assert!(probed < Duration::from_secs(5), "probed in {probed:?}");
+    let probed = tried.until("the port", |tried| tried.ups_and_downs("one").0 == 1).await;
+    assert!(probed < Duration::from_secs(2), "probed and opened in {probed:?}");
+    tried.until_ready(["one"]).await;
     modem.fault(Fault::Unplug).unwrap();
     let gone = tried.until("the end", |tried| tried.is("one", SlotState::Absent)).await;
     assert!(gone < Duration::from_secs(1), "noticed in {gone:?}");
@@ -116,7 +117,7 @@ async fn a_modem_is_there_within_two_seconds_of_its_port_and_gone_at_once() {
         })
         .unwrap();
     let back = tried.until("the port", |tried| tried.ups_and_downs("one").0 == 2).await;
-    assert!(back < Duration::from_secs(5), "opened in {back:?}");
+    assert!(back < Duration::from_secs(2), "probed and opened in {back:?}");
     tried.until_ready(["one"]).await;
     assert!(tried.shown("one").port.unwrap().ends_with("renumbered"));
 }
@@ -296,4 +297,40 @@ async fn a_reload_adds_moves_and_removes_slots_and_leaves_the_rest_alone() {
     assert_eq!(tried.ups_and_downs("stays"), (1, 0));
     let wrong = config(Path::new("/dev"), [("bad", SlotConfig::default())]);
     assert!(tried.pool.reload(wrong).await.is_err());
+}
+
+#[tokio::test]
+async fn a_port_where_another_modem_answers_is_left_with_the_reason() {
+    let network = network();
+    let modem = plug(&network, 0, |_| {});
+    let wanted = ModemSpec::new(5).imei;
+    let slot = SlotConfig {
+        imei: Some(wanted),
+        ..by_port(modem.path())
+    };
+    let mut tried = Tried::start(network.dir(), [("one", slot)]);
+    let reason = format!("IMEI {} and is not this slot's", ModemSpec::new(0).imei);
+    tried
+        .until("a reason", |tried| tried.shown("one").reason.contains(&reason))
+        .await;
+    tried
+        .until("the end", |tried| tried.ups_and_downs("one") == (1, 1))
+        .await;
+    assert_eq!(tried.shown("one").state, SlotState::Absent);
+}
+
+#[tokio::test]
+async fn two_pools_never_share_a_port() {
+    let network = network();
+    let modem = plug(&network, 0, |_| {});
+    let mut first = Tried::start(network.dir(), [("one", by_port(modem.path()))]);
+    first.until_ready(["one"]).await;
+    let mut second = Tried::start(network.dir(), [("one", by_port(modem.path()))]);
+    second
+        .until("a reason", |tried| {
+            tried.shown("one").reason.contains("another program holds it")
+        })
+        .await;
+    first.stop().await;
+    second.until_ready(["one"]).await;
 }
