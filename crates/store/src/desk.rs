@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use crate::Config;
 use crate::incoming::Joiner;
 use crate::names::Names;
+use crate::stop::StopChange;
 use crate::tally::{self, Tally};
 
 /// The writer's desk while a job runs.
@@ -34,6 +35,8 @@ pub(crate) struct Memory {
     pub(crate) unmatched: HashSet<(i64, u8)>,
     /// Validities up to this time (and row, among those of one time) were looked at.
     pub(crate) swept: (i64, i64),
+    /// What the open transaction changes in the STOP list.
+    pub(crate) stops: Vec<StopChange>,
     /// Whether something was erased that the log may still hold.
     pub(crate) erased: bool,
 }
@@ -43,6 +46,7 @@ pub(crate) struct Memory {
 pub(crate) struct Mark {
     tally: tally::Mark,
     swept: (i64, i64),
+    stops: usize,
 }
 
 impl Memory {
@@ -58,6 +62,7 @@ impl Memory {
             consumers: Vec::new(),
             unmatched: unmatched(conn)?,
             swept: (number("SELECT swept FROM total")?, 0),
+            stops: Vec::new(),
             erased: false,
             config,
             join,
@@ -71,6 +76,7 @@ impl Memory {
         Mark {
             tally: self.tally.mark(),
             swept: self.swept,
+            stops: self.stops.len(),
         }
     }
 
@@ -78,6 +84,7 @@ impl Memory {
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.tally.rewind(mark.tally);
         self.swept = mark.swept;
+        self.stops.truncate(mark.stops);
         self.names.forget();
     }
 

@@ -37,6 +37,18 @@ impl Store {
         self.read(move |glance| sent_since(glance, &route, millis(since))).await
     }
 
+    /// How many status reports since then fitted no part, or more than one.
+    pub async fn unmatched_reports(&self, since: Timestamp) -> Result<u64, Error> {
+        self.read(move |glance| {
+            let count: u32 = glance
+                .conn
+                .prepare_cached("SELECT count(*) FROM report WHERE part IS NULL AND at >= ?1")?
+                .query_row([millis(since)], |row| row.get(0))?;
+            Ok(count.into())
+        })
+        .await
+    }
+
     /// What a token's parts cost since the quarter of an hour that holds `since`, in millionths of the currency.
     pub async fn spent(&self, token: &TokenId, since: Timestamp) -> Result<i64, Error> {
         let token = token.clone();

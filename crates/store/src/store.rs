@@ -1,17 +1,15 @@
 //! The handle: opening, closing, and the way to the threads.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use message::{Committed, Number};
+use message::Committed;
 
 use crate::desk::{Desk, Memory};
 use crate::fault::opening;
@@ -20,8 +18,9 @@ use crate::job::{Order, Task};
 use crate::lock::FolderLock;
 use crate::names::Names;
 use crate::reader::{Ask, Glance, Question, Reader};
+use crate::stop::StopList;
 use crate::writer::{Counts, Signs, Writer};
-use crate::{Config, Error, Health, OpenError, Recovered, connection, migrate, recover, stop};
+use crate::{Config, Error, Health, OpenError, Recovered, connection, migrate, recover};
 
 /// The store. Clones share one writer thread and the readers; no call blocks the caller's thread.
 #[derive(Clone)]
@@ -42,7 +41,7 @@ pub(crate) struct Shared {
     events: watch::Receiver<i64>,
     pub(crate) counts: Arc<Mutex<Counts>>,
     /// The STOP list, as committed.
-    pub(crate) stopped: RwLock<HashMap<Number, Timestamp>>,
+    pub(crate) stopped: Arc<StopList>,
     pub(crate) config: Arc<Config>,
     pub(crate) path: PathBuf,
 }
@@ -62,7 +61,7 @@ impl Store {
         migrate::migrate(&conn, &path, migrate::STEPS)?;
         connection::warm(&conn, &config);
         let recovered = recover::recover(&mut conn, &config).map_err(at)?;
-        let stopped = stop::load(&conn).map_err(at)?;
+        let stopped = StopList::load(&conn).map_err(at)?;
         let memory = Memory::load(&conn, Arc::clone(&config), join).map_err(at)?;
         let store = launch(lock, path.clone(), config, conn, memory, stopped)
             .map_err(|source| OpenError::Folder { path, source })?;
@@ -209,7 +208,7 @@ fn launch(
     config: Arc<Config>,
     conn: rusqlite::Connection,
     memory: Memory,
-    stopped: HashMap<Number, Timestamp>,
+    stopped: StopList,
 ) -> std::io::Result<Store> {
     let (orders, order_queue) = mpsc::channel();
     let (questions, question_queue) = mpsc::channel();
@@ -218,6 +217,7 @@ fn launch(
         arrivals: watch::Sender::new(memory.cursor),
         events: watch::Sender::new(memory.event),
         counts: Arc::new(Mutex::new(Counts::default())),
+        stopped: Arc::new(stopped),
     };
     let shared = Shared {
         orders,
@@ -228,7 +228,7 @@ fn launch(
         arrivals: signs.arrivals.subscribe(),
         events: signs.events.subscribe(),
         counts: Arc::clone(&signs.counts),
-        stopped: RwLock::new(stopped),
+        stopped: Arc::clone(&signs.stopped),
         config: Arc::clone(&config),
         path: path.clone(),
     };

@@ -22,6 +22,7 @@ use message::{PartState, QueueFacts, Totals};
 use crate::desk::{Desk, Memory};
 use crate::job::{Order, Work};
 use crate::lock::FolderLock;
+use crate::stop::StopList;
 use crate::{Config, Error, Health, clock, connection, fault};
 
 /// The writer's side of everything it shares.
@@ -47,6 +48,7 @@ pub(crate) struct Signs {
     pub(crate) arrivals: watch::Sender<i64>,
     pub(crate) events: watch::Sender<i64>,
     pub(crate) counts: Arc<Mutex<Counts>>,
+    pub(crate) stopped: Arc<StopList>,
 }
 
 /// The counts as of the last commit.
@@ -186,7 +188,8 @@ impl Writer {
     }
 
     /// Tells what completed to those who wait for it.
-    fn publish(&self) {
+    fn publish(&mut self) {
+        self.signs.stopped.apply(&mut self.memory.stops);
         raise(&self.signs.arrivals, self.memory.cursor);
         raise(&self.signs.events, self.memory.event);
     }

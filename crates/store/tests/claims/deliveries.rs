@@ -165,3 +165,20 @@ async fn a_consumer_that_is_not_configured_any_more_keeps_nothing_waiting() {
     assert_eq!(bench.store.deliveries("new", t(9), 10).await.expect("read").len(), 1);
     assert_eq!(bench.store.backlog().await.expect("read").len(), 2);
 }
+
+#[tokio::test]
+async fn being_sent_is_the_end_of_a_message_without_a_report() {
+    let bench = Bench::with(consumers(&["mail"]));
+    for report in [true, false] {
+        let accepted = bench.accept(store::NewMessage { report, ..message(2) }).await;
+        for part in &accepted.due {
+            bench.send(part.key, "sim1", t(1), part.key.part).await;
+        }
+    }
+    let told = bench.store.deliveries("mail", t(9), 10).await.expect("read");
+    assert_eq!(told.len(), 1);
+    let Event::Report(notice) = &told[0].event else {
+        panic!("{told:?}")
+    };
+    assert_eq!(notice.state, MessageState::Sent);
+}

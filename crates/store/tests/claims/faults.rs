@@ -367,3 +367,53 @@ fn fill(ballast: &std::path::Path) {
     let block = [0u8; 4096];
     while file.write_all(&block).is_ok() {}
 }
+
+#[tokio::test]
+async fn a_file_damaged_under_a_running_gateway_is_told_and_a_repaired_one_taken_again() {
+    let bench = Bench::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..3000 {
+        let store = bench.store.clone();
+        tasks.spawn(async move { store.accept(message(1)).await.is_ok() });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|kept| kept));
+    let bench = bench.reopened().await;
+    let path = bench.folder.path().join("simrelay.db");
+    let sound = std::fs::read(&path).expect("read");
+    let mut broken = sound.clone();
+    broken[4096..].fill(0xa5);
+    overwrite(&path, &broken);
+
+    let mut health = bench.store.health();
+    let mut refused = None;
+    for _ in 0..200 {
+        if let Err(error) = bench.store.accept(message(1)).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    let Some(AcceptError::Store(Error::Sick(word))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(word.contains("malformed"), "{word}");
+    assert!(matches!(
+        &*health.borrow_and_update(),
+        Health::Ill {
+            error: Error::Sick(_),
+            ..
+        }
+    ));
+
+    overwrite(&path, &sound);
+    let well = health.wait_for(|health| *health == Health::Well);
+    tokio::time::timeout(Duration::from_secs(10), well)
+        .await
+        .expect("it goes on by itself")
+        .expect("open");
+    bench.accept(message(1)).await;
+}
+
+fn overwrite(path: &std::path::Path, content: &[u8]) {
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).expect("opens");
+    file.write_all(content).expect("written");
+}
