@@ -64,9 +64,8 @@ impl Modem {
             }
             return self.follow(next);
         }
-        match self.core.late.take() {
-            Some(late) => self.core.settle(late.ticket, Outcome::Sent { reference }, late.journal),
-            None => self.noise(1),
+        if !self.core.settle_late(reference) {
+            self.noise(1);
         }
     }
 
@@ -174,6 +173,13 @@ impl Core {
         if matches!(self.facts.state, SlotState::NoSim | SlotState::Locked) && !self.set_up {
             self.restart("a SIM appeared", Some(Timer::Busy));
         }
+    }
+
+    /// The network took the attempt that was given up; false when there is none.
+    pub(crate) fn settle_late(&mut self, reference: Option<u8>) -> bool {
+        let Some(late) = self.late.take() else { return false };
+        self.settle(late.ticket, Outcome::Sent { reference }, late.journal);
+        true
     }
 
     /// The error of an attempt that was given up.

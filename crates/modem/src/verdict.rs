@@ -195,3 +195,107 @@ const ROWS: &[(RangeInclusive<u16>, Means)] = &[
     (615..=615, Means::RetryUnlessLate(30, None)),
     (616..=616, Means::Retry(30, None)),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::{self, GENERIC};
+
+    fn word(answer: &str, elapsed: u64, dialect: &Dialect) -> &'static str {
+        let end = Final::parse(answer.as_bytes()).unwrap();
+        match Verdict::of(&end, Some(Duration::from_secs(elapsed)), dialect) {
+            Verdict::Failed(failure) => match failure.class {
+                ErrorClass::RetryLater { times: None, .. } => "retry",
+                ErrorClass::RetryLater { times: Some(1), .. } => "retry once",
+                ErrorClass::RetryLater { times: Some(2), .. } => "retry twice",
+                ErrorClass::RetryLater { .. } => "retry thrice",
+                ErrorClass::OtherRoute => "other route",
+                ErrorClass::OtherEncoding => "other encoding",
+                ErrorClass::Hold => "hold",
+                ErrorClass::Permanent => "permanent",
+            },
+            Verdict::Uncertain(_) => "uncertain",
+            Verdict::Sent => "sent",
+            Verdict::NoServiceCentre(_) => "no centre",
+            Verdict::Collision(_) => "collision",
+            Verdict::Busy(_) => "busy",
+        }
+    }
+
+    #[test]
+    fn every_code_that_the_field_knows_has_its_class() {
+        let table: &[(&str, &[u16])] = &[
+            (
+                "permanent",
+                &[
+                    1, 28, 30, 127, 128, 143, 145, 159, 160, 161, 175, 195, 196, 198, 199, 304, 305,
+                ],
+            ),
+            ("other route", &[8, 10, 29, 50, 69, 193, 209, 210, 212, 213]),
+            ("other encoding", &[144]),
+            ("hold", &[310, 311, 312, 313, 315, 316, 317, 318, 331]),
+            ("retry", &[22, 27, 38, 41, 42, 47, 192, 194, 208, 211, 322, 615, 616]),
+            ("retry once", &[81, 95, 99, 111, 302, 303]),
+            ("retry twice", &[21]),
+            ("retry thrice", &[255, 300, 320, 321, 500, 513, 600, 999]),
+            ("uncertain", &[332]),
+            ("sent", &[197]),
+            ("no centre", &[330]),
+            ("collision", &[512]),
+            ("busy", &[314]),
+        ];
+        for (expected, codes) in table {
+            for code in *codes {
+                assert_eq!(word(&format!("+CMS ERROR: {code}"), 3, &GENERIC), *expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_that_come_after_25_seconds_hide_a_message_that_may_have_gone_out() {
+        for code in [300, 332, 500, 615] {
+            assert_eq!(
+                word(&format!("+CMS ERROR: {code}"), 26, &GENERIC),
+                "uncertain",
+                "{code}"
+            );
+        }
+        assert_eq!(word("+CMS ERROR: 38", 26, &GENERIC), "retry");
+    }
+
+    #[test]
+    fn errors_of_the_equipment_mean_what_their_sisters_mean() {
+        let pairs = [
+            (10, "hold"),
+            (11, "hold"),
+            (14, "busy"),
+            (16, "hold"),
+            (30, "hold"),
+            (31, "uncertain"),
+            (32, "hold"),
+        ];
+        for (code, expected) in pairs {
+            assert_eq!(word(&format!("+CME ERROR: {code}"), 3, &GENERIC), expected, "{code}");
+        }
+        assert_eq!(word("+CME ERROR: 100", 3, &GENERIC), "retry thrice");
+        assert_eq!(word("+CME ERROR: 515", 3, &GENERIC), "busy");
+    }
+
+    #[test]
+    fn makers_codes_follow_their_dialect() {
+        let cinterion = dialects::by_name("cinterion").unwrap();
+        assert_eq!(word("+CMS ERROR: 515", 3, cinterion), "retry");
+        assert_eq!(word("+CMS ERROR: 530", 3, cinterion), "permanent");
+        assert_eq!(word("+CMS ERROR: 556", 3, cinterion), "retry thrice");
+    }
+
+    #[test]
+    fn no_code_is_without_a_verdict_and_every_reason_names_it() {
+        for code in 0..=1023 {
+            let end = Final::parse(format!("+CMS ERROR: {code}").as_bytes()).unwrap();
+            if let Verdict::Failed(failure) = Verdict::of(&end, None, &GENERIC) {
+                assert!(failure.reason.contains(&code.to_string()), "{}", failure.reason);
+            }
+        }
+    }
+}

@@ -172,6 +172,25 @@ fn an_answer_that_comes_late_settles_the_uncertain_part() {
 }
 
 #[test]
+fn an_answer_that_comes_while_the_next_part_waits_for_its_prompt_is_not_taken_for_its_own() {
+    let mut partner = Partner::new();
+    partner.on("AT+CMGS PDU", "");
+    let mut bench = ready(partner);
+    bench.send(1);
+    assert!(matches!(bench.wait_settled().1, Outcome::Uncertain { .. }));
+    bench.until_state(SlotState::Ready);
+    bench.run(secs(2));
+    bench.partner.on("AT+CMGS=15", "");
+    bench.send(2);
+    bench.says("\r\n+CMGS: 42\r\n\r\nOK\r\n");
+    let (ticket, outcome, _) = bench.wait_settled();
+    assert_eq!((ticket, outcome), (1, Outcome::Sent { reference: Some(42) }));
+    let (ticket, outcome, _) = bench.wait_settled();
+    assert_eq!(ticket, 2);
+    assert_eq!(failure(&outcome).cause, Cause::Gateway);
+}
+
+#[test]
 fn without_a_prompt_nothing_was_handed_over() {
     let mut partner = Partner::new();
     partner.on("AT+CMGS=15", "");

@@ -116,6 +116,7 @@ impl Sending {
                 self.hand_in(core)
             }
             Phase::Centre => self.hand_in(core),
+            Phase::Direct | Phase::Store if answer.is_ok() && answer.handed.is_none() => self.confused(core, answer),
             Phase::Store if answer.is_ok() => self.stored(core, answer),
             Phase::Direct | Phase::Release if answer.is_ok() => self.taken(core, answer),
             _ => match &answer.ending {
@@ -123,6 +124,16 @@ impl Sending {
                 Ending::Final(end) => self.refused(core, end, answer),
             },
         }
+    }
+
+    /// OK before the PDU was asked for: it is the late answer to an attempt that was given up, and the prompt is still to come.
+    fn confused(&mut self, core: &mut Core, answer: &Answer) -> Next {
+        if let Ok(taken) = answer.reply.find(reply::cmgs) {
+            core.settle_late(reference(taken));
+        }
+        let reason = "the modem answered before it asked for the PDU";
+        core.settle(self.job.ticket, Outcome::Failed(gateway_failure(reason)), None);
+        Next::Trouble(Rung::Drain, String::from(reason))
     }
 
     /// The network has it.

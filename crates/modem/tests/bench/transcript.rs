@@ -13,6 +13,8 @@ pub struct Transcript {
     rows: HashMap<String, Vec<u8>>,
     /// For what is not listed.
     default: Vec<u8>,
+    /// What counts instead while the SIM is locked, and for anything else.
+    locked: Option<HashMap<String, Vec<u8>>>,
     line: Vec<u8>,
 }
 
@@ -38,6 +40,13 @@ pub fn rows(path: &std::path::Path) -> Vec<Value> {
         .collect()
 }
 
+/// The octets of a row's replies; one that ends without line end was cut by its source.
+pub fn replies(row: &Value) -> Vec<u8> {
+    let texts = row["replies"].as_array().unwrap().iter();
+    let text: String = texts.map(|text| text.as_str().unwrap()).collect();
+    format!("{text}\r\n").into_bytes()
+}
+
 impl Transcript {
     /// The rows that hold in the normal state; `also` stands for what the source left out.
     pub fn load(path: &std::path::Path, also: &[(&str, &str)]) -> Self {
@@ -50,27 +59,55 @@ impl Transcript {
             let Some(command) = row["command"].as_str() else {
                 continue;
             };
-            let reply: String = row["replies"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|text| text.as_str().unwrap())
-                .collect();
-            // A row that ends without line end is one whose end was cut by its source.
-            let reply = format!("{reply}\r\n");
             let when = row["when"].as_str().unwrap_or_default();
             let normal = ["", "normal", "any command not listed", "SMSC set to +27831000015"].contains(&when);
             match command {
-                "*" if when == "any command not listed" => default = reply.into_bytes(),
-                _ if normal => drop(answers.insert(command.to_owned(), reply.into_bytes())),
+                "*" if when == "any command not listed" => default = replies(&row),
+                _ if normal => drop(answers.insert(command.to_owned(), replies(&row))),
                 _ => {}
             }
         }
         Self {
             rows: answers,
             default,
+            locked: None,
             line: Vec::new(),
         }
+    }
+
+    /// The same with its SIM locked, until the right PIN comes.
+    pub fn locked(path: &std::path::Path, also: &[(&str, &str)]) -> Self {
+        let mut transcript = Self::load(path, also);
+        let mut locked = HashMap::new();
+        for (command, reply) in also {
+            locked.insert((*command).to_owned(), reply.as_bytes().to_vec());
+        }
+        for row in rows(path) {
+            let locks = row["when"].as_str().is_some_and(|when| when.starts_with("SIM locked"));
+            if let (true, Some(command)) = (locks, row["command"].as_str()) {
+                locked.insert(command.to_owned(), replies(&row));
+            }
+        }
+        transcript.locked = Some(locked);
+        transcript
+    }
+
+    /// Another answer while the SIM is locked.
+    pub fn while_locked(&mut self, command: &str, reply: &str) {
+        let locked = self.locked.get_or_insert_default();
+        locked.insert(command.to_owned(), reply.as_bytes().to_vec());
+    }
+
+    fn answer(&mut self, line: &str) -> Vec<u8> {
+        let Some(locked) = &self.locked else {
+            return self.rows.get(line).unwrap_or(&self.default).clone();
+        };
+        let refused = b"+CME ERROR: 11\r\n".to_vec();
+        let answer = locked.get(line).cloned().unwrap_or(refused);
+        if line == "AT+CPIN=\"1234\"" {
+            self.locked = None;
+        }
+        answer
     }
 }
 
@@ -83,8 +120,7 @@ impl Answers for Transcript {
                 b'\r' => {
                     let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();
                     if !line.is_empty() {
-                        let answer = self.rows.get(&line).unwrap_or(&self.default);
-                        answers.push((millis(3), answer.clone()));
+                        answers.push((millis(3), self.answer(&line)));
                     }
                 }
                 octet => self.line.push(octet),
