@@ -49,7 +49,7 @@ impl Modem {
 
     fn accept_part(&mut self, send: job::Send) -> Result<(), Rejected> {
         let state = self.core.facts.state;
-        if self.is_finishing() || !self.core.set_up || !state.can_send() {
+        if self.core.finishing || !self.core.set_up || !state.can_send() {
             return Err(Rejected::NotReady(state));
         }
         if send.tpdu.is_empty() || send.tpdu.len() > LONGEST_SUBMIT {
@@ -95,7 +95,7 @@ impl Modem {
     fn accept_ussd(&mut self, action: UssdAction) -> Result<(), Rejected> {
         let state = self.core.facts.state;
         let can_talk = self.core.set_up && state.can_send();
-        if self.is_finishing() || !(can_talk || action == UssdAction::Cancel) {
+        if self.core.finishing || !(can_talk || action == UssdAction::Cancel) {
             return Err(Rejected::NotReady(state));
         }
         if action == UssdAction::Cancel && self.core.dialogue.has_request() {

@@ -19,7 +19,8 @@ pub struct Config {
     pub imei: Option<String>,
     /// The card that belongs here. Another one is told and nothing is sent by it.
     pub iccid: Option<String>,
-    /// Stop after identification, before anything is set or a PIN is asked for, until
+    /// Stop after identification (IMEI, ICCID, and the IMSI of an open card), before anything is set or a PIN is asked for,
+    /// until
     /// [`Job::Adopt`](crate::Job::Adopt) brings the settings of the slot that was recognised.
     pub identify_only: bool,
     /// Hang up incoming calls.

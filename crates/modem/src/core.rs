@@ -56,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) smsc_prefix: String,
     /// `+CMGL` failed here; places are read one by one.
     pub(crate) listing_fails: bool,
+    /// No new work is begun: the gateway stops.
+    pub(crate) finishing: bool,
     /// Unknown errors of the modem in a row.
     pub(crate) sick: u8,
     pub(crate) dialogue: Dialogue,
@@ -144,6 +146,7 @@ impl Core {
             burst: Burst::Untried,
             smsc_prefix: service_centre::prefix(config.smsc.as_deref()),
             listing_fails: false,
+            finishing: false,
             sick: 0,
             dialogue: Dialogue::default(),
             call: Call::default(),
@@ -395,7 +398,8 @@ impl Core {
 
     /// Whether something waits that must not wait for a long sweep.
     pub(crate) fn is_pressed(&self) -> bool {
-        self.waiting.is_some()
+        self.finishing
+            || self.waiting.is_some()
             || self.inbox.acknowledgements > 0
             || !self.inbox.announced.is_empty()
             || self.dialogue.has_request()

@@ -26,6 +26,18 @@
 //! next. `tasks/start.rs` is the list of steps that set a modem up. What makers do differently is data (`dialects/`), what
 //! errors mean is one table (`verdict.rs`), and so are all durations ([`Timer`]).
 //!
+//! # What a set-up does
+//!
+//! ESC and a drain, `AT` until somebody answers, echo off, errors with numbers; who is there (an unknown modem or card stops
+//! here); the lock, with its counter and one recorded try; PDU mode; the memories; how messages are announced, best first
+//! and only by ways that keep them (`tasks/routing.rs`); registration, operator, signal. Each step has its fallbacks, none
+//! but PDU mode is essential, and one that hangs is passed over once `AT` is answered. A sweep of all memories follows.
+//!
+//! # When things go wrong
+//!
+//! [`Facts::state`] with its reason says where a modem stands. Silence on any exchange, a flood, or three unknown errors in a
+//! row climb the ladder of [`Rung`]s, each step counted and told; a quarter of an hour of calm brings it back to its foot.
+//!
 //! # Promises
 //!
 //! - Nothing is written between Ctrl-Z and the answer or its deadline; every exchange ends.

@@ -32,8 +32,6 @@ pub struct Modem {
     pub(crate) parked: Option<Task>,
     /// The port is closed or being opened anew: nothing is written.
     pub(crate) closed: bool,
-    /// No new work is taken: the gateway stops.
-    finishing: bool,
     /// Octets since anything made sense.
     unheard: usize,
 }
@@ -50,7 +48,6 @@ impl Modem {
             held: None,
             parked: None,
             closed: false,
-            finishing: false,
             unheard: 0,
         };
         modem.core.restart("the port was opened", None);
@@ -139,7 +136,7 @@ impl Modem {
     /// Takes no new parts, deletes or requests; what runs is finished. See [`is_busy`](Self::is_busy).
     pub fn finish(&mut self, now: Instant) {
         self.core.now = now;
-        self.finishing = true;
+        self.core.finishing = true;
         self.fail_waiting("the gateway stops");
     }
 
@@ -151,11 +148,6 @@ impl Modem {
     /// What is known.
     pub fn facts(&self) -> &Facts {
         &self.core.facts
-    }
-
-    /// Whether no more work is to be begun.
-    pub(crate) fn is_finishing(&self) -> bool {
-        self.finishing
     }
 
     /// Takes everything that has been heard.

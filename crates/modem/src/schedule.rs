@@ -51,6 +51,9 @@ impl Modem {
             core.inbox.acknowledgements -= 1;
             return Some(Task::Small(Small::Acknowledge { fallback: false }));
         }
+        if core.finishing {
+            return None;
+        }
         if let Some(announced) = core.inbox.announced.pop_front() {
             return Some(Task::Read(Read::new(core, announced)));
         }
@@ -63,9 +66,6 @@ impl Modem {
         }
         if let Some(action) = core.dialogue.take_request() {
             return Some(Task::Dial(Dial::new(core, action)));
-        }
-        if self.is_finishing() {
-            return None;
         }
         if let Some(parked) = self.parked.take() {
             return Some(parked);

@@ -301,6 +301,23 @@ fn a_long_sweep_lets_a_part_go_first() {
 }
 
 #[test]
+fn stopping_does_not_wait_for_a_long_sweep() {
+    let mut partner = Partner::new();
+    partner.model("huawei", "E173");
+    partner.capacity = 200;
+    partner.delay = millis(100);
+    for index in 0..200 {
+        partner.store("SM", index, 1, &DELIVER.replace("7547", &format!("{index:04}")));
+    }
+    let mut bench = Bench::new(Config::default(), partner);
+    bench.until_state(SlotState::Ready);
+    bench.run(secs(1));
+    bench.modem.finish(bench.now);
+    bench.run(millis(300));
+    assert!(!bench.modem.is_busy());
+}
+
+#[test]
 fn deletes_and_parts_take_turns() {
     let mut bench = ready(Partner::new());
     for index in 1..=10 {

@@ -365,6 +365,20 @@ fn a_modem_that_is_only_to_be_identified_is_left_as_it_is_until_it_is_adopted() 
 }
 
 #[test]
+fn an_open_card_that_is_only_to_be_identified_tells_its_imsi_too() {
+    let config = Config {
+        identify_only: true,
+        ..Config::default()
+    };
+    let mut bench = Bench::new(config, Partner::new());
+    let imsi = bench.wait_for("the card", |event| match event {
+        Event::SimIdentified(sim) => sim.imsi.clone(),
+        _ => None,
+    });
+    assert_eq!(imsi, "262010000000001");
+}
+
+#[test]
 fn nothing_is_ever_written_to_the_modems_own_settings() {
     for maker in [
         "Acme",

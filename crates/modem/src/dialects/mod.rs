@@ -1,6 +1,8 @@
 //! What differs between makers, as data: one file a maker, and every oddity names who showed it.
 //!
-//! A dialect never decides anything; the tasks read it. [`select`] finds it by `+CGMI` and `+CGMM`.
+//! A dialect never decides anything; the tasks read it. [`select`] finds it by `+CGMI` and `+CGMM`. A new one starts from
+//! [`GENERIC`], changes what differs, says beside each change which device showed it, joins `ALL`, and gets a row in the
+//! test below and a claim in `tests/quirks.rs`.
 
 mod cinterion;
 mod generic;

@@ -26,6 +26,7 @@ const START: &[Step] = &[
     Step::Greeting,
     Step::Iccid,
     Step::IccidFile,
+    Step::EarlyImsi,
     Step::Adoption,
     Step::Function,
     Step::Lock,

@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Iccid,
     /// The ICCID from the card's file, where no command tells it.
     IccidFile,
+    /// The IMSI, by which a slot may know its card, where nothing else is to be asked.
+    EarlyImsi,
     /// Waits for the slot's settings.
     Adoption,
     /// Full functionality.
@@ -104,6 +106,7 @@ impl Step {
             Self::Greeting => core.dialect.greeting.get(variant).map(ask),
             Self::Iccid | Self::IccidAgain => ask_iccid(core, variant),
             Self::IccidFile => (first && core.facts.sim.iccid.is_none()).then(|| ask_slowly(READ_ICCID)),
+            Self::EarlyImsi => (first && core.config.identify_only).then(|| ask("AT+CIMI")),
             Self::Adoption => {
                 core.tell_sim();
                 core.await_adoption()
@@ -137,6 +140,7 @@ impl Step {
             Self::Lock | Self::Tries | Self::Proof | Self::Unlocking | Self::Unlocked => {
                 pin::heard(self, core, tries, answer)
             }
+            Self::EarlyImsi => early_imsi(core, answer),
             Self::Imsi => imsi(core, answer),
             Self::ServiceCentre => service_centre(core, tries, answer),
             Self::PduMode => pdu_mode(core, tries, answer),
@@ -254,6 +258,14 @@ fn function(variant: usize, answer: &Answer) -> Then {
         Ok(0 | 4) => Then::Fallback,
         _ => Then::Next,
     }
+}
+
+/// A card that wants its PIN first does not tell it.
+fn early_imsi(core: &mut Core, answer: &Answer) -> Then {
+    if let (true, Ok(imsi)) = (answer.is_ok(), reply::imsi(&answer.reply)) {
+        core.facts.set(|facts| &mut facts.sim.imsi, Some(imsi));
+    }
+    Then::Next
 }
 
 fn imsi(core: &mut Core, answer: &Answer) -> Then {
