@@ -347,10 +347,7 @@ impl Keeper {
 
     /// Notes who is at a port that no slot has.
     fn recognise(&mut self, device: &Path, who: Who) {
-        let reason = match &who.imei {
-            Some(imei) => format!("the modem there has IMEI {imei}"),
-            None => String::from("the modem there does not tell its IMEI"),
-        };
+        let reason = who.stranger();
         let rests_until = Some(Instant::now() + ASK_AGAIN);
         let known = Knowledge {
             who: Some(who),
@@ -419,10 +416,7 @@ impl Keeper {
             }
             return;
         }
-        let reason = match &who.imei {
-            Some(imei) => format!("the modem there has IMEI {imei} and is not this slot's"),
-            None => String::from("the modem there is not this slot's"),
-        };
+        let reason = who.stranger();
         tracing::info!(%slot, port = %device.display(), %reason, "the slot leaves the port");
         self.recognise(device, who);
         if let Some(chair) = self.slots.get_mut(slot) {

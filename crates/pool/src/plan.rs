@@ -78,6 +78,16 @@ impl Who {
     }
 }
 
+impl Who {
+    /// What is said of it to a slot that looks for another.
+    pub(crate) fn stranger(&self) -> String {
+        match &self.imei {
+            Some(imei) => format!("the modem there has IMEI {imei} and is not this slot's"),
+            None => String::from("the modem there is not this slot's"),
+        }
+    }
+}
+
 impl Knowledge {
     /// Whether who is there is what a slot looks for.
     pub(crate) fn claims(&self, slot: &SlotConfig) -> bool {

@@ -275,11 +275,12 @@ impl Slot {
     async fn leave(&mut self, mut stay: Stay, reason: &str) {
         let now = Instant::now();
         stay.modem.lost(now, reason);
+        self.show.refresh(stay.modem.facts(), false, &stay.config, now);
         // Only the gateway's end makes this fail, and then nobody listens.
         let _gone = self.pass_on(&mut stay, now).await;
-        self.show.refresh(stay.modem.facts(), false, &stay.config, now);
-        self.show.ended();
         stay.close().await;
+        self.show.ended();
+        self.show.absent(SlotState::Absent, reason);
         self.tell(SlotEvent::Down {
             reason: reason.to_owned(),
         })

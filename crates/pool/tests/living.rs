@@ -183,3 +183,32 @@ async fn a_gateway_that_is_gone_ends_the_pool_and_frees_the_ports() {
     let mut again = Tried::start(network.dir(), [("one", by_port(modem.path()))]);
     again.until_ready(["one"]).await;
 }
+
+#[tokio::test]
+async fn whoever_is_told_of_a_change_sees_it_shown() {
+    let network = network(0);
+    let modem = network.plug(ModemSpec::new(0)).unwrap();
+    let mut tried = Tried::start(network.dir(), [("one", by_port(modem.path()))]);
+    for _ in 0..20 {
+        let told = tried.next().await;
+        match &told.event {
+            SlotEvent::Modem(Event::SimIdentified(sim)) => assert_eq!(tried.shown("one").iccid, sim.iccid),
+            SlotEvent::Modem(Event::Identified(identity)) => assert_eq!(tried.shown("one").imei, identity.imei),
+            SlotEvent::Modem(Event::StateChanged {
+                state: SlotState::Ready,
+                ..
+            }) => {
+                assert!(tried.shown("one").state.can_send());
+                modem.fault(Fault::Unplug).unwrap();
+            }
+            SlotEvent::Down { reason } => {
+                assert_eq!(reason, "the port was unplugged");
+                let shown = tried.shown("one");
+                assert_eq!((shown.state, shown.port), (SlotState::Absent, None));
+                return;
+            }
+            _ => {}
+        }
+    }
+    panic!("the end was never told");
+}

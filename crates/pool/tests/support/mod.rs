@@ -51,6 +51,14 @@ impl Tried {
         start.elapsed()
     }
 
+    /// The next event.
+    pub(crate) async fn next(&mut self) -> PoolEvent {
+        tokio::time::timeout(PATIENCE, self.events.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
     /// Waits until slots can send.
     pub(crate) async fn until_ready<const N: usize>(&mut self, slots: [&str; N]) -> Duration {
         let claim = format!("{slots:?} ready");
