@@ -236,6 +236,7 @@ async fn start_gateway(folder: &TempDir, config: &Config) -> (Gateway, Store) {
     }
     let parts = Parts {
         config: gateway::Config::default(),
+        uncertain_wait: store::Config::default().uncertain_wait(),
         retention: store::Retention::default(),
         settings,
         store: store.clone(),
