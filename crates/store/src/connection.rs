@@ -3,7 +3,7 @@
 //! Everything lies in one file, `simrelay.db`, with its write-ahead log `simrelay.db-wal` beside it. A commit is
 //! appended to the log and synced (`synchronous=FULL`) before anybody hears of it, so it survives a power cut; a
 //! transaction that was not committed leaves no trace. The log is carried over into the file every [`AUTO_CHECKPOINT`]
-//! pages and whenever the gateway has nothing to do; a clean stop leaves the file alone.
+//! pages and whenever the gateway has nothing to do; a clean stop leaves the log empty.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -90,9 +90,6 @@ pub(crate) fn carry_over(conn: &Connection, config: &Config, empty: bool) -> rus
     };
     let busy = conn.query_row(sql, [], |row| row.get::<_, bool>(0));
     conn.busy_timeout(Duration::from_millis(config.busy_wait_ms.into()))?;
-    if empty && busy.as_ref().is_ok_and(|busy| !busy) {
-        warm(conn, config);
-    }
     busy.map(|busy| !busy)
 }
 

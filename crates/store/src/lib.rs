@@ -63,3 +63,4 @@ pub use recover::Recovered;
 pub use retention::Retained;
 pub use sim::{Binding, PinState, PinTry, PinVerdict};
 pub use store::Store;
+pub use upkeep::examine;

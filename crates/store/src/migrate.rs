@@ -25,8 +25,14 @@ pub(crate) const STEPS: &[Step] = &[Step {
     sql: include_str!("schema/0001_first.sql"),
 }];
 
-/// Takes the steps that the file has not taken.
-pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[Step]) -> Result<(), OpenError> {
+/// Refuses a file whose layout is not the one this program works with.
+pub(crate) fn known(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    version(conn, path, STEPS)?;
+    check(conn, path, STEPS)
+}
+
+/// How many steps the file has taken.
+fn version(conn: &Connection, path: &Path, steps: &[Step]) -> Result<u32, OpenError> {
     let known = u32::try_from(steps.len()).unwrap_or(u32::MAX);
     let found: u32 = conn
         .query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -38,9 +44,15 @@ pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[Step]) -> Result<
             known,
         });
     }
-    let taken = usize::try_from(found).unwrap_or(usize::MAX).min(steps.len());
+    Ok(found)
+}
+
+/// Takes the steps that the file has not taken.
+pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[Step]) -> Result<(), OpenError> {
+    let found = version(conn, path, steps)?;
+    let taken = usize::try_from(found).unwrap_or(usize::MAX);
     check(conn, path, &steps[..taken])?;
-    if found == known {
+    if taken == steps.len() {
         return Ok(());
     }
     if found > 0 {

@@ -40,6 +40,11 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
         "UPDATE part SET state = 2, rank = NULL, timer = ?1 WHERE rank = 9",
         [until],
     )?;
+    // Those that were uncertain before get the waiting time anew: reports may lie on the SIM that nobody read meanwhile.
+    transaction.execute(
+        "UPDATE part SET timer = ?1 WHERE state = 2 AND timer IS NOT NULL AND timer < ?1",
+        [until],
+    )?;
     let queued: u32 = transaction.query_row(
         "SELECT (SELECT count(*) FROM part WHERE rank BETWEEN 0 AND 3)
               + (SELECT count(*) FROM part WHERE state = 0 AND timer IS NOT NULL)",

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
-use crate::reader::Glance;
-use crate::{Error, Store, connection};
+use rusqlite::Connection;
+
+use crate::fault::opening;
+use crate::store::DATABASE_FILE;
+use crate::{Config, Error, OpenError, Store, connection, migrate};
 
 impl Store {
     /// Looks at the whole database: what is wrong with it, in sentences; empty where nothing is. Takes as long as
     /// reading the file does.
     pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
-        self.read(findings).await
+        self.read(|glance| findings(glance.conn)).await
     }
 
     /// Writes a copy of the database, as it is at this moment, to a file that must not exist yet.
@@ -22,15 +25,27 @@ impl Store {
     }
 }
 
-fn findings(glance: &mut Glance<'_>) -> rusqlite::Result<Vec<String>> {
-    let mut findings: Vec<String> = glance
-        .conn
+/// Looks at the database of a folder without changing anything, also while a gateway works on it: what is wrong with it,
+/// in sentences. Blocks for as long as reading the file takes.
+pub fn examine(folder: &Path) -> Result<Vec<String>, OpenError> {
+    let path = folder.join(DATABASE_FILE);
+    if let Err(source) = std::fs::metadata(&path) {
+        return Err(OpenError::Folder { path, source });
+    }
+    let at = |trouble| opening(&path, trouble);
+    let conn = connection::reading(&path, &Config::default()).map_err(at)?;
+    migrate::known(&conn, &path)?;
+    findings(&conn).map_err(at)
+}
+
+fn findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut findings: Vec<String> = conn
         .prepare("PRAGMA integrity_check(20)")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     findings.retain(|line| line != "ok");
     for (sql, sentence) in RULES {
-        let count: i64 = glance.conn.query_row(sql, [], |row| row.get(0))?;
+        let count: i64 = conn.query_row(sql, [], |row| row.get(0))?;
         if count > 0 {
             findings.push(format!("{count} {sentence}"));
         }

@@ -264,7 +264,11 @@ impl Writer {
             return;
         };
         match connection::carry_over(conn, &self.config, self.memory.erased) {
-            Ok(done) => self.memory.erased &= !done,
+            Ok(true) if self.memory.erased => {
+                self.memory.erased = false;
+                connection::warm(conn, &self.config);
+            }
+            Ok(_) => {}
             Err(trouble) => tracing::debug!(%trouble, "the log was not carried over"),
         }
     }
@@ -306,6 +310,9 @@ impl Writer {
 
     fn shut(self) {
         let Some(conn) = self.conn else { return };
+        if let Err(trouble) = connection::carry_over(&conn, &self.config, true) {
+            tracing::debug!(%trouble, "the log was not carried over");
+        }
         if let Err((_, trouble)) = conn.close() {
             tracing::warn!(%trouble, "the database was not closed cleanly; nothing that was kept is lost");
         }

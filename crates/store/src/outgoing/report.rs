@@ -179,10 +179,10 @@ fn by_reference(desk: &Desk<'_>, word: &Word, reference: Option<u8>) -> rusqlite
     Ok(parts)
 }
 
-/// Parts on the SIM to this recipient that are with the modem or uncertain.
+/// Parts on the SIM to this recipient that are with the modem, uncertain, or about to be sent again.
 fn in_doubt(desk: &Desk<'_>, word: &Word) -> rusqlite::Result<Vec<PartRow>> {
     let mut parts = Vec::new();
-    for sql in [WITH_MODEM, UNCERTAIN] {
+    for sql in [WITH_MODEM, UNCERTAIN, AGAIN] {
         doubtful(desk, word, sql, &mut parts)?;
     }
     Ok(parts)
@@ -221,7 +221,7 @@ fn apply(desk: &mut Desk<'_>, part: &PartRow, word: &Word) -> rusqlite::Result<R
         return Ok(noted);
     }
     let mut part = *part;
-    if part.state == PartState::Uncertain {
+    if part.state != PartState::Sent {
         // Whatever it says: the service centre has it.
         let sent_at = part.attempted_at.unwrap_or(word.at);
         desk.place(&part, Place::Sent(sent_at, Some(word.reference)))?;
@@ -311,4 +311,8 @@ const WITH_MODEM: &str =
 const UNCERTAIN: &str = select_part!(
     ", m.recipient FROM part p JOIN message m ON m.row = p.key >> 8
      WHERE p.state = 2 AND p.timer IS NOT NULL AND p.route = ?1"
+);
+const AGAIN: &str = select_part!(
+    ", m.recipient FROM part p JOIN message m ON m.row = p.key >> 8
+     WHERE p.state = 0 AND p.maybe_twice = 1 AND p.route = ?1"
 );

@@ -50,6 +50,8 @@ CREATE TABLE part (
 ) STRICT;
 CREATE INDEX part_work ON part(rank) WHERE rank IS NOT NULL;
 CREATE INDEX part_timer ON part(state, timer) WHERE timer IS NOT NULL;
+-- Parts that are to go out a second time: a report may still tell that they went out the first time.
+CREATE INDEX part_doubted ON part(route) WHERE state = 0 AND maybe_twice = 1;
 CREATE INDEX part_sent ON part(route, reference, sent_at) WHERE sent_at IS NOT NULL;
 
 -- Attempts that did not end with the network's acceptance, and reports that ended a part.

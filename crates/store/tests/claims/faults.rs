@@ -417,3 +417,25 @@ fn overwrite(path: &std::path::Path, content: &[u8]) {
     let mut file = std::fs::OpenOptions::new().write(true).open(path).expect("opens");
     file.write_all(content).expect("written");
 }
+
+#[tokio::test]
+async fn a_database_is_examined_under_a_working_gateway_and_nothing_changes_by_it() {
+    let bench = Bench::new();
+    let part = bench.part(message(1)).await;
+    bench.attempt(part.key, "sim1", t(1)).await;
+    assert_eq!(store::examine(bench.folder.path()).expect("read"), Vec::<String>::new());
+    assert_eq!(bench.states(part.message).await, [message::PartState::Attempting]);
+    bench.store.close().await;
+    assert_eq!(store::examine(bench.folder.path()).expect("read"), Vec::<String>::new());
+    let conn = Connection::open(bench.folder.path().join("simrelay.db")).expect("opens");
+    conn.execute("DELETE FROM message", []).expect("deleted");
+    let findings = store::examine(bench.folder.path()).expect("read");
+    assert_eq!(findings, ["1 parts belong to no message"]);
+    conn.execute_batch("PRAGMA user_version = 99").expect("set");
+    assert!(matches!(
+        store::examine(bench.folder.path()),
+        Err(OpenError::Newer { found: 99, .. })
+    ));
+    let none = tempfile::tempdir().expect("a folder");
+    assert!(matches!(store::examine(none.path()), Err(OpenError::Folder { .. })));
+}

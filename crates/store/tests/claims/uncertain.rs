@@ -147,3 +147,32 @@ async fn what_a_modems_memory_tells_settles_it_without_a_second_sending() {
             .maybe_twice
     );
 }
+
+#[tokio::test]
+async fn every_start_waits_anew_for_the_reports_that_lie_on_the_sims() {
+    let bench = Bench::new();
+    let part = doubtful(&bench, OnUncertain::Resend).await;
+    let now = jiff::Timestamp::now();
+    let bench = bench.reopened().await;
+    let due = bench.store.next_due(now).await.expect("read").expect("something");
+    assert!(due >= now + jiff::SignedDuration::from_secs(119), "{due}");
+    bench.store.tick(now, &Policies::default()).await.expect("kept");
+    assert_ne!(bench.states(part.message).await, [PartState::Queued]);
+}
+
+#[tokio::test]
+async fn a_report_that_comes_while_it_waits_to_be_sent_again_stops_that() {
+    let bench = Bench::new();
+    let part = doubtful(&bench, OnUncertain::Resend).await;
+    bench.store.tick(t(120), &Policies::default()).await.expect("kept");
+    bench.report("sim2", crate::common::delivered(9), t(121)).await;
+    assert_eq!(
+        bench.states(part.message).await,
+        [PartState::Queued],
+        "another SIM says nothing"
+    );
+    bench.report("sim1", crate::common::delivered(9), t(122)).await;
+    assert_eq!(bench.states(part.message).await, [PartState::Delivered]);
+    assert_eq!(bench.attempt(part.key, "sim1", t(123)).await, None);
+    bench.sound().await;
+}
