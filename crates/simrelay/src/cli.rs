@@ -12,6 +12,7 @@ use crate::doctor;
 use crate::failure::Failure;
 use crate::pdu;
 use crate::screen::Screen;
+use crate::serve;
 
 /// Send and receive SMS through a pool of USB GSM modems
 #[derive(Debug, Parser)]
@@ -31,6 +32,7 @@ pub(crate) struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::ServeArgs),
     Send(send::SendArgs),
     Inbox(inbox::InboxArgs),
     Outbox(outbox::OutboxArgs),
@@ -77,6 +79,7 @@ impl Cli {
 impl Command {
     fn run(self, connection: &Connection, screen: &Screen) -> Result<(), Failure> {
         match self {
+            Self::Serve(args) => serve::run(&args),
             Self::Token(command) => token::run(&command, screen),
             Self::Config(command) => check::run(&command, screen),
             Self::Certificate(args) => certificate::run(&args, screen),
@@ -107,7 +110,8 @@ impl Command {
             Self::Erase(args) => erase::run(args, client, screen).await,
             Self::Doctor(args) => doctor::run(&args, client, screen).await,
             // Done without a gateway.
-            Self::Token(_)
+            Self::Serve(_)
+            | Self::Token(_)
             | Self::Pdu(_)
             | Self::Config(_)
             | Self::Certificate(_)

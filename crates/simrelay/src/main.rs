@@ -17,8 +17,11 @@ mod commands;
 mod config;
 mod doctor;
 mod failure;
+mod logging;
 mod pdu;
+mod running;
 mod screen;
+mod serve;
 mod when;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ use common::{run, simrelay, stderr, stdout};
 
 /// Every command that does something, as it is called.
 const COMMANDS: &[&str] = &[
+    "serve",
     "send",
     "inbox",
     "outbox",

@@ -21,7 +21,10 @@ use std::fs;
 use std::path::Path;
 
 pub(crate) use fault::Fault;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Log, Settings};
+
+use serde::Deserialize;
+use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use reader::Reader;
 
@@ -41,7 +44,30 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    environment::lay_over(file)
+    let mut settings = environment::lay_over(file)?;
+    read_pins(file, &mut settings)?;
+    Ok(settings)
+}
+
+/// Gives each slot the PIN that lies in a file of its own.
+fn read_pins(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
+    for (name, named) in &settings.pin_files {
+        let Some(slot) = settings.pool.slots.get_mut(name) else {
+            continue;
+        };
+        let pin_file = secrets::find(named, file);
+        let told = |problem: String| {
+            vec![Fault::of_file(
+                &pin_file,
+                problem,
+                "name a file that holds the PIN alone",
+            )]
+        };
+        let pin = secrets::read_pin(&pin_file).map_err(|error| told(error.to_string()))?;
+        let pin = StrDeserializer::<ValueError>::new(&pin);
+        slot.pin = Some(Deserialize::deserialize(pin).map_err(|error| told(error.to_string()))?);
+    }
+    Ok(())
 }
 
 /// Where the daemon's configuration usually lies.

@@ -161,7 +161,15 @@ fn pin_files(settings: &Settings, reader: &mut Reader<'_>) {
         }
         let file = secrets::find(named, reader.file());
         match secrets::open_to_others(&file) {
-            Ok(None) => {}
+            Ok(None) => {
+                if let Err(error) = secrets::read_pin(&file) {
+                    reader.wrong(
+                        &key,
+                        format!("{}: {error}", file.display()),
+                        "name a file that holds the PIN alone",
+                    );
+                }
+            }
             Ok(Some(problem)) => reader.wrong(&key, problem, format!("chmod 600 {}", file.display())),
             Err(error) => reader.wrong(
                 &key,
@@ -205,16 +213,9 @@ pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
     ("pool.slots", "write [slots.NAME]"),
     ("routes", "write the keys of a route under [slots.NAME]"),
     ("pin_files", "write pin_file under [slots.NAME]"),
-    ("store.uncertain_wait_s", "set gateway.uncertain_wait_s"),
     (
         "store.consumers",
         "leave it out: consumers are configured where they are",
-    ),
-    ("gateway.assembly_wait_s", "set store.fragment_wait_s"),
-    ("gateway.keep_texts_days", "set retention.texts_days"),
-    (
-        "gateway.keep_messages_days",
-        "set retention.facts_days and retention.inbound_days",
     ),
 ];
 

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 /// Who besides its owner may do something with the file, as a sentence; nothing where nobody may.
 pub(super) fn open_to_others(file: &Path) -> io::Result<Option<String>> {
     let mode = fs::metadata(file)?.permissions().mode();
@@ -16,6 +18,17 @@ pub(super) fn open_to_others(file: &Path) -> io::Result<Option<String>> {
 pub(crate) fn find(named: &Path, configuration: &Path) -> PathBuf {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     find_in(named, credentials.as_ref().map(Path::new), configuration)
+}
+
+/// The PIN that a file holds.
+pub(super) fn read_pin(file: &Path) -> io::Result<Zeroizing<String>> {
+    let text = Zeroizing::new(fs::read_to_string(file)?);
+    let pin = Zeroizing::new(text.trim().to_owned());
+    let fits = (4..=8).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit());
+    match fits {
+        true => Ok(pin),
+        false => Err(io::Error::other("it does not hold a PIN of four to eight digits")),
+    }
 }
 
 fn find_in(named: &Path, credentials: Option<&Path>, configuration: &Path) -> PathBuf {

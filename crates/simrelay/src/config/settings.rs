@@ -50,6 +50,18 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.
+    pub(crate) fn route_settings(&self) -> gateway::RouteSettings {
+        let slots = self.pool.slots.keys();
+        let settings = |slot: &RouteId| self.routes.get(slot).cloned().unwrap_or_default();
+        gateway::RouteSettings {
+            routes: slots.map(|slot| (slot.clone(), settings(slot))).collect(),
+            routing: self.routing.clone(),
+        }
+    }
+}
+
 /// What is logged (`[log]`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

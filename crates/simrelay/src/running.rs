@@ -1,0 +1,130 @@
+//! A gateway in this process: its parts started from the bottom up, and stopped from the top down.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use api::Server;
+use gateway::{Carrier, Gateway, Parts, PoolCarrier};
+use pool::{Pool, PoolHandle};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::config::Settings;
+use crate::failure::Failure;
+
+/// A gateway that works.
+pub(crate) struct Running {
+    gateway: Gateway,
+    pool: PoolHandle,
+    store: Store,
+    api: api::Handle,
+    address: SocketAddr,
+    stop_api: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), api::Error>>,
+}
+
+/// The database of these settings, opened; its folder is made where only that is missing.
+///
+/// Blocks: call it before there is a runtime.
+pub(crate) fn open_store(settings: &Settings) -> Result<(Store, store::Recovered), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    match std::fs::DirBuilder::new().mode(0o700).create(&settings.data) {
+        // Where the folder cannot be made, opening says why in better words.
+        Ok(()) | Err(_) => {}
+    }
+    Store::open(&settings.data, &settings.store, gateway::joiner()).map_err(|error| Failure::refused(error.to_string()))
+}
+
+impl Running {
+    /// Starts everything above the store. The port is taken first: where another gateway has it, no modem is touched.
+    pub(crate) async fn start(settings: Settings, store: Store) -> Result<Self, Failure> {
+        let listener = listen(settings.api.listen).await?;
+        let address = listener.local_addr().unwrap_or(settings.api.listen);
+        let routes = settings.route_settings();
+        let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
+            let told: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+            Failure::refused(format!("[pool]: {}", told.join("; ")))
+        })?;
+        let journals = settings.pool.slots.iter().filter(|(_, slot)| slot.journal);
+        let journals = journals.map(|(name, _)| name.clone()).collect();
+        let (carrier, events) = PoolCarrier::new(pool.clone(), events, journals);
+        let parts = Parts {
+            uncertain_wait: settings.store.uncertain_wait(),
+            config: settings.gateway,
+            retention: settings.retention,
+            settings: routes,
+            store: store.clone(),
+            carriers: vec![(carrier as Arc<dyn Carrier>, events)],
+            token_sims: settings.api.token_sims(),
+        };
+        let gateway = Gateway::start(parts)
+            .await
+            .map_err(|error| Failure::refused(error.to_string()))?;
+        let server =
+            Server::new(&settings.api, gateway.clone()).map_err(|error| Failure::refused(error.to_string()))?;
+        let api = server.handle();
+        let (stop_api, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(listener, async move {
+            // A sender that is gone means stop as well.
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            gateway,
+            pool,
+            store,
+            api,
+            address,
+            stop_api,
+            serving,
+        })
+    }
+
+    /// Where the API listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes the tokens and the certificate of other settings.
+    pub(crate) async fn reload(&self, settings: &Settings) -> Result<(), api::Error> {
+        self.api.reload(&settings.api).await
+    }
+
+    /// Waits until the API ends by itself, which it does only when something is wrong.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        let why = match (&mut self.serving).await {
+            Ok(Ok(())) => "it ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Failure::refused(format!("the API does not work any more: {why}"))
+    }
+
+    /// Stops in order: the port, what is with a modem, the ports, the database. Takes as long as a network may take to
+    /// answer a modem.
+    pub(crate) async fn stop(self) {
+        // The API may have ended by itself.
+        let _ = self.stop_api.send(());
+        if !self.serving.is_finished() {
+            let _ = self.serving.await;
+        }
+        tracing::info!("the API is closed; waiting for the modems");
+        self.gateway.stop().await;
+        self.pool.stop().await;
+        self.store.close().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let what_to_do = match error.kind() {
+            io::ErrorKind::AddrInUse => "another program listens there; stop it, or set api.listen",
+            io::ErrorKind::PermissionDenied => "ports below 1024 are for root; set api.listen to a higher one",
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address; set api.listen",
+            _ => "set api.listen",
+        };
+        Failure::refused(format!("cannot listen on {address} ({error}): {what_to_do}"))
+    })
+}

@@ -1,0 +1,153 @@
+//! `simrelay serve`: the daemon.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use sd_notify::NotifyState;
+use store::{Recovered, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::config::{self, Settings};
+use crate::failure::Failure;
+use crate::logging;
+use crate::running::{Running, open_store};
+
+/// Run the gateway
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  simrelay serve --config /etc/simrelay/simrelay.toml
+
+SIGTERM and SIGINT stop it in order: the API, then what is with a modem, the database last; a second one stops it at
+once, which loses nothing but may leave a part uncertain. SIGHUP reads the file again for tokens and certificate.
+The exit code is 1 where it cannot start, and the last line says why.")]
+pub(crate) struct ServeArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = config::USUAL_FILE)]
+    config: PathBuf,
+}
+
+/// Runs until it is told to stop.
+pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let settings = config::load(&args.config).map_err(|faults| refuse(&args.config, &faults))?;
+    logging::start(&settings.log);
+    let (store, recovered) = open_store(&settings)?;
+    runtime()?.block_on(daemon(&args.config, settings, store, &recovered))
+}
+
+/// The threads of a gateway: a second one, so that a large request does not hold up the modems.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::refused(format!("cannot start: {error}")))
+}
+
+async fn daemon(file: &Path, settings: Settings, store: Store, recovered: &Recovered) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    if !recovered.uncertain.is_empty() {
+        warn!(
+            "{} parts were with a modem when the gateway ended last; they are uncertain now",
+            recovered.uncertain.len()
+        );
+    }
+    let mut running = Running::start(settings, store).await?;
+    info!(
+        "listening on https://{}; {} parts wait",
+        running.address(),
+        recovered.queued
+    );
+    tell_systemd(&[NotifyState::Ready]);
+    let end = loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Wish::Stop => break Ok(()),
+                Wish::Reload => reload(file, &running).await,
+            },
+            failure = running.failed() => break Err(failure),
+        }
+    };
+    info!("stopping");
+    tell_systemd(&[NotifyState::Stopping]);
+    tokio::select! {
+        () = running.stop() => info!("stopped"),
+        () = signals.stop() => warn!("stopped at once; a part that is with a modem is uncertain now"),
+        () = tokio::time::sleep(STOP_LIMIT) => warn!("the modems do not finish; a part that is with one is uncertain now"),
+    }
+    end
+}
+
+async fn reload(file: &Path, running: &Running) {
+    let settings = match config::load(file) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            faults.iter().for_each(|fault| error!("{fault}"));
+            return error!("nothing is changed: {} is not right", file.display());
+        }
+    };
+    match running.reload(&settings).await {
+        Ok(()) => info!("tokens and certificate are read again; other settings need a restart"),
+        Err(error) => error!("nothing is changed: {error}"),
+    }
+}
+
+/// The signals a daemon listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::refused(format!("cannot listen to signals: {error}")));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal.
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+
+    /// The next signal that means to stop.
+    async fn stop(&mut self) {
+        while self.next().await != Wish::Stop {}
+    }
+}
+
+/// What a signal asks for.
+#[derive(PartialEq, Eq)]
+enum Wish {
+    Stop,
+    Reload,
+}
+
+fn refuse(file: &Path, faults: &[config::Fault]) -> Failure {
+    let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    told.push(format!(
+        "{} is not right, so the gateway does not start",
+        file.display()
+    ));
+    Failure::refused(told.join("\n"))
+}
+
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(state);
+}
+
+const WORKERS: usize = 2;
+
+/// The unit waits a little longer before it kills.
+const STOP_LIMIT: Duration = Duration::from_secs(230);
