@@ -408,7 +408,9 @@ impl Keeper {
                 name != slot && free && other.enabled && who.is(other) && !who.is(config)
             })
         };
-        if who.may_be(config) && !elsewhere() {
+        // A slot that names its port stays with a wrong card: its modem says so, and sends nothing.
+        let stays = who.may_be(config) || (config.port.is_some() && who.modem_may_be(config));
+        if stays && !elsewhere() {
             if let Some(imei) = &who.imei
                 && let Err(error) = self.hints.note(imei, port.name())
             {

@@ -68,6 +68,15 @@ impl Who {
         agrees(&slot.imei, &self.imei) && agrees(&slot.iccid, &self.iccid) && agrees(&slot.imsi, &self.imsi)
     }
 
+    /// Whether the modem may be a slot's, whatever card is in it.
+    pub(crate) fn modem_may_be(&self, slot: &SlotConfig) -> bool {
+        let modem = Self {
+            imei: self.imei.clone(),
+            ..Self::default()
+        };
+        modem.may_be(slot)
+    }
+
     /// Whether it has everything that a slot wants.
     pub(crate) fn is(&self, slot: &SlotConfig) -> bool {
         let has = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
@@ -76,15 +85,18 @@ impl Who {
             && has(&slot.iccid, &self.iccid)
             && has(&slot.imsi, &self.imsi)
     }
-}
 
-impl Who {
     /// What is said of it to a slot that looks for another.
     pub(crate) fn stranger(&self) -> String {
-        match &self.imei {
-            Some(imei) => format!("the modem there has IMEI {imei} and is not this slot's"),
-            None => String::from("the modem there is not this slot's"),
+        let marks = [("IMEI", &self.imei), ("ICCID", &self.iccid), ("IMSI", &self.imsi)];
+        let known = marks
+            .iter()
+            .filter_map(|(name, mark)| Some(format!("{name} {}", mark.as_ref()?)));
+        let known = known.collect::<Vec<_>>().join(", ");
+        if known.is_empty() {
+            return String::from("the modem there does not tell who it is");
         }
+        format!("the modem there has {known} and is not this slot's")
     }
 }
 

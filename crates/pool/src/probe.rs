@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use at::{Command, Reader, Reply, reply};
 use message::RouteId;
 use modem::{Event, Modem, Output};
 use tokio::time::timeout_at;
@@ -19,12 +18,7 @@ use crate::trace::Trace;
 pub(crate) async fn probe(opening: Opening, patience: Duration, trace: Trace) -> Result<Who, String> {
     let name = RouteId::new(&format!("probe-{}", opening.path.display()));
     let mut line = Line::open(opening, name, trace).await?;
-    let mut asked = ask(&mut line, patience).await;
-    if let Ok(who) = &mut asked
-        && who.imsi.is_none()
-    {
-        who.imsi = ask_imsi(&mut line).await;
-    }
+    let asked = ask(&mut line, patience).await;
     line.close().await;
     asked
 }
@@ -64,25 +58,6 @@ async fn ask(line: &mut Line, patience: Duration) -> Result<Who, String> {
     }
 }
 
-/// Asks for the IMSI, which the machine leaves until its card is open. A card that wants its PIN first says so.
-async fn ask_imsi(line: &mut Line) -> Option<String> {
-    let command = Command::new("AT+CIMI");
-    let (mut reader, mut answer) = (Reader::default(), Reply::default());
-    let end = Instant::now() + CARD_PATIENCE;
-    line.write(command.bytes(), Instant::now());
-    while let Ok(Brought::Octets(octets)) = timeout_at(end.into(), line.io()).await {
-        reader.receive(line.heard(octets));
-        while let Some(event) = reader.next(Some(&command)) {
-            match event {
-                at::Event::Info(text) => answer.push(text),
-                at::Event::Final(_) => return reply::imsi(&answer).ok(),
-                _ => {}
-            }
-        }
-    }
-    None
-}
-
 /// How far the asking has come.
 struct Asked {
     modem: Modem,
@@ -114,12 +89,10 @@ impl Asked {
         }
     }
 
+    /// Whether the machine has asked everything it may: it rests, and nothing but its distant timers would wake it.
     fn is_done(&self, now: Instant) -> bool {
-        let all = self
-            .who
-            .as_ref()
-            .is_some_and(|who| who.imei.is_some() && who.iccid.is_some());
-        (all && !self.modem.is_busy()) || now >= self.end
+        let rests = !self.modem.is_busy() && self.modem.due().is_none_or(|due| due > now + LONG_REST);
+        (self.who.is_some() && rests) || now >= self.end
     }
 
     fn answer(self) -> Result<Who, String> {
@@ -133,5 +106,8 @@ impl Asked {
     }
 }
 
-/// How long a card may take to tell its numbers after the modem told its own. A card with a PIN never tells its IMSI.
+/// Longer than the machine ever rests between two questions.
+const LONG_REST: Duration = Duration::from_secs(10);
+
+/// How long a card may take to tell its numbers after the modem told its own.
 const CARD_PATIENCE: Duration = Duration::from_secs(3);

@@ -309,7 +309,7 @@ async fn a_port_where_another_modem_answers_is_left_with_the_reason() {
         ..by_port(modem.path())
     };
     let mut tried = Tried::start(network.dir(), [("one", slot)]);
-    let reason = format!("IMEI {} and is not this slot's", ModemSpec::new(0).imei);
+    let reason = format!("the modem there has IMEI {}", ModemSpec::new(0).imei);
     tried
         .until("a reason", |tried| tried.shown("one").reason.contains(&reason))
         .await;
@@ -333,4 +333,33 @@ async fn two_pools_never_share_a_port() {
         .await;
     first.stop().await;
     second.until_ready(["one"]).await;
+}
+
+#[tokio::test]
+async fn a_wrong_card_at_a_named_port_is_shown_and_a_wandering_card_is_followed() {
+    let network = network();
+    let modems: Vec<_> = (0..2).map(|index| plug(&network, index, |_| {})).collect();
+    let card = |index| Some(ModemSpec::new(index).iccid);
+    let named = SlotConfig {
+        iccid: card(5),
+        ..by_port(modems[0].path())
+    };
+    let wanders = SlotConfig {
+        iccid: card(1),
+        ..SlotConfig::default()
+    };
+    let mut tried = Tried::start(network.dir(), [("named", named), ("wanders", wanders)]);
+    tried
+        .until("the wrong card", |tried| tried.is("named", SlotState::WrongSim))
+        .await;
+    assert!(tried.shown("named").reason.contains(&ModemSpec::new(0).iccid));
+    tried.until_ready(["wanders"]).await;
+    modems[1].fault(Fault::Unplug).unwrap();
+    tried
+        .until("the end", |tried| tried.is("wanders", SlotState::Absent))
+        .await;
+    plug(&network, 2, |spec| spec.iccid = ModemSpec::new(1).iccid);
+    tried.until_ready(["wanders"]).await;
+    assert_eq!(tried.shown("wanders").imei, Some(ModemSpec::new(2).imei));
+    assert_eq!(tried.ups_and_downs("named"), (1, 0));
 }
