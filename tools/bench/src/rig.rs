@@ -211,7 +211,7 @@ directories = ["{dir}/modems"]
     for slot in 0..setup.slots {
         let port = Simulator::port(&dir.join("modems"), slot);
         // Writing into a string cannot fail.
-        let _ = write!(text, "\n[pool.slots.m{slot:03}]\nport = \"{}\"\n", port.display());
+        let _ = write!(text, "\n[slots.m{slot:03}]\nport = \"{}\"\n", port.display());
         if setup.journal {
             text.push_str("journal = true\n");
         }
