@@ -43,6 +43,7 @@ mod outgoing;
 mod reader;
 mod recover;
 mod retention;
+mod signs;
 mod sim;
 mod stop;
 mod store;

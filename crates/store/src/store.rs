@@ -18,8 +18,9 @@ use crate::job::{Order, Task};
 use crate::lock::FolderLock;
 use crate::names::Names;
 use crate::reader::{Ask, Glance, Question, Reader};
+use crate::signs::{Counts, Signs};
 use crate::stop::StopList;
-use crate::writer::{Counts, Signs, Writer};
+use crate::writer::Writer;
 use crate::{Config, Error, Health, OpenError, Recovered, connection, migrate, recover};
 
 /// The store. Clones share one writer thread and the readers; no call blocks the caller's thread.

@@ -10,20 +10,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::watch;
-
-use message::{PartState, QueueFacts, Totals};
 
 use crate::desk::{Desk, Memory};
 use crate::job::{Order, Work};
 use crate::lock::FolderLock;
-use crate::stop::StopList;
-use crate::{Config, Error, Health, clock, connection, fault};
+use crate::signs::Signs;
+use crate::{Config, Error, connection, fault};
 
 /// The writer's side of everything it shares.
 pub(crate) struct Writer {
@@ -42,26 +39,6 @@ pub(crate) struct Writer {
     pub(crate) _lock: FolderLock,
 }
 
-/// What the writer lets others see.
-pub(crate) struct Signs {
-    pub(crate) health: watch::Sender<Health>,
-    pub(crate) arrivals: watch::Sender<i64>,
-    pub(crate) events: watch::Sender<i64>,
-    pub(crate) counts: Arc<Mutex<Counts>>,
-    pub(crate) stopped: Arc<StopList>,
-}
-
-/// The counts as of the last commit.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
-    pub(crate) queue: QueueFacts,
-    pub(crate) totals: Totals,
-    /// Transactions since the start.
-    pub(crate) commits: u64,
-    /// Validities up to this time were looked at.
-    pub(crate) swept: i64,
-}
-
 /// How a transaction ended.
 enum End {
     Kept,
@@ -72,7 +49,7 @@ enum End {
 impl Writer {
     /// Works until told to close, or until nobody is left who could ask.
     pub(crate) fn run(mut self) {
-        self.show_counts();
+        self.signs.count(&self.memory, self.commits);
         let mut used = false;
         loop {
             match self.orders.recv_timeout(self.patience(used)) {
@@ -96,7 +73,7 @@ impl Writer {
 
     /// How long to wait for the next order.
     fn patience(&self, used: bool) -> Duration {
-        match (self.is_ill(), used) {
+        match (self.signs.is_ill(), used) {
             (true, _) => PROBE,
             (false, true) => IDLE,
             (false, false) => NAP,
@@ -115,7 +92,7 @@ impl Writer {
             }
         }
         let verdicts = self.keep(&mut jobs);
-        self.show_counts();
+        self.signs.count(&self.memory, self.commits);
         for (job, verdict) in jobs.into_iter().zip(verdicts) {
             job.answer(verdict);
         }
@@ -143,39 +120,30 @@ impl Writer {
     /// One transaction over all jobs that have no verdict against them.
     fn transaction(&mut self, jobs: &mut [Box<dyn Work>], verdicts: &mut [Result<(), Error>]) -> End {
         let Some(conn) = self.conn.take().or_else(|| self.reopen()) else {
-            return End::Lost(None, self.complaint());
+            return End::Lost(None, self.signs.complaint());
         };
         let start = self.memory.mark();
         let end = apply(&conn, &mut self.memory, jobs, verdicts);
-        let outcome = match end {
-            Ok(()) => {
-                self.memory.tally.commit();
-                self.commits += 1;
-                self.publish();
-                self.recovered();
-                End::Kept
-            }
-            Err((culprit, trouble)) => {
-                if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() {
-                    tracing::warn!("a transaction could not be rolled back");
-                }
-                self.memory.rewind(start);
-                let error = fault::error(&trouble);
-                if !fault::is_common(&trouble) {
-                    tracing::error!(%trouble, "a job failed");
-                    self.conn = Some(conn);
-                    return End::Lost(culprit, error);
-                }
-                self.complain(&error);
-                if matches!(error, Error::Sick(_)) {
-                    // The file may have gone or changed under us: the next transaction opens it anew.
-                    return End::Lost(culprit, error);
-                }
-                End::Lost(culprit, error)
-            }
+        let Err((culprit, trouble)) = end else {
+            self.conn = Some(conn);
+            self.memory.tally.commit();
+            self.commits += 1;
+            self.signs.publish(&mut self.memory);
+            self.signs.recovered();
+            return End::Kept;
         };
-        self.conn = Some(conn);
-        outcome
+        if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() {
+            tracing::warn!("a transaction could not be rolled back");
+        }
+        self.memory.rewind(start);
+        let error = fault::error(&trouble);
+        match fault::is_common(&trouble) {
+            true => self.signs.complain(&error),
+            false => tracing::error!(%trouble, "a job failed"),
+        }
+        // A sick file may have gone or changed under us: the next transaction opens it anew.
+        self.conn = Some(conn).filter(|_| !matches!(error, Error::Sick(_)));
+        End::Lost(culprit, error)
     }
 
     /// Opens the file again and reads everything back.
@@ -184,83 +152,15 @@ impl Writer {
             self.memory = Memory::load(&conn, Arc::clone(&self.memory.config), Arc::clone(&self.memory.join))?;
             Ok(conn)
         });
-        opened.map_err(|trouble| self.complain(&fault::error(&trouble))).ok()
-    }
-
-    /// Tells what completed to those who wait for it.
-    fn publish(&mut self) {
-        self.signs.stopped.apply(&mut self.memory.stops);
-        raise(&self.signs.arrivals, self.memory.cursor);
-        raise(&self.signs.events, self.memory.event);
-    }
-
-    fn show_counts(&self) {
-        let tally = &self.memory.tally;
-        let mut counts = self.signs.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.queue.queued = tally.in_state(PartState::Queued);
-        counts.queue.attempting = tally.in_state(PartState::Attempting);
-        counts.queue.uncertain = tally.in_state(PartState::Uncertain);
-        counts.totals = tally.totals();
-        counts.commits = self.commits;
-        counts.swept = self.memory.swept.0;
-    }
-
-    fn complain(&self, error: &Error) {
-        let ill = Health::Ill {
-            since: clock::now(),
-            error: error.clone(),
-            hint: fault::hint(error).to_owned(),
-        };
-        self.signs.health.send_if_modified(|health| match health {
-            Health::Ill { error: known, .. } if std::mem::discriminant(known) == std::mem::discriminant(error) => false,
-            _ => {
-                tracing::error!(%error, "the store refuses writes");
-                *health = ill;
-                true
-            }
-        });
-    }
-
-    fn complaint(&self) -> Error {
-        match &*self.signs.health.borrow() {
-            Health::Ill { error, .. } => error.clone(),
-            Health::Well => Error::Sick("the database file could not be opened".to_owned()),
-        }
-    }
-
-    /// A commit went through. A full disk may have room for a little and not for much, so only the probe ends that.
-    fn recovered(&self) {
-        let full = matches!(
-            &*self.signs.health.borrow(),
-            Health::Ill {
-                error: Error::Full(_),
-                ..
-            }
-        );
-        if !full {
-            self.well();
-        }
-    }
-
-    fn well(&self) {
-        self.signs.health.send_if_modified(|health| {
-            let changed = *health != Health::Well;
-            if changed {
-                tracing::info!("the store keeps writes again");
-                *health = Health::Well;
-            }
-            changed
-        });
-    }
-
-    fn is_ill(&self) -> bool {
-        *self.signs.health.borrow() != Health::Well
+        opened
+            .map_err(|trouble| self.signs.complain(&fault::error(&trouble)))
+            .ok()
     }
 
     /// Nothing to do: carries the log over into the file, so that the next start has little to read. The log keeps its
     /// size ([`connection::warm`] says why) but for when something was erased: then it is emptied, too.
     fn carry_over(&mut self) {
-        let Some(conn) = self.conn.as_ref().filter(|_| !self.is_ill()) else {
+        let Some(conn) = self.conn.as_ref().filter(|_| !self.signs.is_ill()) else {
             return;
         };
         match connection::carry_over(conn, &self.config, self.memory.erased) {
@@ -275,7 +175,7 @@ impl Writer {
 
     /// While the disk is at fault, looks whether it is back, at most once in [`PROBE`].
     fn probe_if_ill(&mut self) {
-        if self.is_ill() && self.probed.elapsed() >= PROBE {
+        if self.signs.is_ill() && self.probed.elapsed() >= PROBE {
             self.probed = Instant::now();
             self.probe();
         }
@@ -290,8 +190,8 @@ impl Writer {
             .execute("UPDATE probe SET filler = zeroblob(?1)", [PROBE_SIZE])
             .and_then(|_| conn.execute("UPDATE probe SET filler = NULL", []));
         match filled {
-            Ok(_) => self.well(),
-            Err(trouble) => self.complain(&fault::error(&trouble)),
+            Ok(_) => self.signs.well(),
+            Err(trouble) => self.signs.complain(&fault::error(&trouble)),
         }
         self.conn = Some(conn);
     }
@@ -362,14 +262,6 @@ fn guarded(job: &mut Box<dyn Work>, desk: &mut Desk<'_>) -> rusqlite::Result<()>
 
 fn execute(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
     conn.prepare_cached(sql)?.execute([]).map(|_| ())
-}
-
-fn raise(sign: &watch::Sender<i64>, to: i64) {
-    sign.send_if_modified(|value| {
-        let higher = to > *value;
-        *value = to.max(*value);
-        higher
-    });
 }
 
 /// Jobs a transaction takes at most: enough that the sync does not matter any more, few enough that the first does not

@@ -201,3 +201,26 @@ pub(crate) const OF_MESSAGE: &str = select_due!(
 
 /// Messages looked at to find the next that expires.
 const EXPIRY_LOOK: i64 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_read_by_its_indexes_and_never_sorted() {
+        let conn = Connection::open_in_memory().expect("opens");
+        conn.execute_batch(include_str!("../schema/0001_first.sql"))
+            .expect("laid out");
+        for (sql, index) in [(READY, "part_work"), (LATER, "part_timer")] {
+            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("planned");
+            let values = vec![1; plan.parameter_count()];
+            let plan: Vec<String> = plan
+                .query_map(rusqlite::params_from_iter(values), |row| row.get(3))
+                .and_then(Iterator::collect)
+                .expect("planned");
+            assert!(plan[0].contains(index), "{plan:?}");
+            let slow = |line: &String| line.contains("TEMP B-TREE") || line.starts_with("SCAN");
+            assert!(!plan.iter().any(slow), "{plan:?}");
+        }
+    }
+}
