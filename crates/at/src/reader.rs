@@ -15,6 +15,8 @@ pub struct Reader {
     framer: Framer,
     /// The first line of a two-line result, until its second has come.
     header: Option<Header>,
+    /// A two-line result whose second line did not come: something else did, and was told first.
+    broken: Option<Urc>,
 }
 
 /// One thing that the modem said.
@@ -49,6 +51,9 @@ impl Reader {
     /// The next event, or nothing until more bytes come. `pending` is the
     /// command whose final result has not come yet.
     pub fn next(&mut self, pending: Option<&Command>) -> Option<Event<'_>> {
+        if let Some(urc) = self.broken.take() {
+            return Some(Event::Urc(urc));
+        }
         let prompts = pending.is_some_and(Command::prompts);
         loop {
             let (from, to, cut) = match self.framer.advance(prompts)? {
@@ -57,13 +62,13 @@ impl Reader {
                 Cut::Line { from, to, cut } => (from, to, cut),
             };
             let line = self.framer.slice(from, to);
-            let mut header = self.header;
             let told = match cut {
                 true => Told::Overlong,
-                false => tell(line, pending, &mut header),
+                false => tell(line, pending, self.header.is_some()),
             };
-            let told = self.keep(header, told);
-            if told != Told::Held {
+            let (header, broken, told) = join(self.header, told, line);
+            (self.header, self.broken) = (header, broken);
+            if let Some(told) = told {
                 return Some(told.event(self.framer.slice(from, to)));
             }
         }
@@ -84,16 +89,6 @@ impl Reader {
     pub fn clear(&mut self) {
         *self = Self::default();
     }
-
-    /// Keeps the new header; one that it pushes out is told without its second
-    /// line, since a message did come.
-    fn keep(&mut self, header: Option<Header>, told: Told) -> Told {
-        let old = std::mem::replace(&mut self.header, header);
-        match (told, old) {
-            (Told::Held, Some(old)) => Told::Urc(old.with(b"")),
-            (told, _) => told,
-        }
-    }
 }
 
 /// What a line is, without the line.
@@ -109,7 +104,9 @@ enum Told {
     Unknown,
     Overlong,
     /// The first of two lines.
-    Held,
+    First(Header),
+    /// The second of two lines.
+    Second,
 }
 
 impl Told {
@@ -118,7 +115,7 @@ impl Told {
             Self::Final(result) => Event::Final(result),
             Self::Urc(urc) => Event::Urc(urc),
             Self::InfoFrom(start) => Event::Info(&line[start..]),
-            Self::Info | Self::Held => Event::Info(line),
+            Self::Info | Self::First(_) | Self::Second => Event::Info(line),
             Self::Echo => Event::Echo(line),
             Self::Noise => Event::Noise(line),
             Self::Unknown => Event::Unknown(line),
@@ -127,26 +124,40 @@ impl Told {
     }
 }
 
-fn tell(line: &[u8], pending: Option<&Command>, header: &mut Option<Header>) -> Told {
-    if let Some(first) = *header
-        && is_pdu(line)
-    {
-        *header = None;
-        return Told::Urc(first.with(line));
+/// Joins the two lines of a result. What is known to come unasked may stand between them; anything else means that the
+/// second will not come, and then the first is told without it, since a message did come.
+fn join(header: Option<Header>, told: Told, line: &[u8]) -> (Option<Header>, Option<Urc>, Option<Told>) {
+    match (header, told) {
+        (first, Told::First(next)) => (Some(next), None, first.map(|first| Told::Urc(first.with(b"")))),
+        (Some(first), Told::Second) => (None, None, Some(Told::Urc(first.with(line)))),
+        (Some(first), told @ (Told::Urc(_) | Told::Noise)) => (Some(first), None, Some(told)),
+        (Some(first), told) => (None, Some(first.with(b"")), Some(told)),
+        (None, told) => (None, None, Some(told)),
+    }
+}
+
+/// Tells one line; `waits` when the first of two lines came before.
+fn tell(line: &[u8], pending: Option<&Command>, waits: bool) -> Told {
+    if waits && is_pdu(line) {
+        return Told::Second;
     }
     if let Some(told) = pending.and_then(|command| echoed(line, command)) {
         return told;
     }
-    if let Some(told) = named(line, pending, header).or_else(|| bare(line, pending)) {
+    if let Some(told) = named(line, pending).or_else(|| bare(line, pending)) {
         return told;
     }
     // Binary noise in front of a line that would otherwise be understood.
     let clean = line.iter().position(|byte| byte.is_ascii_graphic());
     if let Some(start) = clean.filter(|&start| start > 0 && !line[..start].is_ascii()) {
         let rest = &line[start..];
-        if let Some(told) = named(rest, pending, header).or_else(|| bare(rest, pending)) {
+        if let Some(told) = named(rest, pending).or_else(|| bare(rest, pending)) {
             return told;
         }
+    }
+    // A PDU that is damaged beyond being hex, or the text of a modem in text mode.
+    if waits && name_of(line).is_none() {
+        return Told::Second;
     }
     unnamed(line, pending)
 }
@@ -173,11 +184,10 @@ fn echoed(line: &[u8], command: &Command) -> Option<Told> {
 }
 
 /// A line with a name and a colon, such as `+CREG: 1`.
-fn named(line: &[u8], pending: Option<&Command>, header: &mut Option<Header>) -> Option<Told> {
+fn named(line: &[u8], pending: Option<&Command>) -> Option<Told> {
     let name = name_of(line)?;
     if let Some(first) = Header::parse(name, line) {
-        *header = Some(first);
-        return Some(Told::Held);
+        return Some(Told::First(first));
     }
     if let Some(command) = pending.filter(|command| command.asks_for(name))
         && answers(name, line, command)

@@ -57,6 +57,30 @@ fn a_report_with_another_line_before_its_pdu_keeps_its_pdu() {
 }
 
 #[test]
+fn a_header_whose_pdu_never_comes_takes_no_line_of_another() {
+    let pdu = "07911356131313F64A06098180";
+    let heard = said(&format!("+CMT: ,24\r\n+CMGR: 0,,24\r\n{pdu}\r\nOK\r\n"), "AT+CMGR=1");
+    assert_eq!(reply::cmgr(&heard.reply).unwrap().body, pdu.as_bytes());
+    let [Urc::Cmt(broken)] = heard.urcs.as_slice() else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(&*broken.pdu, "");
+}
+
+#[test]
+fn a_text_behind_a_header_is_its_second_line() {
+    let heard = hear(
+        b"+CMT: \"+491\",,\"24/01/01,10:00:00+04\"\r\nHello there\r\n+CSQ: 5,0\r\n",
+        None,
+        1,
+    );
+    let [Urc::Cmt(text), Urc::Csq(_)] = heard.urcs.as_slice() else {
+        panic!("{heard:?}")
+    };
+    assert_eq!((&*text.pdu, text.length), ("Hello there", None));
+}
+
+#[test]
 fn echoes_of_command_and_pdu_are_neither_answer_nor_noise() {
     let command = Command::cmgs(12, "0011000B910516898088F20000A701C1");
     let text = "AT+CMGS=12\r\r\n> 0011000B910516898088F20000A701C1\x1A\r\n+CMGS: 5\r\n\r\nOK\r\n";
