@@ -10,12 +10,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
+use crate::chair::{Chair, Stay, idle};
 use crate::handle::{Door, Doors, PoolEvent};
 use crate::hints::Hints;
 use crate::plan::{Knowledge, Move, Situation, Who};
 use crate::plugs::Plugs;
 use crate::port::{Opening, Port, look_around};
-use crate::probe::probe;
+use crate::probe::{Unknown, probe};
 use crate::slot::{News, Place, Report, Seat, Seating, Slot};
 use crate::snapshot::Show;
 use crate::trace::Trace;
@@ -45,29 +46,10 @@ pub(crate) struct Keeper {
     events: mpsc::Sender<PoolEvent>,
     reports: mpsc::Sender<Report>,
     inbox: mpsc::Receiver<Report>,
-    probes: JoinSet<(PathBuf, Result<Who, String>)>,
+    probes: JoinSet<(PathBuf, Result<Who, Unknown>)>,
     tasks: JoinSet<()>,
     trace: Trace,
     serial: u64,
-}
-
-/// What the keeper knows of a slot.
-#[derive(Debug)]
-struct Chair {
-    seat: watch::Sender<Seat>,
-    /// The slot's place now.
-    stay: Option<Stay>,
-}
-
-#[derive(Debug)]
-struct Stay {
-    serial: u64,
-    device: PathBuf,
-    since: Instant,
-    /// Its modem said who it is.
-    identified: bool,
-    /// The slot was told to leave and has not left yet.
-    leaving: bool,
 }
 
 impl Keeper {
@@ -193,7 +175,7 @@ impl Keeper {
             if named || stay.identified || stay.leaving || stay.since.elapsed() < patience {
                 continue;
             }
-            give_up(&mut self.known, &stay.device, "nobody answers there");
+            give_up(&mut self.known, &stay.device, "nobody answers there", LONGEST_SILENT);
             chair.call_back("nobody answers there");
         }
     }
@@ -332,16 +314,23 @@ impl Keeper {
     }
 
     /// Takes what a probe found.
-    fn probed(&mut self, probed: Option<(PathBuf, Result<Who, String>)>) {
-        // A probe ends without a word only when it was aborted.
-        let Some((device, found)) = probed else { return };
+    fn probed(&mut self, probed: Option<(PathBuf, Result<Who, Unknown>)>) {
+        let Some((device, found)) = probed else {
+            // A probe that ends without a word made a mistake of ours: nobody knows which, so all that are not running
+            // are no longer waited for.
+            if self.probes.is_empty() {
+                self.known.values_mut().for_each(|known| known.probing = false);
+            }
+            return;
+        };
         tracing::debug!(port = %device.display(), ?found, "the port was probed");
         if let Some(known) = self.known.get_mut(&device) {
             known.probing = false;
         }
         match found {
             Ok(who) => self.recognise(&device, who),
-            Err(reason) => give_up(&mut self.known, &device, &reason),
+            Err(Unknown::Closed(reason)) => give_up(&mut self.known, &device, &reason, LONGEST_CLOSED),
+            Err(Unknown::Silent(reason)) => give_up(&mut self.known, &device, &reason, LONGEST_SILENT),
         }
     }
 
@@ -384,7 +373,7 @@ impl Keeper {
                     self.known.remove(&device);
                 }
                 if !called_back {
-                    give_up(&mut self.known, &device, &reason);
+                    give_up(&mut self.known, &device, &reason, LONGEST_CLOSED);
                 }
             }
             News::Identified(who) => {
@@ -485,61 +474,6 @@ impl Keeper {
     }
 }
 
-impl Chair {
-    /// Tells the slot to leave its port; it does so after the exchange that is open.
-    fn call_back(&mut self, reason: &str) {
-        if let Some(stay) = self.stay.as_mut().filter(|stay| !stay.leaving) {
-            stay.leaving = true;
-            let place = Place::Nowhere {
-                state: SlotState::Absent,
-                reason: reason.to_owned(),
-            };
-            self.seat.send_modify(|seat| seat.place = place);
-        }
-    }
-
-    /// Takes other settings; a slot that is known by other marks now leaves its port.
-    fn reconfigure(&mut self, new: &SlotConfig, old: &SlotConfig) {
-        if new == old {
-            return;
-        }
-        let marks = |slot: &SlotConfig| {
-            let SlotConfig {
-                enabled,
-                port,
-                glob,
-                imei,
-                iccid,
-                imsi,
-                baud,
-                flow_control,
-                ..
-            } = slot.clone();
-            (enabled, port, glob, imei, iccid, imsi, baud, flow_control)
-        };
-        let config = Arc::new(new.clone());
-        self.seat.send_modify(|seat| seat.config = config);
-        if marks(new) == marks(old) {
-            return;
-        }
-        self.call_back("its settings have changed");
-        if self.stay.is_none() {
-            self.seat.send_modify(|seat| seat.place = idle(new));
-        }
-    }
-}
-
-fn idle(config: &SlotConfig) -> Place {
-    let (state, reason) = match config.enabled {
-        true => (SlotState::Absent, "its port is looked for"),
-        false => (SlotState::Disabled, "not used, by the settings"),
-    };
-    Place::Nowhere {
-        state,
-        reason: reason.to_owned(),
-    }
-}
-
 fn opening(config: &SlotConfig, device: &Path, exclusive: bool) -> Opening {
     Opening {
         path: device.to_path_buf(),
@@ -550,17 +484,17 @@ fn opening(config: &SlotConfig, device: &Path, exclusive: bool) -> Opening {
 }
 
 /// Leaves a port alone for a while, twice as long each time.
-fn give_up(known: &mut BTreeMap<PathBuf, Knowledge>, device: &Path, reason: &str) {
+fn give_up(known: &mut BTreeMap<PathBuf, Knowledge>, device: &Path, reason: &str, longest: Duration) {
     let entry = known.entry(device.to_path_buf()).or_default();
-    let rest = FIRST_REST * 2u32.pow(entry.failures.min(MOST_DOUBLINGS));
+    let rest = longest.min(FIRST_REST * 2u32.pow(entry.failures.min(MOST_DOUBLINGS)));
     *entry = Knowledge {
         who: None,
-        rests_until: Some(Instant::now() + rest.min(LONGEST_REST)),
+        rests_until: Some(Instant::now() + rest),
         failures: entry.failures.saturating_add(1),
         reason: Some(reason.to_owned()),
         probing: false,
     };
-    let again_s = rest.min(LONGEST_REST).as_secs();
+    let again_s = rest.as_secs();
     tracing::info!(port = %device.display(), %reason, again_s, "the port is left alone");
 }
 
@@ -568,8 +502,10 @@ fn give_up(known: &mut BTreeMap<PathBuf, Knowledge>, device: &Path, reason: &str
 const FIRST_REST: Duration = Duration::from_secs(1);
 /// Doublings of it.
 const MOST_DOUBLINGS: u32 = 10;
-/// How long a port rests at most.
-const LONGEST_REST: Duration = Duration::from_secs(600);
+/// How long a port rests at most where no modem answers.
+const LONGEST_SILENT: Duration = Duration::from_secs(600);
+/// How long a port rests at most that could not be opened or was lost: another program may have let go of it.
+const LONGEST_CLOSED: Duration = Duration::from_secs(30);
 /// How long a modem that is no slot's is not asked again: cards are changed, though rarely.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
 /// A stay after which the port's earlier failures are forgotten.

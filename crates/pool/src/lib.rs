@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chair;
 mod config;
 mod glob;
 mod handle;

@@ -11,16 +11,25 @@ use crate::plan::Who;
 use crate::port::Opening;
 use crate::trace::Trace;
 
+/// Why nobody was recognised, in words for people.
+#[derive(Debug)]
+pub(crate) enum Unknown {
+    /// The port could not be opened, which may change soon.
+    Closed(String),
+    /// No modem answers there, which is likely to stay so.
+    Silent(String),
+}
+
 /// Opens the port, asks, and closes it again.
 ///
 /// # Errors
-/// Why nobody was recognised, for people.
-pub(crate) async fn probe(opening: Opening, patience: Duration, trace: Trace) -> Result<Who, String> {
+/// Why nobody was recognised.
+pub(crate) async fn probe(opening: Opening, patience: Duration, trace: Trace) -> Result<Who, Unknown> {
     let name = RouteId::new(&format!("probe-{}", opening.path.display()));
-    let mut line = Line::open(opening, name, trace).await?;
+    let mut line = Line::open(opening, name, trace).await.map_err(Unknown::Closed)?;
     let asked = ask(&mut line, patience).await;
     line.close().await;
-    asked
+    asked.map_err(Unknown::Silent)
 }
 
 async fn ask(line: &mut Line, patience: Duration) -> Result<Who, String> {

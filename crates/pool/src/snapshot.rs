@@ -51,7 +51,7 @@ impl Show {
     pub(crate) fn absent(&mut self, state: SlotState, reason: &str) {
         self.revision = None;
         self.shown.send_if_modified(|shown| {
-            if shown.state == state && shown.reason == reason {
+            if shown.state == state && shown.reason == reason && shown.port.is_none() {
                 return false;
             }
             let shown = Arc::make_mut(shown);

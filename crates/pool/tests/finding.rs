@@ -295,6 +295,21 @@ async fn a_reload_adds_moves_and_removes_slots_and_leaves_the_rest_alone() {
         .await;
     assert_eq!(tried.pool.snapshots().len(), 1);
     assert_eq!(tried.ups_and_downs("stays"), (1, 0));
+    let disabled = SlotConfig {
+        enabled: false,
+        ..port(0)
+    };
+    tried
+        .pool
+        .reload(config(network.dir(), [("stays", disabled)]))
+        .await
+        .unwrap();
+    tried
+        .until("the rest", |tried| tried.is("stays", SlotState::Disabled))
+        .await;
+    tried
+        .until("the end", |tried| tried.ups_and_downs("stays") == (1, 1))
+        .await;
     let wrong = config(Path::new("/dev"), [("bad", SlotConfig::default())]);
     assert!(tried.pool.reload(wrong).await.is_err());
 }
