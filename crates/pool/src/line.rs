@@ -26,6 +26,8 @@ pub(crate) struct Line {
     heard: Box<[u8; MOST_READ]>,
     slot: RouteId,
     trace: Trace,
+    /// What was read and is not in the trace yet, since its line is not whole.
+    unnoted: Vec<u8>,
 }
 
 /// What a port brought.
@@ -55,6 +57,7 @@ impl Line {
             heard: Box::new([0; MOST_READ]),
             slot,
             trace,
+            unnoted: Vec::new(),
         }
     }
 
@@ -81,7 +84,8 @@ impl Line {
         match brought {
             Ok(0) => Brought::End(String::from("the port was unplugged")),
             Ok(octets) => {
-                self.trace.note(&self.slot, Way::Read, &self.heard[..octets]);
+                self.trace
+                    .note_read(&self.slot, &self.heard[..octets], &mut self.unnoted);
                 Brought::Octets(octets)
             }
             Err(error) => Brought::End(format!("the port failed: {error}")),

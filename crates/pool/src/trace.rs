@@ -61,6 +61,22 @@ impl Trace {
         }
     }
 
+    /// Notes octets that were read, as far as their lines are whole; the rest waits in `held`. A modem may give an echoed PIN
+    /// back octet by octet, and only a whole line shows what it is.
+    pub(crate) fn note_read(&self, slot: &RouteId, octets: &[u8], held: &mut Vec<u8>) {
+        if self.writer.is_none() {
+            return;
+        }
+        held.extend_from_slice(octets);
+        let whole = held.iter().rposition(|&octet| octet == b'\r' || octet == b'\n');
+        let long = held.len().checked_sub(MOST_HELD);
+        let Some(end) = whole.map(|end| end + 1).max(long) else {
+            return;
+        };
+        self.note(slot, Way::Read, &held[..end]);
+        held.drain(..end);
+    }
+
     /// Notes octets.
     pub(crate) fn note(&self, slot: &RouteId, way: Way, bytes: &[u8]) {
         let Some(writer) = &self.writer else { return };
@@ -189,6 +205,9 @@ const SECRETS: &[&str] = &["+CPIN=", "+CLCK=", "+CPWD=", "+CSIM=", "^CPIN=", "+C
 /// Texts and runs of hex from this length on are shown by their length only. Memory names and error codes are shorter.
 const LONGEST_SHOWN: usize = 8;
 
+/// Octets of a line without end that are held back; longer than any command with a secret in it.
+const MOST_HELD: usize = 256;
+
 /// Lines that wait for the disk; what comes on top is lost and counted.
 const WAITING_PIECES: usize = 1024;
 
@@ -203,6 +222,25 @@ mod tests {
             assert_eq!(shown, "AT+CPIN=***\r\nAT+CSQ\r");
             assert!(!redact("at+clck=\"SC\",0,\"1234\"\r", texts).contains("1234"));
         }
+    }
+
+    #[test]
+    fn a_pin_that_is_echoed_octet_by_octet_is_not_shown() {
+        let (writer, pieces) = mpsc::sync_channel(WAITING_PIECES);
+        let trace = Trace {
+            writer: Some(writer),
+            texts: true,
+            ..Trace::default()
+        };
+        let mut held = Vec::new();
+        for octet in b"AT+CPIN=\"1234\"\r\r\nOK\r\n" {
+            trace.note_read(&RouteId::new("one"), &[*octet], &mut held);
+        }
+        drop(trace);
+        let shown: String = pieces.iter().map(|piece| piece.line).collect();
+        assert!(shown.contains("+CPIN=***") && shown.contains("OK"), "{shown}");
+        assert!(!shown.contains("1234"), "{shown}");
+        assert!(held.is_empty());
     }
 
     #[test]
