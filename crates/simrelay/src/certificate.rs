@@ -66,7 +66,9 @@ fn make(names: &[String]) -> Result<Made, rcgen::Error> {
 
 fn authority_params() -> Result<CertificateParams, rcgen::Error> {
     let mut params = dated(CertificateParams::new(Vec::new())?);
-    params.distinguished_name.push(DnType::CommonName, "simrelay authority");
+    // Two authorities of one name would be taken for each other, and the error would speak of a bad signature.
+    let name = format!("simrelay authority {}", uuid::Uuid::now_v7().simple());
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)

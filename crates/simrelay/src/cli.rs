@@ -8,6 +8,7 @@ use crate::client::{Client, Connection};
 use crate::commands::{
     certificate, check, erase, health, inbox, modems, outbox, route, send, shell, status, token, ussd,
 };
+use crate::demo;
 use crate::doctor;
 use crate::failure::Failure;
 use crate::pdu;
@@ -32,6 +33,7 @@ pub(crate) struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
     Inbox(inbox::InboxArgs),
@@ -79,6 +81,7 @@ impl Cli {
 impl Command {
     fn run(self, connection: &Connection, screen: &Screen) -> Result<(), Failure> {
         match self {
+            Self::Demo(args) => demo::run(&args, screen),
             Self::Serve(args) => serve::run(&args),
             Self::Token(command) => token::run(&command, screen),
             Self::Config(command) => check::run(&command, screen),
@@ -110,7 +113,8 @@ impl Command {
             Self::Erase(args) => erase::run(args, client, screen).await,
             Self::Doctor(args) => doctor::run(&args, client, screen).await,
             // Done without a gateway.
-            Self::Serve(_)
+            Self::Demo(_)
+            | Self::Serve(_)
             | Self::Token(_)
             | Self::Pdu(_)
             | Self::Config(_)

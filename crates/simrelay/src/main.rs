@@ -15,6 +15,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod demo;
 mod doctor;
 mod failure;
 mod logging;

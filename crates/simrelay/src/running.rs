@@ -39,9 +39,9 @@ pub(crate) fn open_store(settings: &Settings) -> Result<(Store, store::Recovered
 }
 
 impl Running {
-    /// Starts everything above the store. The port is taken first: where another gateway has it, no modem is touched.
-    pub(crate) async fn start(settings: Settings, store: Store) -> Result<Self, Failure> {
-        let listener = listen(settings.api.listen).await?;
+    /// Starts everything above the store, with the API on a port that was taken before: where another gateway has it,
+    /// no modem is touched.
+    pub(crate) async fn start(settings: Settings, store: Store, listener: TcpListener) -> Result<Self, Failure> {
         let address = listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
         let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
@@ -87,6 +87,11 @@ impl Running {
         self.address
     }
 
+    /// The flows.
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     /// Takes the tokens and the certificate of other settings.
     pub(crate) async fn reload(&self, settings: &Settings) -> Result<(), api::Error> {
         self.api.reload(&settings.api).await
@@ -117,7 +122,8 @@ impl Running {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Takes a port.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let what_to_do = match error.kind() {
             io::ErrorKind::AddrInUse => "another program listens there; stop it, or set api.listen",

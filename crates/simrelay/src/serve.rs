@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::config::{self, Settings};
 use crate::failure::Failure;
 use crate::logging;
-use crate::running::{Running, open_store};
+use crate::running::{Running, listen, open_store};
 
 /// Run the gateway
 #[derive(Debug, Args)]
@@ -53,7 +53,8 @@ async fn daemon(file: &Path, settings: Settings, store: Store, recovered: &Recov
             recovered.uncertain.len()
         );
     }
-    let mut running = Running::start(settings, store).await?;
+    let listener = listen(settings.api.listen).await?;
+    let mut running = Running::start(settings, store, listener).await?;
     info!(
         "listening on https://{}; {} parts wait",
         running.address(),
@@ -94,14 +95,15 @@ async fn reload(file: &Path, running: &Running) {
 }
 
 /// The signals a daemon listens to.
-struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    /// Listens from now on.
+    pub(crate) fn new() -> Result<Self, Failure> {
         let listen =
             |kind| signal(kind).map_err(|error| Failure::refused(format!("cannot listen to signals: {error}")));
         Ok(Self {
@@ -121,7 +123,7 @@ impl Signals {
     }
 
     /// The next signal that means to stop.
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         while self.next().await != Wish::Stop {}
     }
 }

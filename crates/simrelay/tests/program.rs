@@ -1,5 +1,6 @@
 //! The program from outside: help, completions, manual pages, exit codes.
 
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod common;
 
 use std::fs;
@@ -12,6 +13,7 @@ use common::{run, simrelay, stderr, stdout};
 
 /// Every command that does something, as it is called.
 const COMMANDS: &[&str] = &[
+    "demo",
     "serve",
     "send",
     "inbox",

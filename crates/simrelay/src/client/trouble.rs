@@ -35,7 +35,7 @@ fn tls_sentence(error: &(dyn Error + 'static)) -> Option<String> {
 fn certificate_sentence(error: &CertificateError) -> String {
     use CertificateError as E;
     match error {
-        E::UnknownIssuer => {
+        E::UnknownIssuer | E::BadSignature => {
             "its certificate is not known here; give the right one with --ca FILE or SIMRELAY_CA".into()
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => {

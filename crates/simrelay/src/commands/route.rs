@@ -92,7 +92,7 @@ fn show(explanation: &RouteExplanation, screen: &Screen) -> Result<(), Failure> 
 }
 
 /// Millionths of the currency as people write money: `0.075`, `-` for nothing.
-fn money(micros: i64) -> String {
+pub(crate) fn money(micros: i64) -> String {
     if micros == 0 {
         return "-".to_owned();
     }
