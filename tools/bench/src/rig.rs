@@ -195,7 +195,6 @@ scopes = ["admin"]
 
 [gateway]
 report = {reports}
-uncertain_wait_s = {UNCERTAIN_S}
 
 [store]
 queue_limit_token = 0
