@@ -12,7 +12,7 @@ mod rules;
 mod secrets;
 mod settings;
 #[cfg(test)]
-mod shipped;
+mod shipped_test;
 mod slots;
 mod suggest;
 mod words;
@@ -131,6 +131,78 @@ mod tests {
                 "FILE:5: routing.guard.allow.#2 = '0049x': no prefix; write a plus and digits, as +49 or +4917, or the \
                  digits of a short code",
             ]
+        );
+    }
+
+    #[test]
+    fn a_thoroughly_wrong_file_is_told_line_by_line() {
+        let source = r#"[slots.sim1]
+prot = "/dev/ttyUSB0"
+pin = "12"
+[slots.sim2]
+imei = "12"
+cost_micros = -4
+prefixes = [{ prefix = "+49" }, { prefix = "+x" }]
+limits.per_day = 0
+[slots."sim 3"]
+port = "ttyUSB0"
+pin_file = "nothing"
+[pool]
+slots = 1
+[api]
+certificate = "/nope"
+listen = "1.2.3.4"
+[[api.tokens]]
+id = "a b"
+hash = "plain"
+scopes = ["sned"]
+sims = ["sim9"]
+[gateway]
+country_code = "049"
+validity_s = 5
+national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
+"#;
+        let expected = [
+            "slots.sim1.port: cannot be used; write one of port, glob, imei, iccid, imsi, so that the modem can be found",
+            "slots.sim1.prot = \"/dev/ttyUSB0\": unknown key; did you mean 'port'?",
+            "slots.sim1.pin = (not shown): a PIN has four to eight digits and stands in quotes; see docs/config.md",
+            "slots.sim2.imei = \"12\": cannot be used; write 15 digits",
+            "slots.sim2.cost_micros = -4: less than nothing; write 0 or more",
+            "slots.sim2.prefixes.+x.prefix = \"+x\": no prefix; write a plus and digits, as +49 or +4917, or the digits of a \
+             short code",
+            "slots.sim2.limits.per_day = 0: nothing could be sent; write at least 1, or leave it out for no limit; enabled = \
+             false switches a slot off",
+            "slots.sim 3: a name that cannot be used; call it by 1 to 32 letters, digits, '-' and '_'",
+            "slots.sim 3.port = \"ttyUSB0\": cannot be used; write a whole path, such as /dev/ttyUSB0",
+            "slots.sim 3.pin_file = \"nothing\": FOLDER/nothing: No such file or directory (os error 2); name a file that \
+             holds the PIN",
+            "pool.slots = 1: is not set here; write [slots.NAME]",
+            "api.certificate = \"/nope\": cannot be read: No such file or directory (os error 2); name a PEM file that the \
+             gateway may read; simrelay certificate makes one",
+            "api.listen = \"1.2.3.4\": wrong form; write an address and a port, as 127.0.0.1:7000 or [::1]:7000",
+            "api.tokens.a b.id = \"a b\": cannot be used; write 1 to 32 letters, digits, '-' and '_'",
+            "api.tokens.a b.hash = (not shown): cannot be used; write a bcrypt hash of cost 4 to 14, as `simrelay token \
+             new` prints it",
+            "api.tokens.a b.scopes.#1 = \"sned\": unknown word; did you mean \"send\"? (allowed: send, fetch, ussd, health, \
+             stats, admin)",
+            "api.tokens.a b.sims.#1 = \"sim9\": there is no slot sim9; name a slot: [slots.NAME]",
+            "gateway.country_code = \"049\": no country code; write 1 to 3 digits without plus, as \"49\"",
+            "gateway.validity_s = 5: cannot be told to the network; write 300 (5 minutes) to 38102400 (63 weeks)",
+            "gateway.national.90.prefix = \"90\": no prefix; write a plus and digits, as +90",
+            "gateway.national.90.languages.#2 = \"klingon\": no such table; write one of the languages of TS 23.038 \
+             6.2.1.2.4, as \"turkish\"",
+        ];
+        let told = told(source, 0o600);
+        let folder = std::env::temp_dir().display().to_string();
+        let without_place = |line: &String| {
+            let (_, words) = line.split_once(": ").unwrap();
+            words.replace(&folder, "FOLDER")
+        };
+        assert_eq!(told.iter().map(without_place).collect::<Vec<_>>(), expected);
+        let lines: Vec<&str> = told.iter().map(|line| line.split(':').nth(1).unwrap()).collect();
+        assert!(
+            lines.is_sorted_by_key(|line| line.parse::<usize>().unwrap()),
+            "{lines:?}"
         );
     }
 }

@@ -3,6 +3,12 @@
 /// The nearest of `known`, unless all are too far away to be meant.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
+    let longer = known
+        .iter()
+        .filter(|candidate| candidate.to_lowercase().starts_with(&word));
+    if let (Some(whole), LEAST_BEGINNING..) = (longer.min_by_key(|candidate| candidate.len()), word.len()) {
+        return Some(whole);
+    }
     let near = known
         .iter()
         .map(|candidate| (distance(&word, &candidate.to_lowercase()), *candidate));
@@ -39,6 +45,9 @@ fn cheapest(rows: &[Vec<usize>], a: &[char], b: &[char], i: usize, j: usize) -> 
     least
 }
 
+/// Fewer letters begin too many words.
+const LEAST_BEGINNING: usize = 3;
+
 /// Beyond this, two words have nothing to do with each other.
 const MOST_EDITS: usize = 4;
 
@@ -51,6 +60,15 @@ mod tests {
         assert_eq!(nearest("prot", &["port", "imei"]), Some("port"));
         assert_eq!(nearest("validity", &["validity_s", "report"]), Some("validity_s"));
         assert_eq!(nearest("Listen", &["listen"]), Some("listen"));
+    }
+
+    #[test]
+    fn a_word_that_was_not_finished_is_understood() {
+        assert_eq!(
+            nearest("cost", &["port", "cost_micros", "cost_micros_of_all"]),
+            Some("cost_micros")
+        );
+        assert_eq!(nearest("co", &["country", "colour"]), None);
     }
 
     #[test]

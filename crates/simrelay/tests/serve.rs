@@ -1,0 +1,338 @@
+//! The daemon from outside: starting, refusing to start, reloading, stopping.
+
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod common;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use modemsim::{Modem, ModemSpec, Network, Settings};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use common::{run, simrelay, stderr, stdout};
+
+/// A folder with everything a daemon needs, and a simulated modem.
+struct House {
+    folder: TempDir,
+    port: u16,
+    token: Value,
+    modem: Modem,
+    _network: Network,
+}
+
+/// A daemon that runs; dropping it kills it.
+struct Daemon(Child);
+
+impl House {
+    fn new(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let network = Network::start(settings).expect("a network");
+        let modem = network.plug(ModemSpec::new(0)).expect("a modem");
+        let out = folder.path().to_str().expect("a path");
+        let made = run(&["certificate", "--name", "localhost", "--out", out]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let house = Self {
+            port: unused_port(),
+            token: new_token("ops"),
+            folder,
+            modem,
+            _network: network,
+        };
+        house.write(&[&house.token], "");
+        house
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path("simrelay.toml")
+    }
+
+    fn write(&self, tokens: &[&Value], more: &str) {
+        let entries: Vec<&str> = tokens
+            .iter()
+            .map(|token| token["toml"].as_str().expect("lines"))
+            .collect();
+        let text = format!(
+            "data = {:?}\n[api]\nlisten = \"127.0.0.1:{}\"\ncertificate = {:?}\nkey = {:?}\n{}\n[slots.sim1]\nport = {:?}\n{more}\n",
+            self.path("data"),
+            self.port,
+            self.path("certificate.pem"),
+            self.path("key.pem"),
+            entries.join("\n"),
+            self.modem.path(),
+        );
+        fs::write(self.config(), text).expect("written");
+        fs::set_permissions(self.config(), fs::Permissions::from_mode(0o600)).expect("kept secret");
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = simrelay(&["serve", "--config"]);
+        command.arg(self.config());
+        command
+    }
+
+    /// Starts the daemon and waits until its modem is ready.
+    fn start(&self) -> Daemon {
+        let daemon = Daemon(self.serve().stderr(Stdio::null()).spawn().expect("the program starts"));
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let output = self.ask(&["modems", "--json"]);
+            let slots: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            if output.status.success() && slots[0]["state"] == "ready" {
+                return daemon;
+            }
+            assert!(
+                Instant::now() < end,
+                "not ready: {}{}",
+                stdout(&output),
+                stderr(&output)
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        self.ask_as(&self.token, arguments)
+    }
+
+    fn ask_as(&self, token: &Value, arguments: &[&str]) -> Output {
+        simrelay(arguments)
+            .env("SIMRELAY_URL", format!("https://localhost:{}", self.port))
+            .env("SIMRELAY_CA", self.path("ca.pem"))
+            .env("SIMRELAY_TOKEN", token["token"].as_str().expect("a token"))
+            .output()
+            .expect("the program starts")
+    }
+
+    /// What the daemon says when it does not start.
+    fn refusal(&self) -> String {
+        let output = self.serve().output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        stderr(&output)
+    }
+}
+
+impl Daemon {
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).expect("a process id"));
+        kill(pid, signal).expect("it can be told");
+    }
+
+    fn wait(mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().expect("it can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_told_whole_and_nothing_starts() {
+    let house = House::new(Settings::default());
+    house.write(&[&house.token], "cost = 5\n[gateway]\nconcat_bits = 9");
+    let told = house.refusal();
+    assert!(
+        told.contains("slots.sim1.cost = 5: unknown key; did you mean 'cost_micros'?"),
+        "{told}"
+    );
+    assert!(
+        told.contains("gateway.concat_bits = 9: no such width; write 8 or 16"),
+        "{told}"
+    );
+    assert!(
+        told.trim_end().ends_with("is not right, so the gateway does not start"),
+        "{told}"
+    );
+    assert!(!house.path("data").exists());
+}
+
+#[test]
+fn a_configuration_that_others_may_read_is_refused() {
+    let house = House::new(Settings::default());
+    fs::set_permissions(house.config(), fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(
+        house
+            .refusal()
+            .contains("others than its owner may read it (mode 0640)")
+    );
+}
+
+#[test]
+fn a_taken_port_a_held_folder_and_a_broken_certificate_are_told_in_a_sentence() {
+    let house = House::new(Settings::default());
+    let taken = TcpListener::bind(("127.0.0.1", house.port)).unwrap();
+    let told = house.refusal();
+    assert!(
+        told.contains("another program listens there; stop it, or set api.listen"),
+        "{told}"
+    );
+    drop(taken);
+
+    let daemon = house.start();
+    let told = house.refusal();
+    assert!(told.contains("is used by another simrelay"), "{told}");
+    drop(daemon);
+
+    fs::write(house.path("certificate.pem"), "nothing").unwrap();
+    let told = house.refusal();
+    assert!(
+        told.contains("certificate.pem holds no certificate in PEM form"),
+        "{told}"
+    );
+}
+
+#[test]
+fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
+    let house = House::new(Settings::default());
+    let socket = UnixDatagram::bind(house.path("notify")).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = house.serve();
+    command.env("NOTIFY_SOCKET", house.path("notify")).stderr(Stdio::null());
+    let daemon = Daemon(command.spawn().unwrap());
+    let mut words = [0; 256];
+    let length = socket.recv(&mut words).unwrap();
+    assert_eq!(&words[..length].trim_ascii(), b"READY=1");
+    daemon.signal(Signal::SIGTERM);
+    let length = socket.recv(&mut words).unwrap();
+    assert_eq!(&words[..length].trim_ascii(), b"STOPPING=1");
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn a_reload_lets_a_new_token_in_and_an_old_one_out() {
+    let house = House::new(Settings::default());
+    let daemon = house.start();
+    let other = new_token("other");
+    assert_eq!(house.ask_as(&other, &["health"]).status.code(), Some(4));
+    house.write(&[&other], "");
+    daemon.signal(Signal::SIGHUP);
+    let end = Instant::now() + PATIENCE;
+    while !house.ask_as(&other, &["health"]).status.success() {
+        assert!(Instant::now() < end, "the new token is not let in");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(house.ask(&["health"]).status.code(), Some(4));
+
+    house.write(&[&other], "nonsense = 1");
+    daemon.signal(Signal::SIGHUP);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        house.ask_as(&other, &["health"]).status.success(),
+        "a wrong file changes nothing"
+    );
+}
+
+#[test]
+fn a_message_with_the_modem_is_finished_before_the_end() {
+    let house = House::new(Settings {
+        latency: Duration::from_secs(2),
+        ..Settings::default()
+    });
+    let daemon = house.start();
+    let sent = house.ask(&["send", "+491711234567", "finish me", "--json"]);
+    let sent: Value = serde_json::from_slice(&sent.stdout).unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+    let daemon = house.start();
+    let status = house.ask(&["status", sent["id"].as_str().unwrap(), "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert!(
+        ["sent", "delivered"].contains(&status["state"].as_str().unwrap()),
+        "{status}"
+    );
+    assert_eq!(status["parts"][0]["attempts"], 1);
+    drop(daemon);
+}
+
+#[test]
+fn the_doctor_looks_at_a_stopped_and_at_a_running_gateway() {
+    let house = House::new(Settings::default());
+    let doctor = || {
+        let config = house.config();
+        let output = house.ask(&["doctor", "--json", "--config", config.to_str().unwrap()]);
+        let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
+        checks.as_array().unwrap().clone()
+    };
+    let about = |checks: &[Value], subject: &str| -> Vec<String> {
+        let found = checks.iter().filter(|check| check["subject"] == subject);
+        found
+            .map(|check| {
+                format!(
+                    "{} {}",
+                    check["level"].as_str().unwrap(),
+                    check["sentence"].as_str().unwrap()
+                )
+            })
+            .collect()
+    };
+    let daemon = house.start();
+    let checks = doctor();
+    assert_eq!(about(&checks, "gateway"), ["OK it answers"]);
+    assert!(
+        about(&checks, "database")[0].starts_with("OK a gateway works on it"),
+        "{checks:?}"
+    );
+    assert_eq!(about(&checks, "sim1"), ["OK ready on Simulated"]);
+    assert!(
+        about(&checks, "certificate")[0].starts_with("OK valid until"),
+        "{checks:?}"
+    );
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+
+    let checks = doctor();
+    assert!(
+        about(&checks, "gateway")[0].starts_with("WARNING no answer from"),
+        "{checks:?}"
+    );
+    assert_eq!(about(&checks, "database"), ["OK sound"]);
+    break_database(&house.path("data"));
+    assert!(about(&doctor(), "database")[0].starts_with("CRITICAL"));
+}
+
+/// Overwrites the middle of the database file.
+fn break_database(folder: &Path) {
+    let file = folder.join("simrelay.db");
+    let mut octets = fs::read(&file).expect("a database");
+    let middle = octets.len() / 2;
+    octets[100..middle].fill(0x5a);
+    fs::write(&file, octets).expect("written");
+}
+
+fn new_token(id: &str) -> Value {
+    let output = run(&["token", "new", "--id", id, "--scope", "admin", "--json"]);
+    serde_json::from_slice(&output.stdout).expect("a token")
+}
+
+/// A port of this machine that nobody listens on.
+fn unused_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
