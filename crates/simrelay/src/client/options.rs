@@ -33,11 +33,11 @@ pub(crate) struct Connection {
     token: Option<String>,
 
     /// A file that holds the token
-    #[arg(long, global = true, env = "SIMRELAY_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "SIMRELAY_TOKEN_FILE", value_name = "FILE", value_parser = path)]
     token_file: Option<PathBuf>,
 
     /// The certificate to trust, in PEM form: the gateway's own or that of its authority; without it the system's
-    #[arg(long, global = true, env = "SIMRELAY_CA", value_name = "FILE")]
+    #[arg(long, global = true, env = "SIMRELAY_CA", value_name = "FILE", value_parser = path)]
     ca: Option<PathBuf>,
 
     /// Give up after this many seconds without an answer
@@ -66,7 +66,9 @@ impl Connection {
 
     /// The certificate to trust, where one is given.
     pub(crate) fn authority(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(path) = &self.ca else { return Ok(None) };
+        let Some(path) = self.ca.as_deref().filter(|path| is_given(path)) else {
+            return Ok(None);
+        };
         fs::read(path)
             .map(Some)
             .map_err(|error| unreadable("--ca", path, &error))
@@ -82,13 +84,24 @@ impl Connection {
     }
 
     fn secret(&self) -> Result<Option<String>, Failure> {
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token.as_ref().filter(|token| !token.is_empty()) {
             return Ok(Some(token.trim().to_owned()));
         }
-        let Some(path) = &self.token_file else { return Ok(None) };
+        let Some(path) = self.token_file.as_deref().filter(|path| is_given(path)) else {
+            return Ok(None);
+        };
         let text = fs::read_to_string(path).map_err(|error| unreadable("--token-file", path, &error))?;
         Ok(Some(text.trim().to_owned()))
     }
+}
+
+/// An empty variable means the same as none, as shells leave them behind.
+fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
+}
+
+fn is_given(path: &Path) -> bool {
+    !path.as_os_str().is_empty()
 }
 
 fn unreadable(option: &str, path: &Path, error: &std::io::Error) -> Failure {

@@ -1,8 +1,8 @@
 //! `simrelay health`: what is wrong, worst first.
 
+use api::Health;
 use clap::Args;
-use message::{Finding, Level};
-use serde::Deserialize;
+use message::Level;
 use serde_json::{Value, json};
 
 use crate::client::{Client, understood};
@@ -20,12 +20,6 @@ use super::modems::level_word;
 
 The exit code is 1 where something is CRITICAL, else 0.")]
 pub(crate) struct HealthArgs {}
-
-#[derive(Deserialize)]
-struct Health {
-    level: Level,
-    findings: Vec<Finding>,
-}
 
 /// Shows the gateway's health.
 pub(crate) async fn run(_args: HealthArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {

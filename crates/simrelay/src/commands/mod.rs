@@ -13,13 +13,3 @@ pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod ussd;
-
-use serde_json::Value;
-
-/// The array in an answer: the answer itself, or its member `key`.
-fn listed(result: Value, key: &str) -> Value {
-    match result {
-        Value::Object(mut members) => members.remove(key).unwrap_or(Value::Object(members)),
-        other => other,
-    }
-}

@@ -10,8 +10,6 @@ use crate::failure::Failure;
 use crate::screen::{Screen, Table, harmless};
 use crate::when::{ago, local_or_dash};
 
-use super::listed;
-
 /// Every slot with its modem, SIM, network and counters
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -41,7 +39,7 @@ pub(crate) enum SimCommand {
 
 /// Lists the slots.
 pub(crate) async fn run(args: ModemsArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
-    let slots: Value = listed(client.call("modems.list", json!({})).await?, "modems");
+    let slots: Value = client.call("modems.list", json!({})).await?;
     if screen.is_json() {
         return screen.value(&slots);
     }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::screen::{Screen, Table};
 use crate::when::local;
 
-use super::{listed, status};
+use super::status;
 
 /// Outgoing messages, newest first
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: OutboxArgs, client: &Client, screen: &Screen) -> R
         before: args.before,
         limit: Some(args.limit),
     };
-    let messages: Value = listed(client.call("sms.list", query).await?, "messages");
+    let messages: Value = client.call("sms.list", query).await?;
     if screen.is_json() {
         return screen.value(&messages);
     }

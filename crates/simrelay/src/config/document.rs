@@ -29,6 +29,16 @@ pub(super) enum Step {
     Index(usize),
 }
 
+impl Step {
+    /// The name of the member, where it is one.
+    pub(super) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Index(_) => None,
+        }
+    }
+}
+
 impl<'a> Document<'a> {
     /// Reads a file as far as its syntax allows; the errors are those of the syntax.
     pub(super) fn parse(source: &'a str) -> (Self, Vec<Error>) {

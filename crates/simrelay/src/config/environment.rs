@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::fault::Fault;
 use super::settings::Settings;
 use super::slots;
-use super::words::reworded;
+use super::words::{Keys, reworded};
 
 /// Reads a file that was found right, with the environment laid over it.
 pub(super) fn lay_over(file: &Path) -> Result<Settings, Vec<Fault>> {
@@ -35,7 +35,7 @@ fn fault(error: &ConfigError) -> Fault {
         other => (None, other.to_string()),
     };
     let message = message.split(" for key `").next().unwrap_or(&message);
-    let words = reworded(message, &[]);
+    let words = reworded(message, &Keys::default());
     Fault {
         file: None,
         line: None,

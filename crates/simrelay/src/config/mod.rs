@@ -205,4 +205,60 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             "{lines:?}"
         );
     }
+
+    #[test]
+    fn keys_are_suggested_as_the_file_has_them() {
+        let told = told(
+            "slts = 1\nport = 2\n[pool]\nslots_ = 1\n[slots.sim1]\nport = '/dev/x'\npinfile = 'x'",
+            0o600,
+        );
+        assert_eq!(
+            told,
+            [
+                "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
+                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, retention, slots",
+                "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
+                 exclusive, trace_folder, trace_texts",
+                "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_faults_is_not_told_to_its_end() {
+        let source: String = (0..5000).map(|n| format!("k{n} = 1\n")).collect();
+        let told = told(&source, 0o644);
+        assert!(told.len() < 300, "{}", told.len());
+        assert!(
+            told.iter()
+                .any(|line| line == "FILE: there are more faults; put these right first")
+        );
+    }
+
+    #[test]
+    fn no_file_makes_the_check_panic() {
+        let shipped = include_str!("../../../../conf/simrelay.toml");
+        let whole: Vec<u8> = shipped
+            .lines()
+            .flat_map(|line| {
+                let setting = line
+                    .strip_prefix('#')
+                    .filter(|rest| !rest.starts_with(' '))
+                    .unwrap_or(line);
+                format!("{}\n", setting.replace("=  # as ", "= ")).into_bytes()
+            })
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("simrelay.toml");
+        for (round, place) in (0..whole.len()).step_by(23).enumerate() {
+            let mut changed = whole.clone();
+            changed[place] = b"\"[]{}=.#\n\0\xff'0-"[round % 14];
+            fs::write(&file, &changed).unwrap();
+            let _ = load(&file);
+        }
+        for deep in ["[".repeat(20_000), "{a=".repeat(20_000), "a.".repeat(20_000)] {
+            fs::write(&file, format!("a = {deep}")).unwrap();
+            assert!(load(&file).is_err());
+        }
+    }
 }

@@ -57,6 +57,11 @@ impl<'a> Reader<'a> {
             if !self.document.take_out(&span) {
                 return None;
             }
+            if self.faults.len() >= MOST_FAULTS {
+                let fault = Fault::of_file(&self.file, "there are more faults", "put these right first");
+                self.push(Path::new(), fault, false);
+                return None;
+            }
         }
     }
 
@@ -106,9 +111,8 @@ impl<'a> Reader<'a> {
 
     fn note(&mut self, span: &Range<usize>, message: &str) {
         let mut path = self.document.find(span).unwrap_or_default();
-        let in_slot = path.len() == 3 && path.first() == Some(&Step::Key("slots".to_owned()));
-        let also_known = if in_slot { slots::other_keys() } else { Vec::new() };
-        let words = reworded(message, &also_known);
+        let table = path.split_last().map_or(&[][..], |(_, table)| table);
+        let words = reworded(message, &slots::keys_of(table));
         let value = self.shown(&path);
         let line = Some(self.document.line_at(span.start));
         let (missing, value) = match words.missing {
@@ -174,6 +178,9 @@ fn parse_key(key: &str) -> Path {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// Nobody reads more, and a file of nothing else would take long.
+const MOST_FAULTS: usize = 200;
 
 /// Keys whose values are never shown, and make a file one that others must not read.
 const SECRETS: [&str; 5] = ["pin", "puk", "password", "secret", "hash"];

@@ -11,6 +11,9 @@ use router::RouteConfig;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::document::Step;
+use super::words::Keys;
+
 /// A tree of values: a file's, or one that the environment was laid over.
 pub(super) trait Tree: Sized {
     /// An empty table that stands where this value does.
@@ -50,9 +53,22 @@ pub(super) fn part<T: Tree>(root: &mut T) {
     }
 }
 
-/// The keys of a slot that are not the pool's, for suggestions.
-pub(super) fn other_keys() -> Vec<&'static str> {
-    ROUTE_KEYS.iter().map(String::as_str).chain([PIN_FILE]).collect()
+/// How the keys of a table in the file differ from those of its part; `table` is the way to it.
+pub(super) fn keys_of(table: &[Step]) -> Keys {
+    let words: Vec<&str> = table.iter().filter_map(Step::key).collect();
+    let mut keys = Keys::default();
+    match words[..] {
+        [] => {
+            keys = Keys {
+                also: vec!["slots"],
+                never: vec!["routes", "pin_files"],
+            }
+        }
+        ["pool"] => keys.never = vec!["slots"],
+        ["slots", _] => keys.also = ROUTE_KEYS.iter().map(String::as_str).chain([PIN_FILE]).collect(),
+        _ => {}
+    }
+    keys
 }
 
 /// A key as a part calls it, as the file has it: `pool.slots.sim1.port` is `slots.sim1.port` there.

@@ -13,11 +13,19 @@ pub(super) struct Words {
     pub(super) missing: Option<String>,
 }
 
-/// Rewrites a message of serde's; what has another form is passed on as it is. `also_known` are keys beside those that
-/// serde knows of.
-pub(super) fn reworded(message: &str, also_known: &[&str]) -> Words {
+/// How the keys of a table differ from those that serde knows of.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// Keys that it has besides.
+    pub(super) also: Vec<&'static str>,
+    /// Keys that are not to be written there.
+    pub(super) never: Vec<&'static str>,
+}
+
+/// Rewrites a message of serde's; what has another form is passed on as it is.
+pub(super) fn reworded(message: &str, keys: &Keys) -> Words {
     let message = message.trim_end();
-    let reworded = unknown_key(message, also_known)
+    let reworded = unknown_key(message, keys)
         .or_else(|| missing_key(message))
         .or_else(|| unknown_word(message))
         .or_else(|| wrong_kind(message))
@@ -28,11 +36,12 @@ pub(super) fn reworded(message: &str, also_known: &[&str]) -> Words {
     })
 }
 
-fn unknown_key(message: &str, also_known: &[&str]) -> Option<Words> {
+fn unknown_key(message: &str, keys: &Keys) -> Option<Words> {
     let rest = message.strip_prefix("unknown field ")?;
     let (name, known) = rest.split_once(", ")?;
     let mut known = quoted(known);
-    known.extend(also_known);
+    known.retain(|key| !keys.never.contains(key));
+    known.extend(&keys.also);
     let right = match nearest(name.trim_matches('`'), &known) {
         Some(key) => format!("did you mean '{key}'?"),
         None if known.is_empty() => "no key is known here".to_owned(),
@@ -122,7 +131,7 @@ mod tests {
     use super::*;
 
     fn told(message: &str) -> String {
-        let words = reworded(message, &[]);
+        let words = reworded(message, &Keys::default());
         format!("{}; {}", words.problem, words.right)
     }
 

@@ -1,7 +1,7 @@
 //! What a running gateway says of itself, and what its slots show.
 
+use api::Health;
 use message::{Finding, Level, Lock, Registration, SlotSnapshot, SlotState};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::client::Client;
@@ -24,12 +24,6 @@ pub(super) async fn look(client: &Client) -> Vec<Check> {
             "where it should run: systemctl status simrelay. Its modems are not looked at now",
         )],
     }
-}
-
-#[derive(Deserialize)]
-struct Health {
-    level: Level,
-    findings: Vec<Finding>,
 }
 
 async fn ask(client: &Client) -> Result<Vec<Check>, Failure> {
