@@ -95,13 +95,14 @@ impl Gateway {
     /// Releases a slot: its PIN may be tried again, and the card that is in it now becomes the slot's.
     pub(crate) async fn release(&self, sim: &str) -> Result<(), Error> {
         let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
-        let slots = self.inner.carriers.iter().flat_map(|carrier| carrier.slots());
-        let slot = slots.into_iter().find(|slot| slot.slot == status.route);
-        let identities = slot
+        let carrier = self.carrier_of(&status.route)?;
+        let slot = carrier.slots().into_iter().find(|slot| slot.slot == status.route);
+        let identities: Vec<String> = slot
             .iter()
             .flat_map(|slot| [slot.iccid.clone(), slot.imei.clone()])
-            .flatten();
-        for identity in identities.chain([status.route.to_string()]) {
+            .flatten()
+            .collect();
+        for identity in identities.into_iter().chain([status.route.to_string()]) {
             self.inner.store.release_pin(&identity).await.map_err(unavailable)?;
         }
         if let Some(iccid) = slot.and_then(|slot| slot.iccid) {
@@ -114,19 +115,21 @@ impl Gateway {
         self.on_carrier(&status.route, |carrier| carrier.unlock(&status.route))
     }
 
+    /// Who carries `route`.
+    fn carrier_of(&self, route: &RouteId) -> Result<&Arc<dyn Carrier>, Error> {
+        let mut carriers = self.inner.carriers.iter();
+        carriers
+            .find(|carrier| carrier.route(route).is_some())
+            .ok_or_else(|| Error::unknown_sim(route.as_str()))
+    }
+
     /// Asks the carrier of `route`.
     pub(crate) fn on_carrier(
         &self,
         route: &RouteId,
         ask: impl FnOnce(&Arc<dyn Carrier>) -> Result<(), NotTaken>,
     ) -> Result<(), Error> {
-        let has = |carrier: &&Arc<dyn Carrier>| carrier.route(route).is_some();
-        let carrier = self
-            .inner
-            .carriers
-            .iter()
-            .find(has)
-            .ok_or_else(|| Error::unknown_sim(route.as_str()))?;
+        let carrier = self.carrier_of(route)?;
         ask(carrier).map_err(|not_taken| Error::new(ErrorKind::Unavailable, not_taken.reason))
     }
 }

@@ -123,7 +123,7 @@ fn visible<'a>(snapshot: &'a Snapshot, origin: &'a Origin) -> impl Iterator<Item
 /// No parameters.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 const PING: Method = Method {
     name: "ping",

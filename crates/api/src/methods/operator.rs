@@ -1,18 +1,18 @@
-//! What only an operator does: `sim.unlock`, `numbers.erase`.
+//! What only an operator does: `sim.unlock`, `numbers.erase`, and the STOP list.
 
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
+use super::look::Nothing;
 use super::{Method, Need, Place, plain};
 use crate::codes::{Code, Refusal};
 use crate::params::{Kind, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
-pub(super) const METHODS: &[Method] = &[UNLOCK, ERASE];
+pub(super) const METHODS: &[Method] = &[UNLOCK, ERASE, STOPPED, STOP, ALLOW];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,16 +33,13 @@ const UNLOCK: Method = Method {
 };
 
 async fn unlock(app: Arc<App>, _: Arc<Caller>, asked: Unlock) -> Result<Value, Refusal> {
-    // The compiler cannot tell that this flow may change threads (rust-lang/rust#102211), so it stays on one.
-    let flow = move || Handle::current().block_on(async { app.gateway.unlock_sim(&asked.sim).await });
-    let unlocked = tokio::task::spawn_blocking(flow).await;
-    unlocked.map_err(|_| Refusal::new(Code::INTERNAL, "the gateway failed; its log says more"))??;
+    app.gateway.unlock_sim(&asked.sim).await?;
     Ok(json!({"done": true}))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Erase {
+struct OfNumber {
     number: String,
 }
 
@@ -58,7 +55,61 @@ const ERASE: Method = Method {
     register: |methods, app, method| plain(methods, app, method, erase),
 };
 
-async fn erase(app: Arc<App>, _: Arc<Caller>, asked: Erase) -> Result<Value, Refusal> {
+async fn erase(app: Arc<App>, _: Arc<Caller>, asked: OfNumber) -> Result<Value, Refusal> {
     let erased = app.gateway.erase(&asked.number).await?;
     Ok(json!({"erased": erased}))
+}
+
+const STOPPED: Method = Method {
+    name: "numbers.stopped",
+    about: "The STOP list: numbers that nothing is sent to.",
+    need: Need::Scope(Scope::Admin),
+    place: Place::Shared,
+    fields: &[],
+    result: "StopList",
+    errors: &[Code::UNAVAILABLE],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, stopped),
+};
+
+async fn stopped(app: Arc<App>, _: Arc<Caller>, _: Nothing) -> Result<Value, Refusal> {
+    let list = app.gateway.stop_list().await?;
+    Ok(list
+        .into_iter()
+        .map(|(number, since)| json!({"number": number, "since": since}))
+        .collect())
+}
+
+const STOP: Method = Method {
+    name: "numbers.stop",
+    about: "Puts a number on the STOP list: nothing is sent to it any more.",
+    need: Need::Scope(Scope::Admin),
+    place: Place::Shared,
+    fields: &[must("number", Kind::Text, "the number")],
+    result: "Done",
+    errors: &[Code::NUMBER, Code::UNAVAILABLE],
+    example: r#"{"number": "+491711234567"}"#,
+    register: |methods, app, method| plain(methods, app, method, stop),
+};
+
+async fn stop(app: Arc<App>, _: Arc<Caller>, asked: OfNumber) -> Result<Value, Refusal> {
+    app.gateway.stop_number(&asked.number).await?;
+    Ok(json!({"done": true}))
+}
+
+const ALLOW: Method = Method {
+    name: "numbers.allow",
+    about: "Takes a number off the STOP list.",
+    need: Need::Scope(Scope::Admin),
+    place: Place::Shared,
+    fields: &[must("number", Kind::Text, "the number")],
+    result: "Allowed",
+    errors: &[Code::NUMBER, Code::UNAVAILABLE],
+    example: r#"{"number": "+491711234567"}"#,
+    register: |methods, app, method| plain(methods, app, method, allow),
+};
+
+async fn allow(app: Arc<App>, _: Arc<Caller>, asked: OfNumber) -> Result<Value, Refusal> {
+    let listed = app.gateway.allow_number(&asked.number).await?;
+    Ok(json!({"listed": listed}))
 }

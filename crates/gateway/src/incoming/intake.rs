@@ -10,7 +10,7 @@ use store::{Received, ReportOutcome, Store};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::read::{Reading, read};
+use super::read::{Reading, join, read};
 use crate::carrier::{Carrier, CarrierEvent};
 use crate::clock;
 use crate::outgoing::dispatch::Command;
@@ -93,6 +93,10 @@ impl Intake {
     ) -> Result<Committed<Received>, store::Error> {
         let own_number = self.carrier.route(route).and_then(|status| status.number);
         let from = payload.from.clone();
+        if payload.kind == InboundKind::Text && payload.concat.is_none() {
+            // Before the message is kept: a crash in between only makes it come again.
+            self.obey_stop(&from, &raw.pdu).await?;
+        }
         let kept = self
             .store
             .receive(route, raw, payload, own_number, clock::now())
@@ -103,9 +107,6 @@ impl Intake {
         }
         if let Some(message) = completed {
             info!(%route, id = %message.id, parts = message.parts, "received");
-            if message.kind == InboundKind::Text {
-                self.obey_stop(&message.from, &message.text).await;
-            }
             if !matches!(from, Number::Name(_)) {
                 // Only where a reply would leave from is lost when the dispatcher is overwhelmed.
                 let _ = self.dispatcher.try_send(Command::Contact(from, route.clone()));
@@ -114,15 +115,14 @@ impl Intake {
         Ok(kept)
     }
 
-    async fn obey_stop(&self, from: &Number, text: &str) {
-        let word = text.trim().to_uppercase();
-        if !self.stop_words.contains(&word) || matches!(from, Number::Name(_)) {
-            return;
+    async fn obey_stop(&self, from: &Number, pdu: &[u8]) -> Result<(), store::Error> {
+        let text = join(&[Some(pdu.to_vec())]).text;
+        if !self.stop_words.contains(&text.trim().to_uppercase()) || matches!(from, Number::Name(_)) {
+            return Ok(());
         }
-        match self.store.stop_add(from, clock::now()).await {
-            Ok(_) => info!("a recipient asked for no more messages and is on the STOP list now"),
-            Err(error) => warn!("cannot keep a STOP: {error}"),
-        }
+        self.store.stop_add(from, clock::now()).await?;
+        info!("a recipient asked for no more messages and is on the STOP list now");
+        Ok(())
     }
 
     /// A journal entry tells what became of the one attempt that a crash interrupted on this route.

@@ -200,7 +200,7 @@ impl Gateway {
         if after <= limit {
             return Ok(());
         }
-        let reason = "the token's daily spend is used up: try again later, or have `daily_spend` raised";
+        let reason = "the token's daily spend is used up: try again later, or have `daily_spend_micros` raised";
         Err(Error::new(ErrorKind::LimitReached, reason))
     }
 
