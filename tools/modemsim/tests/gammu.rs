@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use modemsim::{Modem, ModemSpec, Network, Profile, Settings};
 
@@ -56,7 +56,9 @@ fn gammu_gets_a_report_that_is_stored_and_one_that_is_routed() {
         let lines = BufReader::new(monitor.0.stdout.take().unwrap())
             .lines()
             .map_while(Result::ok);
-        let delivered = lines.take(20_000).find(|line| line.starts_with("Delivery status"));
+        let start = Instant::now();
+        let mut lines = lines.take_while(|_| start.elapsed() < PATIENCE);
+        let delivered = lines.find(|line| line.starts_with("Delivery status"));
         assert_eq!(
             delivered.as_deref(),
             Some("Delivery status      : Delivered"),
@@ -68,7 +70,7 @@ fn gammu_gets_a_report_that_is_stored_and_one_that_is_routed() {
 /// Two modems of a make; reports take long enough for gammu to have turned them on.
 fn network(profile: &str) -> (Network, Vec<Modem>) {
     let settings = Settings {
-        report_delay: Duration::from_millis(1500),
+        report_delay: Duration::from_millis(3000),
         ..Settings::default()
     };
     let network = Network::start(settings).expect("there are pseudo-terminals");
@@ -141,3 +143,6 @@ impl Gammu {
         Running(child.expect("gammu was found"))
     }
 }
+
+/// A report comes within this or not at all; gammu prints without pause meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -45,9 +45,9 @@ impl Client {
         self.port.write_all(bytes).expect("the port takes what a test writes");
     }
 
-    /// What comes up to `end` and with it; panics when it does not come within two seconds.
+    /// What comes up to `end` and with it; panics when it does not come in time.
     pub(crate) fn until(&mut self, end: &str) -> String {
-        self.within(end, Duration::from_secs(2))
+        self.within(end, PATIENCE)
             .unwrap_or_else(|| panic!("no {end:?} in {:?}", String::from_utf8_lossy(&self.unread)))
     }
 
@@ -73,7 +73,7 @@ impl Client {
     pub(crate) fn ask(&mut self, command: &str) -> String {
         self.unread.clear();
         self.write(&format!("{command}\r"));
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let text: String = self.unread.iter().map(|&byte| char::from(byte)).collect();
             let done = text.lines().any(|line| {
@@ -86,6 +86,25 @@ impl Client {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(self.fill(left), "no final result to {command:?}, only {text:?}");
         }
+    }
+
+    /// So many octets.
+    pub(crate) fn exactly(&mut self, count: usize) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while self.unread.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(self.fill(left), "only {} of {count} octets", self.unread.len());
+        }
+        self.unread.drain(..count).map(char::from).collect()
+    }
+
+    /// Waits until what comes holds `pattern` so often, and gives it.
+    pub(crate) fn until_count(&mut self, pattern: &str, count: usize) -> String {
+        let mut text = String::new();
+        for _ in 0..count {
+            text.push_str(&self.until(pattern));
+        }
+        text
     }
 
     /// Everything that comes until nothing has come for `quiet`.
@@ -148,6 +167,9 @@ impl Client {
         }
     }
 }
+
+/// Nothing here takes longer unless it never comes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A SUBMIT in GSM 7-bit that says "hello", with an empty SMSC part; `report` asks for a status report.
 pub(crate) fn hello(to: &str, report: bool) -> String {

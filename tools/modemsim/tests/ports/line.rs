@@ -131,11 +131,11 @@ fn a_message_is_sent_even_if_its_sender_is_gone_before_the_reply() {
 
 /// Waits for something that another thread brings about.
 pub(crate) fn wait(mut reached: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..5000 {
         if reached() {
             return;
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    panic!("not reached within a second");
+    panic!("not reached within ten seconds");
 }

@@ -1,6 +1,7 @@
 //! Profiles against the transcripts that they were learned from.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use modemsim::{ModemSpec, Network, Profile, Settings};
 
@@ -62,6 +63,9 @@ const LEARNED: [(&str, &str, &[&str]); 5] = [
     ("cinterion_mc75i", "cinterion", &["AT+CPMS=?", "AT+CNMI=?"]),
 ];
 
+/// How long it is listened for what is not to come.
+const QUIET: Duration = Duration::from_millis(10);
+
 #[test]
 fn each_profile_answers_as_its_transcript_does() {
     let Some(vectors) = vectors() else { return };
@@ -71,7 +75,10 @@ fn each_profile_answers_as_its_transcript_does() {
         let network = Network::start(Settings::default()).unwrap();
         let modem = network
             .plug(ModemSpec {
-                profile: Profile::find(profile).unwrap(),
+                profile: Profile {
+                    noise_ms: 0,
+                    ..Profile::find(profile).unwrap()
+                },
                 ..ModemSpec::new(0)
             })
             .unwrap();
@@ -89,8 +96,8 @@ fn each_profile_answers_as_its_transcript_does() {
                 .map(|reply| reply.as_str().unwrap());
             let expected: String = replies.collect();
             client.write(&format!("{command}\r"));
-            let said = client.rest(std::time::Duration::from_millis(15));
-            assert_eq!(said, expected, "{profile}: {command}");
+            assert_eq!(client.exactly(expected.len()), expected, "{profile}: {command}");
+            assert_eq!(client.rest(QUIET), "", "{profile}: {command}");
         }
     }
 }
@@ -119,13 +126,10 @@ fn makes_differ_where_it_hurts() {
     assert_eq!(wavecom.ask("AT"), "+CME ERROR: 515\r\n");
     assert_eq!(wavecom.ask("AT"), "OK\r\n");
     let (_, mut simcom) = plug(2, "simcom");
-    simcom.rest(std::time::Duration::from_millis(400));
+    super::line::wait(|| simcom.ask("AT+CSCA?").contains("+CSCA:"));
     simcom.write("AT+CMGS=17\r");
-    assert_eq!(
-        simcom.rest(std::time::Duration::from_millis(20)),
-        "\r\n>",
-        "no blank behind the prompt"
-    );
+    assert_eq!(simcom.until(">"), "\r\n>", "no blank behind the prompt");
+    assert_eq!(simcom.rest(QUIET), "", "no blank behind the prompt");
     simcom.write("\u{1b}");
     assert!(
         simcom.ask("AT+CMGR=5").ends_with("\r\nOK\r\n"),
@@ -136,7 +140,7 @@ fn makes_differ_where_it_hurts() {
         "ds=1 is promised and refused"
     );
     let (_, mut zte) = plug(3, "zte");
-    zte.rest(std::time::Duration::from_millis(400));
+    super::line::wait(|| zte.ask("AT+CSCA?").contains("+CSCA:"));
     assert!(zte.ask("AT+CSCA?").contains("+CSCA:"));
     zte.ask("AT+CSMP=17,167,0,0");
     assert_eq!(zte.ask("AT+CSCA?"), "OK\r\n", "+CSMP forgets the service centre");

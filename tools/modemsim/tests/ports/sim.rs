@@ -1,10 +1,9 @@
 //! PIN, PUK, tries, and who the SIM is.
 
-use std::time::Duration;
-
 use modemsim::{Fault, ModemSpec, Network, Profile, Settings};
 
 use super::client::Client;
+use super::line::wait;
 
 fn locked(profile: &str) -> (Network, modemsim::Modem) {
     let network = Network::start(Settings::default()).unwrap();
@@ -100,9 +99,8 @@ fn a_reboot_asks_for_the_pin_again_and_keeps_the_messages() {
     let (network, modem) = locked("quectel");
     let mut client = Client::ready(modem.path());
     client.ask("AT+CPIN=\"1234\"");
-    client.rest(Duration::from_millis(250));
     network.text(modem.number(), "+4930", "kept").unwrap();
-    assert_eq!(modem.stored().len(), 1);
+    wait(|| modem.stored().len() == 1);
     client.ask("AT+CFUN=1,1");
     client.until("RDY\r\n");
     assert!(client.ask("AT+CPIN?").contains("SIM PIN"));
