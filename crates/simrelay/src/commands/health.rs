@@ -40,7 +40,7 @@ fn show(health: &Health, screen: &Screen) -> Result<(), Failure> {
     if health.findings.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new(&["LEVEL", "SINCE", "ABOUT", "WHAT", "WHAT TO DO"]);
+    let mut table = Table::new(&["LEVEL", "SINCE", "ABOUT", "~WHAT", "~WHAT TO DO"]);
     for finding in &health.findings {
         table.row([
             level_word(finding.level).to_owned(),

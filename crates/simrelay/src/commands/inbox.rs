@@ -121,7 +121,7 @@ fn show(page: &FetchPage, screen: &Screen) -> Result<(), Failure> {
     if screen.is_json() {
         return screen.value(page);
     }
-    let mut table = Table::new(&[">CURSOR", "RECEIVED", "SIM", "FROM", "TEXT"]);
+    let mut table = Table::new(&[">CURSOR", "RECEIVED", "SIM", "FROM", "~TEXT"]);
     for message in &page.messages {
         table.row([
             message.cursor.to_string(),

@@ -83,8 +83,7 @@ fn short(slots: &[SlotSnapshot], now: Timestamp) -> Table {
         ">SENT",
         ">FAILED",
         ">RECEIVED",
-        "PORT",
-        "REMARK",
+        "~REMARK",
     ]);
     for slot in slots {
         table.row([
@@ -97,7 +96,6 @@ fn short(slots: &[SlotSnapshot], now: Timestamp) -> Table {
             slot.sent.to_string(),
             slot.failed.to_string(),
             slot.received.to_string(),
-            slot.port.clone().unwrap_or_else(dash),
             remark(slot),
         ]);
     }

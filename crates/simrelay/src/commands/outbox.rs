@@ -48,7 +48,7 @@ pub(crate) async fn run(args: OutboxArgs, client: &Client, screen: &Screen) -> R
         return screen.value(&messages);
     }
     let messages: Vec<MessageView> = understood("sms.list", messages)?;
-    let mut table = Table::new(&["ID", "ACCEPTED", "TO", "STATE", ">PARTS", "TEXT"]);
+    let mut table = Table::new(&["ID", "ACCEPTED", "TO", "STATE", ">PARTS", "~TEXT"]);
     for view in messages {
         table.row([
             view.id.to_string(),

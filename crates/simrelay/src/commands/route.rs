@@ -77,7 +77,7 @@ fn show(explanation: &RouteExplanation, screen: &Screen) -> Result<(), Failure> 
         (None, Some(refusal)) => format!("{to}: {}", harmless(refusal)),
         (None, None) => format!("{to}: no SIM can take it now"),
     })?;
-    let mut table = Table::new(&["SIM", "USABLE", "PREFIX", ">COST", "WHY"]);
+    let mut table = Table::new(&["SIM", "USABLE", "PREFIX", ">COST", "~WHY"]);
     for verdict in &explanation.routes {
         table.row([
             verdict.route.to_string(),

@@ -109,7 +109,7 @@ pub(crate) fn state_word(state: MessageState) -> &'static str {
 }
 
 fn parts(parts: &[PartView]) -> Table {
-    let mut table = Table::new(&[">PART", "STATE", "SIM", ">REF", ">TRIES", "SENT", "SETTLED", "REMARK"]);
+    let mut table = Table::new(&[">PART", "STATE", "SIM", ">REF", ">TRIES", "SENT", "SETTLED", "~REMARK"]);
     for part in parts {
         table.row([
             part.part.to_string(),

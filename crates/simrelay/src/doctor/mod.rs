@@ -92,7 +92,7 @@ fn show(checks: &[Check], screen: &Screen) -> Result<(), Failure> {
     if screen.is_json() {
         return screen.value(&checks);
     }
-    let mut table = Table::new(&["LEVEL", "ABOUT", "WHAT", "WHAT TO DO"]);
+    let mut table = Table::new(&["LEVEL", "ABOUT", "~WHAT", "~WHAT TO DO"]);
     for check in checks {
         table.row([
             level_word(check.level).to_owned(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets};
 
 use super::text::harmless;
 
@@ -12,7 +12,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table with these column titles; a title that starts with `>` has its column aligned to the right.
+    /// A table with these column titles: `>TITLE` is aligned to the right; `~TITLE` takes several lines where the terminal
+    /// is narrow, which no other column does.
     pub(crate) fn new(titles: &[&str]) -> Self {
         let mut grid = Grid::new();
         grid.load_style(presets::NOTHING);
@@ -21,12 +22,15 @@ impl Table {
             // A pipe has no width: one row stays one line.
             false => ContentArrangement::Disabled,
         });
-        grid.set_header(titles.iter().map(|title| title.trim_start_matches('>')));
+        grid.set_header(titles.iter().map(|title| title.trim_start_matches(['>', '~'])));
         for (index, title) in titles.iter().enumerate() {
             let Some(column) = grid.column_mut(index) else { continue };
             column.set_padding((0, COLUMN_GAP));
             if title.starts_with('>') {
                 column.set_cell_alignment(CellAlignment::Right);
+            }
+            if !title.starts_with('~') {
+                column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
         Self { grid }
@@ -54,6 +58,18 @@ const COLUMN_GAP: u16 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_terminal_folds_texts_and_nothing_else() {
+        let mut table = Table::new(&["NUMBER", "~TEXT"]);
+        table.grid.set_content_arrangement(ContentArrangement::Dynamic);
+        table.grid.set_width(30);
+        table.row(["+491711234567".into(), "one two three four".into()]);
+        assert_eq!(
+            table.lines(),
+            "NUMBER         TEXT\n+491711234567  one two three\n               four"
+        );
+    }
 
     #[test]
     fn columns_are_aligned_and_foreign_text_is_tame() {
