@@ -63,8 +63,7 @@ impl Running {
         let gateway = Gateway::start(parts)
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
-        let server =
-            Server::new(&settings.api, gateway.clone()).map_err(|error| Failure::refused(error.to_string()))?;
+        let server = Server::new(&settings.api, gateway.clone()).map_err(|error| api_refused(&error))?;
         let api = server.handle();
         let (stop_api, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(listener, async move {
@@ -120,6 +119,15 @@ impl Running {
         self.pool.stop().await;
         self.store.close().await;
     }
+}
+
+fn api_refused(error: &api::Error) -> Failure {
+    Failure::refused(match error {
+        api::Error::Tls(_) => format!(
+            "{error}; api.certificate and api.key name the files, and simrelay certificate makes them where there are none"
+        ),
+        other => other.to_string(),
+    })
 }
 
 /// Takes a port.

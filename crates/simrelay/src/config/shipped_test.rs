@@ -109,6 +109,35 @@ fn the_manual_page_is_made_from_the_shipped_file() {
     );
 }
 
+#[test]
+fn the_example_in_the_readme_is_right_but_for_its_hash() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("       [slots.sim1]\n").unwrap();
+    let lines = rest
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("       "));
+    let example: String = lines.map(|line| format!("{}\n", line.trim())).collect();
+    let source = format!("[slots.sim1]\n{example}");
+    let mut reader = Reader::new(Path::new("README.md"), &source);
+    let settings: Settings = reader.read().unwrap();
+    super::rules::check(&settings, &mut reader);
+    let faults: Vec<_> = reader
+        .faults()
+        .into_iter()
+        .map(|fault| fault.key.unwrap_or_default())
+        .collect();
+    assert_eq!(faults, ["api.tokens.ops.hash"]);
+}
+
+#[test]
+fn the_service_unit_starts_the_usual_file() {
+    let unit = fs::read_to_string(root().join("systemd/simrelay.service")).unwrap();
+    assert!(
+        unit.contains(&format!("simrelay serve --config {}\n", super::USUAL_FILE)),
+        "{unit}"
+    );
+}
+
 /// The tables of the file, each as the header that opens it.
 const TABLES: [&str; 14] = [
     "",
