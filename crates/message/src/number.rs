@@ -202,4 +202,18 @@ mod tests {
         assert_eq!(Number::received("Vodafone"), Number::Name("Vodafone".into()));
         assert_eq!(Number::received("+49a"), Number::International("49a".into()));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_was_understood_once_is_understood_again(text in ".{0,24}") {
+            if let Ok(number) = Number::parse(&text, Some("49")) {
+                proptest::prop_assert_eq!(Number::parse(&number.to_string(), None), Ok(number));
+            }
+        }
+
+        #[test]
+        fn whatever_is_received_is_shown_as_it_came(text in ".{0,24}") {
+            proptest::prop_assert_eq!(Number::received(&text).to_string(), text);
+        }
+    }
 }

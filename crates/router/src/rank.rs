@@ -438,4 +438,39 @@ mod tests {
         );
         assert_eq!(told.routes[2].why, "none of its prefixes matches");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_can_be_taken_and_nothing_better_is_left(
+            routes in proptest::collection::vec((0..4usize, 0..3i64, 0..3usize, proptest::bool::ANY), 0..6),
+            least_cost_any_prefix in proptest::bool::ANY,
+        ) {
+            let prefixes = ["", "+4", "+49", "+43"];
+            let bench = Bench::new(routes.iter().map(|(prefix, cost, ..)| config(&[(prefixes[*prefix], *cost)])).collect());
+            let mut told = bench.facts();
+            for (facts, (_, _, load, usable)) in told.iter_mut().zip(&routes) {
+                facts.load = *load;
+                facts.obstacle = (!usable).then_some("away");
+            }
+            let (to, rules) = (german(), RoutingConfig { least_cost_any_prefix, ..Default::default() });
+            let usable = |(prefix, _, _, usable): &&(usize, i64, usize, bool)| *usable && *prefix != 3;
+            match choose(&ask(&to), &told, &rules) {
+                Decision::Take { route, cost_micros } => {
+                    let at = bench.ids.iter().position(|id| *id == route).expect("one of them");
+                    let taken = &routes[at];
+                    proptest::prop_assert!(usable(&taken));
+                    proptest::prop_assert_eq!(cost_micros, taken.1);
+                    let rank = |route: &(usize, i64, usize, bool)| {
+                        let length = if least_cost_any_prefix { 0 } else { prefixes[route.0].len() };
+                        (Reverse(length), route.1, route.2)
+                    };
+                    let best = routes.iter().filter(usable).map(rank).min();
+                    proptest::prop_assert_eq!(best, Some(rank(taken)));
+                }
+                Decision::Wait { .. } | Decision::Refuse { .. } => {
+                    proptest::prop_assert!(!routes.iter().any(|route| usable(&route)));
+                }
+            }
+        }
+    }
 }
