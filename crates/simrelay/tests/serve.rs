@@ -33,9 +33,13 @@ struct Daemon(Child);
 
 impl House {
     fn new(settings: Settings) -> Self {
+        Self::with(settings, ModemSpec::new(0))
+    }
+
+    fn with(settings: Settings, spec: ModemSpec) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let network = Network::start(settings).expect("a network");
-        let modem = network.plug(ModemSpec::new(0)).expect("a modem");
+        let modem = network.plug(spec).expect("a modem");
         let out = folder.path().to_str().expect("a path");
         let made = run(&["certificate", "--name", "localhost", "--out", out]);
         assert!(made.status.success(), "{}", stderr(&made));
@@ -84,7 +88,11 @@ impl House {
 
     /// Starts the daemon and waits until its modem is ready.
     fn start(&self) -> Daemon {
-        let daemon = Daemon(self.serve().stderr(Stdio::null()).spawn().expect("the program starts"));
+        self.start_as(self.serve().stderr(Stdio::null()))
+    }
+
+    fn start_as(&self, command: &mut Command) -> Daemon {
+        let daemon = Daemon(command.spawn().expect("the program starts"));
         let end = Instant::now() + PATIENCE;
         loop {
             let output = self.ask(&["modems", "--json"]);
@@ -312,6 +320,56 @@ fn the_doctor_looks_at_a_stopped_and_at_a_running_gateway() {
     assert_eq!(about(&checks, "database"), ["OK sound"]);
     break_database(&house.path("data"));
     assert!(about(&doctor(), "database")[0].starts_with("CRITICAL"));
+}
+
+#[test]
+fn a_pin_comes_from_a_file_or_a_credential_and_nothing_secret_is_logged() {
+    let spec = ModemSpec {
+        pin: Some("86429731".to_owned()),
+        ..ModemSpec::new(0)
+    };
+    let house = House::with(Settings::default(), spec);
+    let credentials = house.path("credentials");
+    fs::create_dir(&credentials).unwrap();
+    fs::write(credentials.join("sim1.pin"), "86429731\n").unwrap();
+    fs::set_permissions(credentials.join("sim1.pin"), fs::Permissions::from_mode(0o400)).unwrap();
+    house.write(&[&house.token], "pin_file = \"sim1.pin\"\nnumber = \"+49151000001\"");
+
+    let log = house.path("log");
+    let mut command = house.serve();
+    command
+        .env("CREDENTIALS_DIRECTORY", &credentials)
+        .env("SIMRELAY__LOG__LEVEL", "trace")
+        .stderr(fs::File::create(&log).unwrap());
+    let daemon = house.start_as(&mut command);
+    let sent = house.ask(&["send", "+49151000001", "a very private text", "--wait=20"]);
+    assert!(sent.status.success(), "{}{}", stdout(&sent), stderr(&sent));
+    assert!(stdout(&house.ask(&["inbox"])).contains("a very private text"));
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+
+    let log = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+    let (_, secret) = house.token["token"].as_str().unwrap().split_once('.').unwrap();
+    for (what, text) in [("PIN", "86429731"), ("token", secret), ("text", "very private")] {
+        let line = log.lines().find(|line| line.contains(text));
+        assert_eq!(line, None, "a {what} is in the log");
+    }
+    assert!(log.contains("sim1"), "the log says something");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let house = House::new(Settings {
+        latency: Duration::from_secs(60),
+        ..Settings::default()
+    });
+    let daemon = house.start();
+    assert!(house.ask(&["send", "+491711234567", "never mind"]).status.success());
+    std::thread::sleep(Duration::from_millis(700));
+    daemon.signal(Signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(500));
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
 }
 
 /// Overwrites the middle of the database file.
