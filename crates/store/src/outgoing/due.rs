@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row};
 
 use message::{MessageId, Priority, RouteId};
 
-use super::row::{number, on_uncertain, parts_of};
+use super::row::{number, on_uncertain, parts_of, rank};
 use super::{Attempting, DuePart, PartKey};
 use crate::clock::{maybe_timestamp, millis, timestamp};
 use crate::names::Names;
@@ -30,6 +30,13 @@ impl Store {
         self.read(move |glance| due(glance, millis(now), limit)).await
     }
 
+    /// The parts that follow on `after` in the order of [`Store::due`], at most `limit`.
+    pub async fn due_after(&self, after: (Priority, PartKey), limit: usize) -> Result<Vec<DuePart>, Error> {
+        let (priority, key) = after;
+        self.read(move |glance| ready(glance, (rank(priority.0), key.row()), limit))
+            .await
+    }
+
     /// The earliest time at which [`Store::tick`] or [`Store::due`] will have something to do; it may lie in the past,
     /// and it may turn out that nothing was to do. Parts that are due at once are not among the reasons.
     pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
@@ -48,12 +55,7 @@ impl Store {
 
 fn due(glance: &mut Glance<'_>, now: i64, limit: usize) -> rusqlite::Result<Vec<DuePart>> {
     let limit_sql = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut parts = Vec::new();
-    let mut ready = glance.conn.prepare_cached(READY)?;
-    let mut rows = ready.query([limit_sql])?;
-    while let Some(row) = rows.next()? {
-        parts.push(read_due(glance.conn, glance.names, row)?);
-    }
+    let mut parts = ready(glance, (-1, 0), limit)?;
     let mut later = glance.conn.prepare_cached(LATER)?;
     let mut rows = later.query([now, limit_sql])?;
     let mut merged = false;
@@ -64,6 +66,18 @@ fn due(glance: &mut Glance<'_>, now: i64, limit: usize) -> rusqlite::Result<Vec<
     if merged {
         parts.sort_by_key(|part| (std::cmp::Reverse(part.priority), part.key));
         parts.truncate(limit);
+    }
+    Ok(parts)
+}
+
+/// Parts that wait for nothing but their turn, after this rank and row.
+fn ready(glance: &mut Glance<'_>, after: (i64, i64), limit: usize) -> rusqlite::Result<Vec<DuePart>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = glance.conn.prepare_cached(READY)?;
+    let mut rows = statement.query([after.0, after.1, limit])?;
+    let mut parts = Vec::new();
+    while let Some(row) = rows.next()? {
+        parts.push(read_due(glance.conn, glance.names, row)?);
     }
     Ok(parts)
 }
@@ -185,7 +199,7 @@ fn attempting_on(glance: &mut Glance<'_>, route: &RouteId) -> rusqlite::Result<V
 
 const READY: &str = select_due!(
     "FROM part p JOIN message m ON m.row = p.key >> 8
-     WHERE p.rank BETWEEN 0 AND 3 ORDER BY p.rank, p.key LIMIT ?1"
+     WHERE p.rank BETWEEN 0 AND 3 AND (p.rank, p.key) > (?1, ?2) ORDER BY p.rank, p.key LIMIT ?3"
 );
 
 const LATER: &str = select_due!(

@@ -43,6 +43,29 @@ async fn urgent_messages_go_first_and_equal_ones_in_the_order_of_acceptance() {
 }
 
 #[tokio::test]
+async fn the_queue_is_read_page_by_page_without_gap_or_repetition() {
+    let bench = Bench::new();
+    for priority in [1, 0, 3, 1, 2, 1, 0] {
+        let new = NewMessage {
+            priority: Priority(priority),
+            ..message(1)
+        };
+        bench.part(new).await;
+    }
+    let whole = bench.store.due(t(0), 10).await.expect("read");
+    let mut pages = bench.store.due(t(0), 2).await.expect("read");
+    while let Some(last) = pages.last() {
+        let after = (last.priority, last.key);
+        let page = bench.store.due_after(after, 2).await.expect("read");
+        if page.is_empty() {
+            break;
+        }
+        pages.extend(page);
+    }
+    assert_eq!(pages, whole);
+}
+
+#[tokio::test]
 async fn a_scheduled_message_waits_for_its_time() {
     let bench = Bench::new();
     let new = NewMessage {
