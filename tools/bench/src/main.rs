@@ -97,7 +97,7 @@ fn run(options: &Options) -> Result<(), Error> {
         )));
     }
     let disk = Disk::measure(&options.dir)?;
-    println!("{disk}");
+    println!("{}\n{disk}", watch::machine());
     let programs = options.programs.clone().map_or_else(build::programs, Ok)?;
     let scene = Scene {
         dir: options.dir.clone(),

@@ -41,15 +41,42 @@ impl Watch {
     }
 }
 
-/// The most memory a process has held, in octets (`VmHWM`).
-pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib * 1024)
+/// Memory of a process, in octets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// The most it has held at once (`VmHWM`).
+    pub(crate) peak: u64,
+    /// What it holds of its own now (`RssAnon`).
+    pub(crate) own: u64,
+    /// What it holds of files now, the program's own code above all (`RssFile`).
+    pub(crate) files: u64,
+}
+
+impl Memory {
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let octets = |key: &str| {
+            let line = status.lines().find(|line| line.starts_with(key))?;
+            line.split_whitespace()
+                .nth(1)?
+                .parse::<u64>()
+                .ok()
+                .map(|kib| kib * 1024)
+        };
+        Some(Self {
+            peak: octets("VmHWM:")?,
+            own: octets("RssAnon:")?,
+            files: octets("RssFile:")?,
+        })
+    }
+}
+
+/// How busy the machine is besides: processors, and the mean number of processes that wanted one in the last minute.
+pub(crate) fn machine() -> String {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("?").to_owned();
+    format!("{processors} processors, load average {load} before the start (more than a little disturbs)")
 }
 
 /// User and system time of all threads, in microseconds (proc(5), fields 14 and 15 in ticks of 10 ms).
@@ -95,7 +122,8 @@ mod tests {
     #[test]
     fn our_own_process_has_used_something() {
         let pid = std::process::id();
-        assert!(peak_memory(pid).unwrap() > 1 << 20);
+        let memory = Memory::of(pid).unwrap();
+        assert!(memory.peak > 1 << 20 && memory.own > 0 && memory.files > 0);
         assert!(processor_us(pid).is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::rig::{Rig, Setup, until};
 use crate::simulator::{Plan, Simulator};
-use crate::watch::{Watch, peak_memory};
+use crate::watch::{Memory, Watch};
 
 use super::{Figure, Measuring};
 
@@ -26,8 +26,7 @@ pub(super) struct Drained {
     latency: f64,
     /// Processor time of the gateway for a thousand messages, in seconds.
     processor: f64,
-    /// Octets.
-    memory: u64,
+    memory: Memory,
 }
 
 /// Throughput as a share of N/latency.
@@ -74,14 +73,15 @@ pub(super) fn memory(measuring: &Measuring<'_>) -> Result<Figure, Error> {
     let modems = 64;
     let drained = measuring.drained(Load { modems, latency_ms: 50 })?;
     let allowed = 20_000_000 + 100_000 * modems as u64;
+    let [peak, own, files] =
+        [drained.memory.peak, drained.memory.own, drained.memory.files].map(|octets| octets as f64 / 1e6);
     let measured = format!(
-        "{:.1} MB of {:.1} MB",
-        drained.memory as f64 / 1e6,
+        "{peak:.1} MB of {:.1} MB (at the end {own:.1} of its own, {files:.1} of files)",
         allowed as f64 / 1e6
     );
     Ok(Figure {
         measured,
-        reached: drained.memory <= allowed,
+        reached: drained.memory.peak <= allowed,
     })
 }
 
@@ -127,7 +127,7 @@ impl Measuring<'_> {
                 texts.len()
             )));
         }
-        let memory = peak_memory(rig.pid()).unwrap_or(0);
+        let memory = Memory::of(rig.pid()).ok_or_else(|| Error::Refused("the gateway is gone".into()))?;
         let window = Window::of(simulator.times()?);
         let used = watch.used(window.from_us, window.to_us).unwrap_or(0);
         Ok(Drained {
