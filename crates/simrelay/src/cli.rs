@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::{Client, Connection};
 use crate::commands::{
-    certificate, check, erase, health, inbox, modems, outbox, route, send, shell, status, token, ussd,
+    certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token, ussd,
 };
 use crate::demo;
 use crate::doctor;
@@ -48,7 +48,8 @@ enum Command {
     Route(route::RouteArgs),
     Preview(route::PreviewArgs),
     Health(health::HealthArgs),
-    Erase(erase::EraseArgs),
+    #[command(subcommand)]
+    Numbers(numbers::NumbersCommand),
     Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -110,7 +111,7 @@ impl Command {
             Self::Route(args) => route::run(args, client, screen).await,
             Self::Preview(args) => route::preview(args, client, screen).await,
             Self::Health(args) => health::run(args, client, screen).await,
-            Self::Erase(args) => erase::run(args, client, screen).await,
+            Self::Numbers(command) => numbers::run(command, client, screen).await,
             Self::Doctor(args) => doctor::run(&args, client, screen).await,
             // Done without a gateway.
             Self::Demo(_)

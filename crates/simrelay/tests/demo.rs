@@ -135,6 +135,22 @@ fn a_newcomer_sends_receives_and_asks_why() {
 }
 
 #[test]
+fn nothing_is_sent_to_who_asked_for_no_more() {
+    let mut demo = Demo::start();
+    next(&mut demo.lines);
+    let to = demo.number(2);
+    assert!(demo.ask(&["numbers", "stop", &to]).status.success());
+    assert_eq!(demo.json(&["numbers", "stopped"])[0]["number"], to);
+    let refused = demo.ask(&["send", &to, "x"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(demo.ask(&["numbers", "allow", &to]).status.success());
+    assert_eq!(demo.json(&["numbers", "stopped"]), serde_json::json!([]));
+    assert!(demo.ask(&["send", &to, "x", "--wait=30"]).status.success());
+    assert!(demo.ask(&["numbers", "erase", &to, "--yes"]).status.success());
+    assert_eq!(demo.json(&["outbox"]), serde_json::json!([]));
+}
+
+#[test]
 fn a_follower_sees_what_arrives_one_object_a_line() {
     let mut demo = Demo::start();
     next(&mut demo.lines);

@@ -2,10 +2,10 @@
 
 pub(crate) mod certificate;
 pub(crate) mod check;
-pub(crate) mod erase;
 pub(crate) mod health;
 pub(crate) mod inbox;
 pub(crate) mod modems;
+pub(crate) mod numbers;
 pub(crate) mod outbox;
 pub(crate) mod route;
 pub(crate) mod send;
