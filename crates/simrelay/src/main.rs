@@ -1,8 +1,12 @@
 //! The simrelay program: the daemon, the demonstration and the command line client.
 //!
-//! - [`cli`] reads the arguments and leads to each command; [`commands`] holds those that ask a running gateway through
-//!   [`client`], the JSON-RPC client.
-//! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS.
+//! - [`cli`] reads the arguments and leads to each command. [`commands`] holds those that ask a running gateway through
+//!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs.
+//! - [`serve`] is the daemon and [`demo`] the demonstration. Both are a [`running`] gateway: its parts started from the
+//!   bottom up and stopped from the top down. [`config`] is the one way to its settings, [`logging`] its log.
+//! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
+//! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
+//!   times as people write them.
 //! - [`failure`] is how a command ends badly; its kind decides the exit code.
 //!
 //! The program decides nothing about messages: that is the crates' below. It reads settings, puts the parts together
