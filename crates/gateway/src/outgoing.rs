@@ -7,6 +7,7 @@ pub(crate) mod desk;
 pub(crate) mod destinations;
 pub(crate) mod dispatch;
 pub(crate) mod lane;
+pub(crate) mod look;
 pub(crate) mod remake;
 pub(crate) mod send;
 pub(crate) mod verdict;

@@ -19,6 +19,7 @@ use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 use super::compose;
 use super::destinations::Destinations;
 use super::lane::{Lane, Order, Work, order};
+use super::look::{Look, Page};
 use super::verdict::{Remake, Rules, judge};
 
 /// The desk.
@@ -40,8 +41,8 @@ pub(crate) struct Desk {
     /// The only SIMs a token may use, where it is restricted.
     token_sims: HashMap<TokenId, Arc<[RouteId]>>,
     actions: VecDeque<Action>,
-    /// Whether the store holds due parts that the desk does not.
-    more_in_store: bool,
+    /// The reading of what the store holds beyond this.
+    look: Look,
     next_ticket: u64,
     /// When waiting parts are looked at again.
     reroute_at: Option<Timestamp>,
@@ -76,8 +77,8 @@ pub(crate) enum Action {
         /// How.
         remake: Remake,
     },
-    /// Read what is due from the store.
-    Reload,
+    /// Read this page of what is due from the store.
+    Reload(Page),
 }
 
 /// Whose attempt ended.
@@ -127,7 +128,7 @@ impl Desk {
             contacts: HashMap::new(),
             token_sims: HashMap::new(),
             actions: VecDeque::new(),
-            more_in_store: true,
+            look: Look::begin(),
             next_ticket: 1,
             reroute_at: None,
             closing: false,
@@ -174,7 +175,7 @@ impl Desk {
             let urgent = part.priority.0 >= URGENT;
             let room = if urgent { WINDOW * 2 } else { WINDOW };
             if self.known.len() >= room {
-                self.more_in_store = true;
+                self.look.want();
                 continue;
             }
             if part.due_at.is_none_or(|due_at| due_at <= now) && self.known.insert(part.key) {
@@ -183,10 +184,21 @@ impl Desk {
         }
     }
 
-    /// What the store answered to [`Action::Reload`]; `all`: nothing more is due there.
+    /// The page that [`Action::Reload`] asked for; `all`: nothing follows it.
     pub(crate) fn reloaded(&mut self, parts: Vec<DuePart>, all: bool, now: Timestamp) {
-        self.more_in_store = !all;
+        let rest = parts
+            .last()
+            .filter(|_| !all)
+            .map(|last| Page::After(last.priority, last.key));
+        let keys: Vec<PartKey> = parts.iter().map(|part| part.key).collect();
         self.arrive(parts, now);
+        let placed = keys.iter().all(|key| self.known.contains(key));
+        self.look.read(rest, placed, self.known.len() < WINDOW, now);
+    }
+
+    /// The page could not be read.
+    pub(crate) fn not_reloaded(&mut self) {
+        self.look.failed();
     }
 
     /// Somebody wrote to `route`: a reply leaves from there.
@@ -205,7 +217,7 @@ impl Desk {
 
     /// The store holds parts that did not come through [`Desk::arrive`].
     pub(crate) fn look_again(&mut self) {
-        self.more_in_store = true;
+        self.look.want();
     }
 
     /// A message was taken back, expired or made anew: what the desk holds of it is void.
@@ -255,7 +267,7 @@ impl Desk {
             verdict.settle.result,
             Settled::Retry { .. } | Settled::Held { .. } | Settled::Requeued
         ) {
-            self.more_in_store = true;
+            self.look.want();
         }
         if verdict.remake.is_some() {
             self.forget(part.message);
@@ -321,6 +333,9 @@ impl Desk {
             self.reroute_at = None;
             self.reroute(now);
         }
+        if self.is_starved() && self.look.due().is_some_and(|due| due <= now) {
+            self.look.want();
+        }
         for at in 0..self.lanes.len() {
             let due = matches!(&self.lanes[at].work, Work::Blocked { until, .. } if *until <= now);
             if due && let Work::Blocked { settle, .. } = std::mem::take(&mut self.lanes[at].work) {
@@ -359,16 +374,7 @@ impl Desk {
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
         }
-        if self.more_in_store && self.known.len() <= WINDOW / 2 {
-            self.more_in_store = false;
-            return Some(Action::Reload);
-        }
-        None
-    }
-
-    /// How many parts one reload may bring.
-    pub(crate) const fn window() -> usize {
-        WINDOW
+        self.look.page(self.known.len() <= WINDOW / 2).map(Action::Reload)
     }
 
     /// When [`Desk::tick`] has something to do.
@@ -377,7 +383,8 @@ impl Desk {
             Work::Blocked { until, .. } => Some(*until),
             _ => None,
         });
-        blocked.chain(self.reroute_at).min()
+        let look = self.look.due().filter(|_| self.is_starved());
+        blocked.chain(self.reroute_at).chain(look).min()
     }
 
     /// Whether any part is with a modem or its end is not recorded yet.
@@ -433,6 +440,10 @@ impl Desk {
     }
 
     fn enqueue(&mut self, at: usize, part: DuePart, now: Timestamp) {
+        if self.lanes[at].queue.len() >= self.lane_room() && part.priority.0 < URGENT {
+            self.pass_over(&part);
+            return;
+        }
         if part.parts > 1 {
             self.homes
                 .entry(part.key.message)
@@ -445,7 +456,28 @@ impl Desk {
         }
     }
 
+    /// How many parts may wait on one lane: the desk's room is shared, so that a SIM with a long backlog leaves some to
+    /// the others.
+    fn lane_room(&self) -> usize {
+        (WINDOW / 2 / self.lanes.len().max(1)).clamp(32, 1024)
+    }
+
+    /// Leaves a part to the store until there is a place for it.
+    fn pass_over(&mut self, part: &DuePart) {
+        self.known.remove(&part.key);
+        self.look.pass_over();
+    }
+
+    /// Whether a lane could work and has nothing to do.
+    fn is_starved(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.is_usable() && lane.load() == 0)
+    }
+
     fn wait(&mut self, part: DuePart, until: Option<Timestamp>, now: Timestamp) {
+        if self.waiting.len() >= WAITING && part.priority.0 < URGENT {
+            self.pass_over(&part);
+            return;
+        }
         let again = until.unwrap_or(now + WAIT_RECHECK).max(now + REROUTE_PAUSE);
         self.reroute_at = Some(self.reroute_at.map_or(again, |at| at.min(again)));
         self.waiting.insert(order(&part), part);
@@ -526,7 +558,11 @@ impl Desk {
         {
             self.reroute_at = Some(self.reroute_at.map_or(until, |at| at.min(until)));
         }
-        found.and_then(|place| self.lanes[at].queue.remove(&place))
+        let next = found.and_then(|place| self.lanes[at].queue.remove(&place));
+        if self.lanes[at].queue.len() <= self.lane_room() / 4 {
+            self.look.refill();
+        }
+        next
     }
 
     /// Takes a part off the books.
@@ -557,8 +593,7 @@ impl Desk {
 
     /// Routes the waiting parts again, and spreads what is queued where a lane has nothing to do.
     fn reroute(&mut self, now: Timestamp) {
-        let starved = self.lanes.iter().any(|lane| lane.is_usable() && lane.load() == 0);
-        if starved {
+        if self.is_starved() {
             for at in 0..self.lanes.len() {
                 if self.lanes[at].queue.len() > 1 {
                     self.unqueue(at);
@@ -567,6 +602,9 @@ impl Desk {
         }
         for (_, part) in std::mem::take(&mut self.waiting) {
             self.assign(part, now);
+        }
+        if self.waiting.len() < WAITING / 2 {
+            self.look.refill();
         }
     }
 
@@ -604,6 +642,9 @@ impl Desk {
 
 /// How many parts the desk holds at most; the rest waits in the store.
 const WINDOW: usize = 8192;
+
+/// How many parts that no route can take now are held at most; the rest waits in the store.
+const WAITING: usize = 2048;
 
 /// How many senders are remembered for their replies.
 const CONTACTS: usize = 10_000;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
 use super::desk::{Action, Desk, Ended, Handover, Question};
+use super::look::Page;
 use super::remake::Remaker;
 use crate::carrier::{Carrier, RouteStatus};
 use crate::clock;
@@ -242,10 +243,14 @@ impl Dispatcher {
                         async move { Done::Remade(remaker.remake(message, remake).await) },
                     ));
                 }
-                Action::Reload => {
+                Action::Reload(page) => {
                     let store = self.store.clone();
-                    let due = async move { Done::Reloaded(store.due(clock::now(), Desk::window()).await) };
-                    self.working.push(Box::pin(due));
+                    self.working.push(Box::pin(async move {
+                        Done::Reloaded(match page {
+                            Page::First => store.due(clock::now(), Page::SIZE).await,
+                            Page::After(priority, key) => store.due_after((priority, key), Page::SIZE).await,
+                        })
+                    }));
                 }
             }
         }
@@ -313,10 +318,13 @@ impl Dispatcher {
             }
             Done::Kept => {}
             Done::Reloaded(Ok(parts)) => {
-                let all = parts.len() < Desk::window();
+                let all = parts.len() < Page::SIZE;
                 self.desk.reloaded(parts, all, now);
             }
-            Done::Reloaded(Err(error)) => warn!("cannot read the queue: {error}"),
+            Done::Reloaded(Err(error)) => {
+                warn!("cannot read the queue: {error}");
+                self.desk.not_reloaded();
+            }
             Done::Remade(Some(parts)) => self.desk.arrive(parts, now),
             Done::Remade(None) => self.desk.look_again(),
         }

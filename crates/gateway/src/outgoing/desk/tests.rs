@@ -21,8 +21,8 @@ fn desk(routes: &[&str]) -> Desk {
         desk.add_lane(Lane::new(id.clone(), RouteConfig::default(), TimeZone::UTC));
         desk.facts(&id, None, Level::Ok, false, t(0));
     }
-    // The first reload finds nothing.
-    assert!(matches!(desk.poll(), Some(Action::Reload)));
+    // The first look finds nothing.
+    assert!(matches!(desk.poll(), Some(Action::Reload(Page::First))));
     desk.reloaded(Vec::new(), true, t(0));
     desk.tick(t(1));
     desk
@@ -269,15 +269,35 @@ fn a_message_taken_back_meanwhile_is_not_sent() {
 }
 
 #[test]
-fn a_full_desk_leaves_the_rest_to_the_store_but_takes_alarms() {
+fn a_backlog_that_waits_leaves_room_and_is_read_again() {
     let mut desk = desk(&["a"]);
     desk.facts(&RouteId::new("a"), Some("away"), Level::Critical, false, t(0));
-    let many = i64::try_from(WINDOW).unwrap() + 10;
+    let many = i64::try_from(WAITING).unwrap() + 10;
     desk.arrive((1..=many).map(|message| part(message, 1, 1, 1)), t(1));
-    assert_eq!(desk.known.len(), WINDOW);
+    assert_eq!(desk.known.len(), WAITING);
     desk.arrive([part(many + 1, 1, 1, 3)], t(1));
-    assert_eq!(desk.known.len(), WINDOW + 1);
-    assert!(desk.poll().is_none(), "a full desk reads nothing more");
+    assert_eq!(desk.known.len(), WAITING + 1, "an alarm finds a place");
+    desk.facts(&RouteId::new("a"), None, Level::Ok, false, t(2));
+    desk.tick(t(3));
+    assert!(matches!(desk.poll(), Some(Action::Record { .. })));
+    assert!(
+        matches!(desk.poll(), Some(Action::Reload(Page::First))),
+        "what was left in the store is read"
+    );
+}
+
+#[test]
+fn a_long_backlog_of_one_sim_leaves_the_other_its_work() {
+    let mut desk = desk(&["a", "b"]);
+    let from = |message, route| DuePart {
+        from: Some(RouteId::new(route)),
+        ..part(message, 1, 1, 1)
+    };
+    desk.arrive((1..=20_000).map(|message| from(message, "a")), t(1));
+    desk.arrive([from(20_001, "b")], t(1));
+    let routes = [record(&mut desk).0, record(&mut desk).0];
+    assert_eq!(routes.map(|route| route.to_string()), ["a", "b"]);
+    assert!(desk.known.len() <= desk.lane_room() + 2);
 }
 
 #[test]
