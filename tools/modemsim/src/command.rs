@@ -145,3 +145,19 @@ pub struct Kept {
 fn few() -> u32 {
     3
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_in_the_manual_is_understood() {
+        let manual = include_str!("../../../docs/simulator.md");
+        let lines: Vec<&str> = manual.lines().filter(|line| line.starts_with("{\"cmd\"")).collect();
+        assert!(lines.len() > 35);
+        for line in lines {
+            let read: Result<Command, _> = serde_json::from_str(line);
+            assert!(read.is_ok(), "{line}: {read:?}");
+        }
+    }
+}

@@ -70,7 +70,9 @@ impl Device {
 
     fn take_message(&mut self, pdu: Vec<u8>, tpdu: &[u8]) -> Taken {
         let class = wire::class_of(tpdu);
-        let [_, mt, ..] = self.session.cnmi;
+        let [mode, mt, ..] = self.session.cnmi;
+        // Mode 0 keeps announcements in the modem (TS 27.005 3.4.1).
+        let mt = if mode == 0 { 0 } else { mt };
         if mt == 2 && class != Some(2) || mt == 3 && class == Some(3) {
             self.urc_with_pdu(&format!("+CMT: ,{}", tpdu.len()), &pdu);
             return self.routed();

@@ -214,3 +214,13 @@ fn a_rule_may_hold_for_some_of_the_messages() {
     assert!((30..70).contains(&refused), "{refused} of 200");
     assert_eq!(network.sent().len(), 200 - refused);
 }
+
+#[test]
+fn a_modem_that_buffers_its_announcements_says_nothing() {
+    let (network, modems) = Network::of(1).unwrap();
+    let mut client = Client::ready(modems[0].path());
+    client.ask("AT+CNMI=0,1,0,0,0");
+    network.text(modems[0].number(), "+4930", "x").unwrap();
+    assert_eq!(modems[0].stored().len(), 1);
+    assert_eq!(client.rest(Duration::from_millis(30)), "");
+}
