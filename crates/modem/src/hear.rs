@@ -137,7 +137,7 @@ impl Core {
             return self.notice("a directly routed message came without its PDU");
         }
         self.inbox.unacknowledged += 1;
-        if self.acknowledges() && !self.timers.is_running(Timer::Acknowledge) {
+        if self.acknowledges() && self.inbox.unacknowledged == 1 {
             self.timers.start(Timer::Acknowledge, self.now);
         }
         let pdu = octets(pdu.as_bytes(), length);

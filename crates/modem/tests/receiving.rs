@@ -408,6 +408,29 @@ fn a_missed_acknowledgement_sets_the_routing_again_and_sweeps() {
 }
 
 #[test]
+fn what_an_earlier_life_did_not_acknowledge_leaves_no_routing_off() {
+    let (config, partner) = flash();
+    let mut bench = ready_with(config, partner);
+    // Now the modem gives up waiting for the earlier life, and tells nobody that it routes no more.
+    bench.run(secs(20));
+    assert_eq!(bench.count_written("AT+CNMI=2,2,0,2,0"), 1);
+    bench.run(secs(200));
+    assert_eq!(bench.count_written("AT+CNMI=2,2,0,2,0"), 1, "once is enough");
+}
+
+#[test]
+fn setting_the_routing_again_costs_no_acknowledgement() {
+    let (config, partner) = flash();
+    let mut bench = ready_with(config, partner);
+    bench.run(secs(10));
+    bench.says(format!("\r\n+CMT: ,35\r\n{DELIVER}\r\n"));
+    bench.run(secs(10));
+    bench.submit(Job::Acknowledge { proof: kept(()) }).unwrap();
+    bench.run(secs(1));
+    assert_eq!(bench.count_written("AT+CNMA"), 1);
+}
+
+#[test]
 fn an_acknowledgement_that_is_not_expected_any_more_sets_the_routing_again() {
     let (config, mut partner) = flash();
     partner.on("AT+CNMA", "+CMS ERROR: 340");

@@ -6,6 +6,7 @@ use message::StorageUse;
 
 use crate::core::Core;
 use crate::facts::Routing;
+use crate::timer::Timer;
 use crate::wire::Answer;
 
 use super::steps::{Step, Then};
@@ -224,6 +225,10 @@ fn routed(core: &mut Core, plan: Cnmi) {
     };
     core.facts.set(|facts| &mut facts.routing, routing);
     core.facts.set(|facts| &mut facts.reports, plan.reports > 0);
+    if core.acknowledges() && (plan.messages == 2 || plan.reports == 1) {
+        // What an earlier life left unacknowledged may yet switch routing off (TS 27.005 3.4.1): it is set once more.
+        core.timers.start(Timer::Acknowledge, core.now);
+    }
     if plan.reports == 0 {
         core.notice("the modem cannot announce status reports, so delivery stays unknown");
     }
