@@ -8,8 +8,10 @@
 
 mod api;
 mod gateway;
+mod hold;
 mod rig;
 
 pub use api::{Api, Refusal};
 pub use gateway::Gateway;
+pub use hold::Hold;
 pub use rig::{Rig, eventually, program};

@@ -94,6 +94,11 @@ impl Rig {
         self.folder().join("data")
     }
 
+    /// The database, once a gateway has run.
+    pub fn database(&self) -> PathBuf {
+        self.data().join("simrelay.db")
+    }
+
     /// The certificate that clients trust.
     pub fn certificate(&self) -> PathBuf {
         self.folder().join("certificate.pem")
