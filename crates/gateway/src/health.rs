@@ -74,6 +74,7 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
             Level::Critical,
             "check antenna and contract: the network does not take the SIM",
         ),
+        SlotState::Absent if now.duration_since(slot.since) <= LOOKING => return None,
         SlotState::Absent => (
             Level::Critical,
             "plug the modem in, or correct the slot's port; `simrelay doctor` helps",
@@ -151,6 +152,9 @@ fn finding(level: Level, subject: &str, sentence: String, hint: &str, since: Tim
 
 /// How long starting, searching and recovering may take before they count as broken.
 const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(180);
+
+/// How long a port may be looked for before it counts as missing.
+const LOOKING: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// How old the oldest waiting part may be.
 const QUEUE_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(900);

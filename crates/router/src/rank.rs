@@ -220,7 +220,7 @@ fn usable_words(route: &RouteFacts<'_>, found: &Match<'_>, chosen: Option<&Route
 fn no_route(ask: &Ask<'_>, routes: &[RouteFacts<'_>], number: &str, config: &RoutingConfig) -> Decision {
     if routes.is_empty() {
         return Decision::Refuse {
-            reason: "no SIM is configured: add a [[slot]] to the configuration".into(),
+            reason: "no SIM is configured: add a [slots.NAME] to the configuration".into(),
         };
     }
     let mut later: Option<(Option<Timestamp>, String)> = None;

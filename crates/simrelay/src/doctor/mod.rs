@@ -80,7 +80,7 @@ async fn here(file: &Path) -> Vec<Check> {
 }
 
 async fn configured(settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![machine::disk(&settings.data), database::look(settings).await];
+    let mut checks = vec![machine::disk(&settings.data), database::look(settings)];
     checks.extend(certificate::look(&settings.api.certificate, &settings.api.key));
     let slots = settings.pool.slots.values().filter(|slot| slot.enabled);
     let named: Vec<PathBuf> = slots.filter_map(|slot| slot.port.clone()).collect();
