@@ -30,6 +30,12 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// What was handed over is kept: delete it where it lies, or acknowledge it to the network.
     fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>);
 
+    /// Something that was handed over on this route could not be kept: hand over again what is not confirmed. Where the
+    /// other side repeats it by itself there is nothing to do.
+    fn hand_over_again(&self, _route: &RouteId) -> Result<(), NotTaken> {
+        Ok(())
+    }
+
     /// A step of a USSD dialogue; the answer is [`CarrierEvent::Ussd`].
     fn ussd(&self, route: &RouteId, step: UssdStep) -> Result<(), NotTaken>;
 

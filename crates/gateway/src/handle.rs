@@ -25,6 +25,7 @@ use crate::outgoing::remake::Remaker;
 use crate::outgoing::send::unavailable;
 use crate::outgoing::verdict::Rules;
 use crate::pump::Pump;
+use crate::unkept::Unkept;
 use crate::ussd::Dialogues;
 use crate::{Config, Error, ErrorKind, Origin, RouteSettings, clock};
 
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) dispatcher: mpsc::Sender<Command>,
     /// Accepted parts did not fit into the dispatcher's channel: it has to look into the store.
     pub(crate) overflowed: Arc<AtomicBool>,
+    /// Where something lies that could not be kept.
+    pub(crate) unkept: Arc<Unkept>,
     pub(crate) dialogues: Arc<Dialogues>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     tasks: Mutex<Tasks>,
@@ -135,6 +138,7 @@ impl Gateway {
                 composer,
                 dispatcher,
                 overflowed,
+                unkept: Arc::default(),
                 dialogues,
                 snapshot,
                 tasks: Mutex::default(),

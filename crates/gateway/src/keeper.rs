@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use message::{Event, Finding, HealthChange, Level, Number, QueueFacts, Snapshot, Totals};
@@ -24,6 +25,8 @@ pub(crate) struct Keeper {
     retained_at: Option<Timestamp>,
     clock_was_sane: bool,
     last_seen: Option<Timestamp>,
+    /// When what was not kept was asked for last.
+    asked_again: Option<Instant>,
 }
 
 impl Keeper {
@@ -37,6 +40,7 @@ impl Keeper {
             retained_at: None,
             clock_was_sane: true,
             last_seen: None,
+            asked_again: None,
         }
     }
 
@@ -74,7 +78,24 @@ impl Keeper {
             self.retain(now).await;
         }
         self.clock_was_sane = sane;
+        self.ask_again();
         self.show(now).await;
+    }
+
+    /// Asks the carriers once more for what could not be kept, when the store is well.
+    fn ask_again(&mut self) {
+        let inner = &self.gateway.inner;
+        let resting = self.asked_again.is_some_and(|last| last.elapsed() < ASK_PAUSE);
+        if resting || *inner.store.health().borrow() != store::Health::Well {
+            return;
+        }
+        for route in inner.unkept.take() {
+            self.asked_again = Some(Instant::now());
+            let home = inner.carriers.iter().find(|carrier| carrier.route(&route).is_some());
+            if home.is_some_and(|carrier| carrier.hand_over_again(&route).is_err()) {
+                inner.unkept.note(&route);
+            }
+        }
     }
 
     /// Replies leave from the SIM that was written to, after a restart too.
@@ -232,6 +253,9 @@ impl Keeper {
 
 /// How many received messages are looked through at start for whom to reply to from where.
 const CONTACTS: i64 = 2_000;
+
+/// How soon what could not be kept is asked for again: something that cannot be kept at all must not keep a modem busy.
+const ASK_PAUSE: Duration = Duration::from_secs(10);
 
 /// How often what is old is removed.
 const RETENTION_PAUSE: SignedDuration = SignedDuration::from_hours(1);

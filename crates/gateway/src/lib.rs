@@ -25,6 +25,7 @@ mod outgoing;
 mod pool_carrier;
 mod pump;
 mod sim;
+mod unkept;
 mod ussd;
 
 pub use carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};

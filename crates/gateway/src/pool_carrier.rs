@@ -242,6 +242,16 @@ impl Carrier for PoolCarrier {
         }
     }
 
+    fn hand_over_again(&self, route: &RouteId) -> Result<(), NotTaken> {
+        let ready = self.pool.snapshot(route).is_some_and(|slot| slot.state.can_send());
+        if !ready {
+            return Err(NotTaken {
+                reason: "the slot is not ready".into(),
+            });
+        }
+        self.pass(route, Job::Sweep { again: true })
+    }
+
     fn ussd(&self, route: &RouteId, step: UssdStep) -> Result<(), NotTaken> {
         let action = match step {
             UssdStep::Start(code) => UssdAction::Start { code },

@@ -38,6 +38,7 @@ impl Pump {
             carrier: Arc::clone(&carrier),
             dispatcher: inner.dispatcher.clone(),
             stop_words,
+            unkept: Arc::clone(&inner.unkept),
         };
         Self {
             cards: Cards {
@@ -90,11 +91,18 @@ impl Pump {
             CarrierEvent::PinWanted { route, pin_try } => self.cards.decide(route, pin_try).await,
             CarrierEvent::PinVerdict { pin_try, accepted, .. } => self.cards.keep_verdict(pin_try, accepted).await,
             CarrierEvent::Received { .. } | CarrierEvent::JournalFound { .. } | CarrierEvent::Called { .. } => {
-                // A full intake drops it: it was not confirmed, so it lies on the modem and a sweep brings it again.
-                if taken.try_send(event).is_err() {
-                    tracing::warn!("more comes in than can be kept; it stays on the modem for the next sweep");
+                // A full intake drops it: it was not confirmed, so it lies on the modem and is asked for again.
+                if let Err(full) = taken.try_send(event) {
+                    tracing::warn!("more comes in than can be kept; it stays on the modem and is read again");
+                    self.note_unkept(&full.into_inner());
                 }
             }
+        }
+    }
+
+    fn note_unkept(&self, event: &CarrierEvent) {
+        if let CarrierEvent::Received { route, .. } | CarrierEvent::JournalFound { route, .. } = event {
+            self.intake.unkept.note(route);
         }
     }
 

@@ -14,6 +14,7 @@ use super::read::{Reading, join, read};
 use crate::carrier::{Carrier, CarrierEvent};
 use crate::clock;
 use crate::outgoing::dispatch::Command;
+use crate::unkept::Unkept;
 
 /// Works the incoming events of one carrier.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub(crate) struct Intake {
     pub(crate) dispatcher: mpsc::Sender<Command>,
     /// Upper-case words that put their sender on the STOP list.
     pub(crate) stop_words: Arc<[String]>,
+    /// Where something lies that could not be kept.
+    pub(crate) unkept: Arc<Unkept>,
 }
 
 /// How many received PDUs are being kept at once. More are not taken: they stay in the modem's memory, and the next
@@ -81,7 +84,10 @@ impl Intake {
         };
         match kept {
             Ok(kept) => self.carrier.confirm(&route, kept),
-            Err(error) => warn!(%route, "cannot keep what came in, so it stays on the modem: {error}"),
+            Err(error) => {
+                warn!(%route, "cannot keep what came in, so it stays on the modem: {error}");
+                self.unkept.note(&route);
+            }
         }
     }
 
@@ -129,7 +135,10 @@ impl Intake {
     async fn settle_journal(&self, route: RouteId, memory: Memory, sent: bool, tpdu: Vec<u8>) {
         let open = match self.store.attempting_on(&route).await {
             Ok(open) => open,
-            Err(error) => return warn!(%route, "cannot look up a journal entry: {error}"),
+            Err(error) => {
+                self.unkept.note(&route);
+                return warn!(%route, "cannot look up a journal entry: {error}");
+            }
         };
         let Some(part) = open.into_iter().find(|open| same_message(&open.tpdu, &tpdu)) else {
             return debug!(%route, %memory, "an outgoing message that is none of ours stays where it is");
@@ -157,7 +166,10 @@ impl Intake {
             .await
         {
             Ok(kept) => self.carrier.confirm(&route, kept.map(|_| Some(memory))),
-            Err(error) => return warn!(%route, "cannot settle by the journal: {error}"),
+            Err(error) => {
+                self.unkept.note(&route);
+                return warn!(%route, "cannot settle by the journal: {error}");
+            }
         }
         // A full channel is no loss: the keeper looks again every second.
         let _ = self.dispatcher.try_send(Command::LookAgain);
