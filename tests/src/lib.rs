@@ -10,8 +10,10 @@ mod api;
 mod gateway;
 mod hold;
 mod rig;
+mod trace;
 
 pub use api::{Api, Refusal};
 pub use gateway::Gateway;
 pub use hold::Hold;
 pub use rig::{Rig, eventually, program};
+pub use trace::{Act, Trace};
