@@ -28,7 +28,24 @@ pub struct Refusal {
     pub data: Value,
 }
 
-static RUNTIME: LazyLock<Arc<Runtime>> = LazyLock::new(|| Arc::new(Runtime::new().expect("a runtime")));
+pub(crate) static RUNTIME: LazyLock<Arc<Runtime>> = LazyLock::new(|| Arc::new(Runtime::new().expect("a runtime")));
+
+impl Refusal {
+    /// The word that never changes.
+    pub fn reason(&self) -> &str {
+        self.data["reason"].as_str().unwrap_or_default()
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn retryable(&self) -> bool {
+        self.data["retryable"] == true
+    }
+
+    /// The parameter at fault.
+    pub fn field(&self) -> &str {
+        self.data["field"].as_str().unwrap_or_default()
+    }
+}
 
 impl Api {
     /// A client of the gateway at `port` that trusts `certificate`.
@@ -104,6 +121,17 @@ impl Api {
     pub fn send_with(&self, params: Value) -> String {
         let accepted = self.call("sms.send", params).expect("accepted");
         accepted["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The reason of the refusal that a call gets, and the parameter it is about.
+    ///
+    /// # Panics
+    /// The gateway does as it is asked.
+    pub fn refused(&self, method: &str, params: Value) -> Refusal {
+        match self.call(method, params.clone()) {
+            Err(refusal) => refusal,
+            Ok(result) => panic!("{method} {params} is not refused: {result}"),
+        }
     }
 
     /// Received messages after `after`, waiting for the first.

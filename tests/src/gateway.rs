@@ -101,6 +101,56 @@ impl Gateway {
         }
     }
 
+    /// Slot `name` as `modems.list` shows it.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn slot(&self, name: &str) -> Value {
+        let slots = self.api.call("modems.list", json!({})).expect("the slots");
+        let slots = slots.as_array().expect("a list");
+        let slot = slots.iter().find(|slot| slot["slot"] == name);
+        slot.unwrap_or_else(|| panic!("no slot {name} in {slots:#?}")).clone()
+    }
+
+    /// Waits until slot `name` is in `state`; what it looks like then.
+    pub fn wait_slot(&self, name: &str, state: &str) -> Value {
+        let mut last = Value::Null;
+        let end = Instant::now() + START * 3;
+        while Instant::now() < end {
+            last = self.slot(name);
+            if last["state"] == state {
+                return last;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("slot {name} does not become {state}: {last:#}");
+    }
+
+    /// Waits until health says something about `subject` that holds `words`; the finding.
+    pub fn wait_finding(&self, subject: &str, words: &str) -> Value {
+        let mut last = Value::Null;
+        let end = Instant::now() + START;
+        while Instant::now() < end {
+            last = self.api.call("health", json!({})).expect("health");
+            let findings = last["findings"].as_array().expect("findings").iter();
+            let mut about = findings.filter(|finding| finding["subject"] == subject);
+            if let Some(found) =
+                about.find(|finding| finding["sentence"].as_str().is_some_and(|said| said.contains(words)))
+            {
+                return found.clone();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("health never says '{words}' about {subject}: {last:#}");
+    }
+
+    /// Waits until the log holds `words`.
+    pub fn wait_log(&self, words: &str) {
+        eventually(&format!("the log says '{words}'"), START, || {
+            self.log().contains(words).then_some(())
+        });
+    }
+
     /// Waits until message `id` is in `state`; what it looks like then.
     pub fn wait_state(&self, id: &str, state: &str, limit: Duration) -> Value {
         eventually(&format!("message {id} becomes {state}"), limit, || {

@@ -7,13 +7,19 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod cli;
 mod gateway;
 mod hold;
+mod pdu;
 mod rig;
+mod socket;
 mod trace;
 
 pub use api::{Api, Refusal};
+pub use cli::{Following, Run};
 pub use gateway::Gateway;
 pub use hold::Hold;
+pub use pdu::{Delivery, Submission};
 pub use rig::{Rig, eventually, program};
+pub use socket::Socket;
 pub use trace::{Act, Trace};

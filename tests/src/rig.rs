@@ -49,15 +49,14 @@ impl Rig {
             .collect();
         let slot = |modem: &Modem| format!("port = {:?}\nnumber = {:?}\n", modem.path(), modem.number());
         let slots = modems.iter().map(slot).collect();
-        let secret = "end-to-end-secret-of-43-characters-abcdefghi";
-        let hash = bcrypt::hash(secret, 4).expect("a hash");
+        let hash = bcrypt::hash(SECRET, 4).expect("a hash");
         let rig = Self {
             network,
             modems,
             folder,
             slots,
             extra: String::new(),
-            token: format!("test.{secret}"),
+            token: format!("test.{SECRET}"),
             hash,
         };
         rig.write_certificate();
@@ -82,6 +81,20 @@ impl Rig {
         self.extra.push_str(lines);
         self.extra.push('\n');
         self
+    }
+
+    /// Adds a token `id` with these scopes and further lines; the token itself is [`Rig::token_of`].
+    pub fn token_entry(self, id: &str, scopes: &[&str], lines: &str) -> Self {
+        let entry = format!(
+            "[[api.tokens]]\nid = {id:?}\nhash = {:?}\nscopes = {scopes:?}\n{lines}",
+            self.hash
+        );
+        self.config(&entry)
+    }
+
+    /// The token that [`Rig::token_entry`] added.
+    pub fn token_of(&self, id: &str) -> String {
+        format!("{id}.{SECRET}")
     }
 
     /// The folder of everything.
@@ -183,3 +196,6 @@ pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Opti
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// The secret half of every token of a rig.
+const SECRET: &str = "end-to-end-secret-of-43-characters-abcdefghi";
