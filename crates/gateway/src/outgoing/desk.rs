@@ -48,6 +48,10 @@ pub(crate) struct Desk {
     reroute_at: Option<Timestamp>,
     /// Nothing new begins any more.
     closing: bool,
+    /// What is made anew once the end of a lane's last attempt is on record: before, the store would not allow it.
+    remakes: HashMap<usize, (MessageId, Remake)>,
+    /// Messages that are being made anew. Until that is done, no part of them goes out as it was.
+    remaking: HashSet<MessageId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +136,8 @@ impl Desk {
             next_ticket: 1,
             reroute_at: None,
             closing: false,
+            remakes: HashMap::new(),
+            remaking: HashSet::new(),
         }
     }
 
@@ -172,6 +178,9 @@ impl Desk {
     /// Parts that are due. What does not fit is left to the store.
     pub(crate) fn arrive(&mut self, parts: impl IntoIterator<Item = DuePart>, now: Timestamp) {
         for part in parts {
+            if self.remaking.contains(&part.message) {
+                continue;
+            }
             let urgent = part.priority.0 >= URGENT;
             let room = if urgent { WINDOW * 2 } else { WINDOW };
             if self.known.len() >= room {
@@ -269,16 +278,12 @@ impl Desk {
         ) {
             self.look.want();
         }
-        if verdict.remake.is_some() {
+        if let Some(remake) = verdict.remake {
             self.forget(part.message);
+            self.remaking.insert(part.message);
+            self.remakes.insert(at, (part.message, remake));
         }
         self.record(at, Some(verdict.settle), now);
-        if let Some(remake) = verdict.remake {
-            self.actions.push_back(Action::Remake {
-                message: part.message,
-                remake,
-            });
-        }
         Ended::Settled(uncertain)
     }
 
@@ -288,6 +293,9 @@ impl Desk {
         let Work::Recording { next, .. } = std::mem::take(&mut self.lanes[at].work) else {
             return;
         };
+        if let Some((message, remake)) = self.remakes.remove(&at) {
+            self.actions.push_back(Action::Remake { message, remake });
+        }
         let more = !self.lanes[at].queue.is_empty();
         let Some(part) = next else { return self.start(at, now) };
         let Some(proof) = attempted.transpose() else {
@@ -311,6 +319,15 @@ impl Desk {
             ticket,
             cost_micros,
         };
+    }
+
+    /// A message was made anew, with these parts, or stays as it was.
+    pub(crate) fn remade(&mut self, message: MessageId, parts: Option<Vec<DuePart>>, now: Timestamp) {
+        self.remaking.remove(&message);
+        match parts {
+            Some(parts) => self.arrive(parts, now),
+            None => self.look_again(),
+        }
     }
 
     /// The store could not record what lane `route` asked for: the part that was to begin waits, the end of the last
@@ -624,8 +641,10 @@ impl Desk {
                 excluded: [part.excluded.clone(), vec![route.clone()]].concat(),
                 ..part
             };
-            if matches!(self.decide(&elsewhere, now), Decision::Take { .. }) {
+            let known = self.remaking.contains(&elsewhere.message);
+            if !known && matches!(self.decide(&elsewhere, now), Decision::Take { .. }) {
                 self.forget(elsewhere.message);
+                self.remaking.insert(elsewhere.message);
                 let remake = Remake {
                     exclude: Some(route),
                     alphabet: None,

@@ -79,7 +79,7 @@ enum Done {
     Recorded(RouteId, Result<Committed<Option<Attempted>>, store::Error>),
     Kept,
     Reloaded(Result<Vec<DuePart>, store::Error>),
-    Remade(Option<Vec<DuePart>>),
+    Remade(MessageId, Option<Vec<DuePart>>),
 }
 
 impl Dispatcher {
@@ -239,9 +239,9 @@ impl Dispatcher {
                 Action::Settle(settle) => self.keep(settle),
                 Action::Remake { message, remake } => {
                     let remaker = self.remaker.clone();
-                    self.working.push(Box::pin(
-                        async move { Done::Remade(remaker.remake(message, remake).await) },
-                    ));
+                    self.working.push(Box::pin(async move {
+                        Done::Remade(message, remaker.remake(message, remake).await)
+                    }));
                 }
                 Action::Reload(page) => {
                     let store = self.store.clone();
@@ -325,8 +325,7 @@ impl Dispatcher {
                 warn!("cannot read the queue: {error}");
                 self.desk.not_reloaded();
             }
-            Done::Remade(Some(parts)) => self.desk.arrive(parts, now),
-            Done::Remade(None) => self.desk.look_again(),
+            Done::Remade(message, parts) => self.desk.remade(message, parts, now),
         }
     }
 

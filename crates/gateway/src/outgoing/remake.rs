@@ -7,7 +7,7 @@ use store::{DuePart, MoveError, Store};
 use tpdu::{Direction, Pdu, Tpdu};
 use tracing::{info, warn};
 
-use super::compose::{Composer, Form};
+use super::compose::{Composer, Form, Written};
 use super::verdict::Remake;
 use crate::clock;
 
@@ -28,8 +28,11 @@ impl Remaker {
                 return None;
             }
         };
-        let tpdus = self.compose(&view, &remake)?;
-        match self.store.move_message(id, tpdus, remake.exclude.clone()).await {
+        let written = self.compose(&view, &remake)?;
+        let moved = self
+            .store
+            .move_message(id, written.tpdus, written.alphabet, remake.exclude.clone());
+        match moved.await {
             Ok(parts) => {
                 info!(%id, alphabet = ?remake.alphabet, without = ?remake.exclude, "made anew");
                 Some(parts.into_inner())
@@ -45,7 +48,7 @@ impl Remaker {
         }
     }
 
-    fn compose(&self, view: &MessageView, remake: &Remake) -> Option<Vec<Vec<u8>>> {
+    fn compose(&self, view: &MessageView, remake: &Remake) -> Option<Written> {
         let text = view.text.as_deref()?;
         let Tpdu::Submit(old) = Pdu::decode_bare(&remake.template, Direction::ToNetwork).ok()?.tpdu else {
             return None;
@@ -61,9 +64,6 @@ impl Remaker {
                 .try_into()
                 .unwrap_or_default(),
         };
-        self.composer
-            .compose(&view.to, text, &form)
-            .map(|composed| composed.tpdus)
-            .ok()
+        self.composer.compose(&view.to, text, &form).ok()
     }
 }

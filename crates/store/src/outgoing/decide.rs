@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use message::{Committed, MessageId, MessageState, PartState, Resolution, RouteId};
+use message::{Alphabet, Committed, MessageId, MessageState, PartState, Resolution, RouteId};
 
 use super::accept::insert_part;
 use super::due::{OF_MESSAGE, read_due};
 use super::progress::exclude;
-use super::row::{Line, MessageFacts, PartRow, Place, message_row, message_state, parts_of, rank};
+use super::row::{Line, MessageFacts, PartRow, Place, alphabet_code, message_row, message_state, parts_of, rank};
 use super::tick::{give_up, resend};
 use super::{DuePart, PartKey};
 use crate::clock::millis;
@@ -41,13 +41,14 @@ impl Store {
         &self,
         id: MessageId,
         tpdus: Vec<Vec<u8>>,
+        alphabet: Alphabet,
         exclude: Option<RouteId>,
     ) -> Result<Committed<Vec<DuePart>>, MoveError> {
         if !(1..=255).contains(&tpdus.len()) {
             return Err(MoveError::Parts(tpdus.len()));
         }
         transpose(
-            self.write(move |desk| move_message(desk, id, &tpdus, exclude.as_ref()))
+            self.write(move |desk| move_message(desk, id, &tpdus, alphabet, exclude.as_ref()))
                 .await?,
         )
     }
@@ -98,6 +99,7 @@ fn move_message(
     desk: &mut Desk<'_>,
     id: MessageId,
     tpdus: &[Vec<u8>],
+    alphabet: Alphabet,
     excluded: Option<&RouteId>,
 ) -> rusqlite::Result<Result<Vec<DuePart>, MoveError>> {
     let Some(message) = message_row(desk.conn, id)? else {
@@ -127,8 +129,8 @@ fn move_message(
             .execute(parts_of(message))?;
     }
     desk.conn
-        .prepare_cached("UPDATE message SET parts = ?2 WHERE row = ?1")?
-        .execute((message, tpdus.len() as i64))?;
+        .prepare_cached("UPDATE message SET parts = ?2, alphabet = ?3 WHERE row = ?1")?
+        .execute((message, tpdus.len() as i64, alphabet_code(alphabet)))?;
     waiting(desk, message).map(Ok)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use message::{MessageId, MessageState, OnUncertain, PartState, Resolution, StatusReport};
+use message::{Alphabet, MessageId, MessageState, OnUncertain, PartState, Resolution, StatusReport};
 use proptest::prelude::*;
 use store::{NewMessage, PartKey, Policies, Settled};
 
@@ -142,7 +142,13 @@ impl World {
             Step::Move { pick, parts } => {
                 let id = self.id(pick)?;
                 let tpdus = (0..parts).map(|part| vec![part]).collect();
-                return self.bench.store.move_message(id, tpdus, None).await.ok().map(|_| id);
+                return self
+                    .bench
+                    .store
+                    .move_message(id, tpdus, Alphabet::Gsm7, None)
+                    .await
+                    .ok()
+                    .map(|_| id);
             }
             Step::Wait { seconds } => self.now += seconds,
             Step::Tick => {

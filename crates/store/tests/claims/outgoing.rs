@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
-use message::{MessageId, MessageState, PartState, Priority, RouteId, TokenId};
+use message::{Alphabet, MessageId, MessageState, PartState, Priority, RouteId, TokenId};
 use store::{
     AcceptError, Attempt, CancelError, Config, MoveError, NewMessage, Policies, Progress, QueueOf, Settle, Settled,
 };
@@ -420,7 +420,7 @@ async fn a_message_that_leaves_its_sim_goes_out_whole_and_anew() {
     let tpdus = vec![vec![1], vec![2], vec![3]];
     let moved = bench
         .store
-        .move_message(id, tpdus, Some(RouteId::new("sim1")))
+        .move_message(id, tpdus, Alphabet::Ucs2, Some(RouteId::new("sim1")))
         .await
         .expect("moved")
         .into_inner();
@@ -428,8 +428,10 @@ async fn a_message_that_leaves_its_sim_goes_out_whole_and_anew() {
     assert_eq!(moved[0].route, None);
     assert_eq!(moved[0].excluded, [RouteId::new("sim1")]);
     assert_eq!(bench.states(id).await, [PartState::Queued; 3]);
+    let view = bench.store.status(id).await.expect("read").expect("a message");
+    assert_eq!(view.alphabet, Alphabet::Ucs2, "the alphabet it is in now");
     bench.attempt(moved[0].key, "sim2", t(2)).await;
-    let bound = bench.store.move_message(id, vec![vec![1]], None).await;
+    let bound = bench.store.move_message(id, vec![vec![1]], Alphabet::Ucs2, None).await;
     assert!(matches!(bound, Err(MoveError::Bound { part: 1, .. })));
     bench.sound().await;
 }
@@ -439,7 +441,10 @@ async fn a_message_that_is_out_is_not_moved() {
     let bench = Bench::new();
     let part = bench.part(message(1)).await;
     bench.send(part.key, "sim1", t(1), 9).await;
-    let moved = bench.store.move_message(part.message, vec![vec![1]], None).await;
+    let moved = bench
+        .store
+        .move_message(part.message, vec![vec![1]], Alphabet::Ucs2, None)
+        .await;
     assert!(matches!(moved, Err(MoveError::Bound { .. })));
 }
 

@@ -235,10 +235,27 @@ fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
         progress.attempt.is_none(),
         "the second part does not go out under the old reference"
     );
-    let Some(Action::Remake { message, remake }) = desk.poll() else {
-        panic!("made anew")
+    let remade = |action: Option<Action>| match action {
+        Some(Action::Remake { message, remake }) => Some((message, remake.exclude)),
+        _ => None,
     };
-    assert_eq!((message, remake.exclude), (id(1), Some(route)));
+    desk.unrecorded(&route, t(2));
+    assert!(
+        matches!(desk.poll(), Some(Action::Reload(_))),
+        "not made anew before the failure is on record"
+    );
+    desk.tick(t(3));
+    record(&mut desk);
+    desk.recorded(&route, Committed::witnessed(None), t(3));
+    assert_eq!(remade(desk.poll()), Some((id(1), Some(route.clone()))));
+    desk.reloaded((1..=2).map(|number| part(1, number, 2, 1)).collect(), true, t(3));
+    assert!(desk.poll().is_none(), "what the store shows meanwhile is the old form");
+    let anew = (1..=2).map(|number| DuePart {
+        excluded: vec![route.clone()],
+        ..part(1, number, 2, 1)
+    });
+    desk.remade(id(1), Some(anew.collect()), t(4));
+    assert_ne!(record(&mut desk).0, route, "it leaves from the other SIM");
 }
 
 #[test]
