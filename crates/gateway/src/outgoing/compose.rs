@@ -115,8 +115,8 @@ impl Composer {
 ///
 /// The service centre gets the rest of the time, never the whole of it again.
 pub(crate) fn shorten_validity(tpdu: &mut [u8], expires_at: Timestamp, now: Timestamp) -> bool {
-    let left = expires_at.duration_since(now).as_secs().max(0);
-    let Validity::Relative(octet) = Validity::lasting(left.unsigned_abs()) else {
+    let left = expires_at.duration_since(now).as_secs().max(0).unsigned_abs();
+    let Validity::Relative(octet) = Validity::lasting(left.saturating_add(VALIDITY_GRACE_S)) else {
         return false;
     };
     let Some(place) = validity_octet(tpdu) else {
@@ -128,6 +128,9 @@ pub(crate) fn shorten_validity(tpdu: &mut [u8], expires_at: Timestamp, now: Time
     *place = octet;
     true
 }
+
+/// TP-VP has steps of up to a week: without a grace, a message that leaves at once would lose one of them.
+const VALIDITY_GRACE_S: u64 = 60;
 
 /// Where a SUBMIT with a relative validity holds it (TS 23.040 9.2.2.2): after TP-DA, TP-PID and TP-DCS.
 fn validity_octet(tpdu: &mut [u8]) -> Option<&mut u8> {
@@ -184,6 +187,20 @@ mod tests {
         assert!(shorten_validity(&mut tpdu, now + Duration::from_secs(3_600), now));
         let submit = submit(&tpdu);
         assert_eq!(submit.validity.and_then(|validity| validity.seconds()), Some(3_600));
+    }
+
+    #[test]
+    fn a_message_that_leaves_at_once_keeps_the_validity_it_was_given() {
+        for seconds in [3_600, 7 * 86_400, 10 * 604_800] {
+            let validity = Duration::from_secs(seconds);
+            let form = Form {
+                validity,
+                ..Form::default()
+            };
+            let mut tpdu = written("Hello", &form).tpdus.remove(0);
+            let (accepted, now) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + Duration::from_secs(5));
+            assert!(!shorten_validity(&mut tpdu, accepted + validity, now), "{seconds} s");
+        }
     }
 
     #[test]
