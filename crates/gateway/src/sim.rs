@@ -7,6 +7,7 @@ use store::{Binding, PinVerdict, Store};
 use tracing::{info, warn};
 
 use crate::carrier::{Carrier, NotTaken, PinTry};
+use crate::outgoing::dispatch::Command;
 use crate::outgoing::send::unavailable;
 use crate::{Error, ErrorKind, Gateway, clock};
 
@@ -112,7 +113,10 @@ impl Gateway {
                 .await
                 .map_err(unavailable)?;
         }
-        self.on_carrier(&status.route, |carrier| carrier.unlock(&status.route))
+        self.on_carrier(&status.route, |carrier| carrier.unlock(&status.route))?;
+        // Where only the card was refused, the modem has nothing to tell: what waits for the slot goes out now.
+        self.tell(Command::Facts(self.routes())).await;
+        Ok(())
     }
 
     /// Who carries `route`.
