@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) ucs2: bool,
     /// The modem's own commands can be given: it is set up.
     pub(crate) set_up: bool,
+    /// It goes on echoing after `ATE0`, so that an echo tells nothing.
+    pub(crate) echoes: bool,
     /// The IMEI that this port had.
     pub(crate) imei: Option<String>,
     /// The card that was told last.
@@ -138,6 +140,7 @@ impl Core {
             routing: None,
             ucs2: false,
             set_up: false,
+            echoes: false,
             imei: None,
             sim_told: None,
             wrong_sim: None,
@@ -193,6 +196,7 @@ impl Core {
     /// Forgets what a restart of the modem made stale.
     pub(crate) fn begin_set_up(&mut self, reason: &str) {
         self.set_up = false;
+        self.echoes = false;
         self.timers.stop(Timer::SimAbsent);
         self.routing = None;
         self.offered = Offered::default();

@@ -46,6 +46,16 @@ impl Modem {
         self.core.restart(reason, Some(Timer::Boot));
     }
 
+    /// The modem echoes. A modem that did not after `ATE0` has lost that setting, and with it all others: it has restarted
+    /// without a word, and would announce nothing any more.
+    pub(crate) fn echoed(&mut self) {
+        if self.core.set_up && !self.core.echoes {
+            return self.rebooted("the modem has restarted unnoticed: it echoes again");
+        }
+        self.core.echoes |= !self.core.set_up && !self.wire.is_asking(&["AT", "ATE0"]);
+        self.noise(1);
+    }
+
     /// Useless lines; too many of them are a flood.
     pub(crate) fn noise(&mut self, lines: u32) {
         self.core.facts.count_noise(lines);

@@ -160,6 +160,7 @@ impl Modem {
                 Heard::Urc(urc) => self.urc(urc),
                 Heard::Stray(end) => self.stray(&end),
                 Heard::Reference(reference) => self.late_reference(reference),
+                Heard::Echo => self.echoed(),
                 Heard::Noise(lines) => self.noise(lines),
             }
             if self.closed {

@@ -64,6 +64,8 @@ pub(crate) enum Heard {
     Urc(Urc),
     /// `+CMGS` or `+CMSS` with its reference, while no such exchange is open.
     Reference(Option<u8>),
+    /// The open command's own words.
+    Echo,
     /// So many lines of no use.
     Noise(u32),
 }
@@ -90,6 +92,7 @@ impl Wire {
                 Event::Urc(urc) => Heard::Urc(urc),
                 Event::Unknown(line) => late_reference(line),
                 Event::Overlong(_) | Event::Lost(_) => Heard::Noise(LONG_NOISE),
+                Event::Echo(line) if pending.is_some_and(|command| command.text().as_bytes() == line) => Heard::Echo,
                 Event::Prompt | Event::Echo(_) | Event::Noise(_) => Heard::Noise(1),
             };
             return Some(heard);
@@ -121,6 +124,13 @@ impl Wire {
     /// Ends the open exchange at its deadline.
     pub(crate) fn give_up(&mut self, now: Instant) -> Option<Answer> {
         self.close(Ending::Silence, now)
+    }
+
+    /// Whether one of these commands is open.
+    pub(crate) fn is_asking(&self, texts: &[&str]) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| texts.contains(&open.command.text()))
     }
 
     /// Whether an exchange is open.

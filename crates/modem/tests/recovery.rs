@@ -416,3 +416,21 @@ fn the_heartbeat_of_the_configuration_is_kept() {
     let beats = bench.count_written("AT+CSQ");
     assert!((7..=9).contains(&beats), "{beats}");
 }
+
+#[test]
+fn an_echo_after_the_set_up_betrays_a_restart_but_not_where_the_modem_always_echoes() {
+    let mut bench = ready(Partner::new());
+    bench.partner.echo = true;
+    bench.run(secs(3600));
+    assert_eq!(
+        bench.modem.facts().counters.reboots,
+        1,
+        "after that, it is known to echo"
+    );
+    assert_eq!(bench.modem.facts().state, SlotState::Ready);
+    let mut partner = Partner::new();
+    partner.echo = true;
+    let mut bench = ready(partner);
+    bench.run(secs(3600));
+    assert_eq!(bench.modem.facts().counters.reboots, 0);
+}
