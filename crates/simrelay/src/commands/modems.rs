@@ -131,7 +131,7 @@ fn block(slot: &SlotSnapshot) -> String {
         ("network", network_words(slot)),
         ("signal", slot.signal_dbm.map_or_else(dash, |dbm| format!("{dbm} dBm"))),
         ("SMSC", text(&slot.smsc)),
-        ("storage", storage.join(", ")),
+        ("storage", if storage.is_empty() { dash() } else { storage.join(", ") }),
         (
             "reports",
             if slot.reports { "arrive" } else { "cannot arrive" }.to_owned(),
