@@ -76,6 +76,12 @@ impl Rig {
         self
     }
 
+    /// Puts another PIN into the settings of slot `index`.
+    pub fn replace_pin(mut self, index: usize, old: &str, new: &str) -> Self {
+        self.slots[index] = self.slots[index].replace(&format!("{old:?}"), &format!("{new:?}"));
+        self
+    }
+
     /// Adds sections to the configuration.
     pub fn config(mut self, lines: &str) -> Self {
         self.extra.push_str(lines);

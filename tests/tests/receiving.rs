@@ -122,9 +122,9 @@ fn what_is_no_plain_text_is_told_for_what_it_is() {
     for delivery in [&data, &wap, &voicemail, &flash] {
         deliver(&delivery.hex());
     }
-    // A length that promises more than there is, and an address without an end.
-    deliver("040A91947106214365000862112201000000FF0041");
+    // An address without an end, and a message that ends after its address.
     deliver("04FF91");
+    deliver("040A919471062143");
     let messages = wait_inbox(&gateway, 6);
     let of = |kind: &str| {
         messages
@@ -161,8 +161,10 @@ fn what_is_no_plain_text_is_told_for_what_it_is() {
 
 #[test]
 fn flash_messages_that_a_modem_would_lose_are_received_where_the_slot_wants_them() {
-    let mut profile = Profile::default();
-    profile.stores_class0 = false;
+    let profile = Profile {
+        stores_class0: false,
+        ..Profile::default()
+    };
     let spec = ModemSpec {
         profile,
         ..ModemSpec::new(0)
@@ -251,7 +253,7 @@ fn the_cursor_the_filters_and_the_patterns_find_what_is_asked_for() {
         (json!({ "text_matches": "(" }), "text_matches"),
         (json!({ "wait_s": 61 }), "wait_s"),
         (json!({ "limit": 0 }), "limit"),
-        (json!({ "after": -1 }), "after"),
+        (json!({ "after": "now" }), "after"),
     ] {
         assert_eq!(api.refused("sms.fetch", params.clone()).field(), field, "{params}");
     }

@@ -135,16 +135,17 @@ fn wishes_reach_the_network() {
     assert!(!silent.report);
     let (hour, _) = sent("+4930005", json!({ "validity_s": 3600 }));
     assert_eq!(hour.validity, Some(11), "(11 + 1) x 5 minutes (TS 23.040 9.2.3.12.1)");
-    let (turkish, text) = sent("+9030006", json!({ "text": "şişman ağaç İğne" }));
+    let long = "şişman ağaç İğne ".repeat(6);
+    let (turkish, text) = sent("+9030006", json!({ "text": long }));
     assert_eq!(turkish.dcs, 0x00, "septets: {turkish:?}");
     assert!(
         turkish.header.starts_with(&[0x24]) || turkish.header.starts_with(&[0x25]),
         "a table: {turkish:?}"
     );
-    assert_eq!(text, "şişman ağaç İğne");
+    assert_eq!(text, long);
     let (elsewhere, _) = sent("+4930006", json!({ "text": "şişman ağaç İğne" }));
     assert_eq!(elsewhere.dcs, 0x08, "no table where none was opted for");
-    let (_, plain) = sent("+4930007", json!({ "text": "Zażółć – „gęś”", "transliterate": true }));
+    let (_, plain) = sent("+4930007", json!({ "text": "Zażółć – “gęś”", "transliterate": true }));
     assert_eq!(plain, "Zazolc - \"ges\"");
     let preview = gateway
         .api()
