@@ -145,7 +145,7 @@ impl PoolHandle {
                 done,
             })
             .await;
-        let _stopped = answer.await;
+        self.wait(answer).await;
         Ok(())
     }
 
@@ -154,7 +154,16 @@ impl PoolHandle {
     pub async fn stop(&self) {
         let (done, answer) = oneshot::channel();
         let _stopped = self.keeper.send(Command::Stop { done }).await;
-        let _stopped = answer.await;
+        self.wait(answer).await;
+    }
+
+    /// Waits for the keeper's word, or for its end: a command that is passed on while it ends by itself (nobody listens to
+    /// the events any more) stays in the channel, and so does the answer's other half.
+    async fn wait(&self, answer: oneshot::Receiver<()>) {
+        tokio::select! {
+            _answered = answer => {}
+            () = self.keeper.closed() => {}
+        }
     }
 }
 
