@@ -220,6 +220,8 @@ fn launch(
         counts: Arc::new(Mutex::new(Counts::default())),
         stopped: Arc::new(stopped),
     };
+    // Before anybody can ask, not when the writer gets to run.
+    signs.count(&memory, 0);
     let shared = Shared {
         orders,
         questions,

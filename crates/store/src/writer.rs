@@ -49,7 +49,6 @@ enum End {
 impl Writer {
     /// Works until told to close, or until nobody is left who could ask.
     pub(crate) fn run(mut self) {
-        self.signs.count(&self.memory, self.commits);
         let mut used = false;
         loop {
             match self.orders.recv_timeout(self.patience(used)) {
