@@ -48,7 +48,7 @@ impl Failure {
         match self {
             Self::Silent => 0,
             Self::Refused(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) => MISUSE,
             Self::Unreachable(_) => 3,
             Self::Unauthorised(_) => 4,
             Self::Told(code) => *code,
@@ -86,6 +86,9 @@ impl Failure {
         ExitCode::from(self.code())
     }
 }
+
+/// The exit code for wrong usage and malformed input.
+pub(crate) const MISUSE: u8 = 2;
 
 /// Only output makes an `io::Error` of its own; whoever reads a file says which one it was.
 impl From<io::Error> for Failure {

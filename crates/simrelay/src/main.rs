@@ -7,7 +7,8 @@
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
 //!   times as people write them.
-//! - [`failure`] is how a command ends badly; its kind decides the exit code.
+//! - [`failure`] is how a command ends badly; its kind decides the exit code. [`misuse`] is a command line that cannot be
+//!   read at all.
 //!
 //! The program decides nothing about messages: that is the crates' below. It reads settings, puts the parts together
 //! and stops them in order.
@@ -23,18 +24,24 @@ mod demo;
 mod doctor;
 mod failure;
 mod logging;
+mod misuse;
 mod pdu;
 mod running;
 mod screen;
 mod serve;
 mod when;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match cli::Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return misuse::tell(&error, &arguments),
+    };
     // Every TLS connection of the process uses this provider. It is only refused where one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     cli.run()

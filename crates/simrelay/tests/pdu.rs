@@ -176,6 +176,27 @@ fn a_sentence_names_field_and_octet_where_people_read() {
     assert!(output.stdout.is_empty());
 }
 
+#[test]
+fn a_wrong_command_line_is_told_like_malformed_input_where_a_program_reads() {
+    for line in [
+        &["pdu", "decode", "--json"][..],
+        &["pdu", "decode", "--json", "00", "--bogus"],
+        &["--json", "pdu", "decode", "00", "11"],
+        &["pdu", "encode", "--json", "--to"],
+        &["pdu", "encode", "--json", "x"],
+        &["pdu", "encode", "--to", "1", "x", "--dcs", "256", "--json"],
+        &["pdu", "encode", "--to", "1", "x", "--flash=maybe", "--json"],
+    ] {
+        assert_eq!(refused(line), [], "{line:?}");
+        assert!(simrelay(line).stderr.is_empty(), "{line:?}");
+    }
+    let output = simrelay(&["pdu", "decode", "00", "--bogus"]);
+    let sentence = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(sentence.contains("Usage: simrelay pdu decode"), "{sentence}");
+    assert!(output.stdout.is_empty());
+}
+
 type Difference = (String, String);
 
 fn decoded(row: &Value, kind: &str, hex: &str, fields: &[&str], options: &[&str]) -> Vec<Difference> {

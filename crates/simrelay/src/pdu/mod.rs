@@ -16,7 +16,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tpdu::{ComposeError, DecodeError, EncodeError};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, MISUSE};
 use crate::screen::Screen;
 
 /// Read or write an SMS PDU; no gateway is asked
@@ -127,7 +127,7 @@ fn show(outcome: &Outcome, screen: &Screen) -> ExitCode {
 fn tell(trouble: &Trouble, screen: &Screen) -> ExitCode {
     let told = screen.is_json().then(|| screen.value(&trouble.object()));
     match told {
-        Some(Ok(())) => ExitCode::from(MALFORMED),
+        Some(Ok(())) => ExitCode::from(MISUSE),
         _ => {
             let failure = Failure::Usage(trouble.to_string());
             screen.failure(&failure);
@@ -135,9 +135,6 @@ fn tell(trouble: &Trouble, screen: &Screen) -> ExitCode {
         }
     }
 }
-
-/// The exit code for malformed input.
-const MALFORMED: u8 = 2;
 
 #[cfg(test)]
 mod tests;
