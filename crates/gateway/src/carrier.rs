@@ -28,10 +28,13 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     fn submit(&self, handover: Handover) -> Result<(), NotTaken>;
 
     /// What was handed over is kept: delete it where it lies, or acknowledge it to the network.
-    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>);
+    ///
+    /// # Errors
+    /// The route cannot take this now: what lies there has to be asked for again, or this repeated.
+    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) -> Result<(), NotTaken>;
 
-    /// Something that was handed over on this route could not be kept: hand over again what is not confirmed. Where the
-    /// other side repeats it by itself there is nothing to do.
+    /// Something that was handed over on this route could not be kept or confirmed: hand over again what is not
+    /// confirmed. Where the other side repeats it by itself there is nothing to do.
     fn hand_over_again(&self, _route: &RouteId) -> Result<(), NotTaken> {
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     pub(crate) dispatcher: mpsc::Sender<Command>,
     /// Accepted parts did not fit into the dispatcher's channel: it has to look into the store.
     pub(crate) overflowed: Arc<AtomicBool>,
-    /// Where something lies that could not be kept.
+    /// Where something lies that could not be kept or confirmed.
     pub(crate) unkept: Arc<Unkept>,
     pub(crate) dialogues: Arc<Dialogues>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,

@@ -82,7 +82,7 @@ impl Keeper {
         self.show(now).await;
     }
 
-    /// Asks the carriers once more for what could not be kept, when the store is well.
+    /// Asks the carriers once more for what could not be kept or confirmed, when the store is well.
     fn ask_again(&mut self) {
         let inner = &self.gateway.inner;
         let resting = self.asked_again.is_some_and(|last| last.elapsed() < ASK_PAUSE);

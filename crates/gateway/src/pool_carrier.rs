@@ -9,7 +9,7 @@ use message::{Committed, Level, Memory, RouteId, SlotSnapshot, SlotState};
 use modem::{Event, Job, PinIdentity, PinVerdict, Send, UssdAction};
 use pool::{PoolEvent, PoolHandle, SlotEvent};
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};
 use crate::outgoing::desk::Handover;
@@ -231,15 +231,12 @@ impl Carrier for PoolCarrier {
         self.pass(&route, Job::Send(send))
     }
 
-    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) {
+    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) -> Result<(), NotTaken> {
         let job = match kept.transpose() {
             Some(proof) => Job::Delete { proof },
             None => Job::Acknowledge { proof: kept.map(drop) },
         };
-        if let Err(not_taken) = self.pass(route, job) {
-            // It stays on the modem, comes again and is recognised.
-            debug!(%route, "what is kept is not confirmed now: {}", not_taken.reason);
-        }
+        self.pass(route, job)
     }
 
     fn hand_over_again(&self, route: &RouteId) -> Result<(), NotTaken> {

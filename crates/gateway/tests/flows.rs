@@ -5,10 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use gateway::{Carrier, Config, Error, ErrorKind, Gateway, Origin, Parts, PoolCarrier, RouteSettings, joiner};
-use message::{FetchQuery, MessageId, MessageState, MessageView, RouteId, SendRequest, SlotState};
+use gateway::{
+    Carrier, Config, Error, ErrorKind, Gateway, Handover, NotTaken, Origin, Parts, PinTry, PoolCarrier, RouteSettings,
+    RouteStatus, UssdStep, joiner,
+};
+use message::{
+    Committed, FetchQuery, Memory, MessageId, MessageState, MessageView, RouteId, SendRequest, SlotSnapshot, SlotState,
+};
 use modemsim::{Fault, Modem, Network};
 use pool::{Pool, PoolHandle, SlotConfig};
 use router::RouteConfig;
@@ -38,6 +44,11 @@ impl World {
     }
 
     async fn start(&self) -> Running {
+        self.start_through(|carrier| carrier).await
+    }
+
+    /// Starts with the pool behind another carrier.
+    async fn start_through(&self, wrap: impl FnOnce(Arc<dyn Carrier>) -> Arc<dyn Carrier>) -> Running {
         let (store, _) = Store::open(self.folder.path(), &store::Config::default(), joiner()).unwrap();
         let names: Vec<RouteId> = (0..self.modems.len())
             .map(|n| RouteId::new(&format!("sim-{n}")))
@@ -65,7 +76,7 @@ impl World {
                 ..RouteSettings::default()
             },
             store: store.clone(),
-            carriers: vec![(carrier as Arc<dyn Carrier>, events)],
+            carriers: vec![(wrap(carrier), events)],
             token_sims: BTreeMap::new(),
         };
         let running = Running {
@@ -75,6 +86,57 @@ impl World {
         };
         running.ready(self.modems.len()).await;
         running
+    }
+}
+
+/// The pool, with slots that take no confirm at first.
+#[derive(Debug)]
+struct Overwhelmed {
+    pool: Arc<dyn Carrier>,
+    refusals: AtomicUsize,
+}
+
+impl Carrier for Overwhelmed {
+    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) -> Result<(), NotTaken> {
+        let left = self.refusals.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return Err(NotTaken {
+                reason: "as many jobs wait as may".into(),
+            });
+        }
+        self.pool.confirm(route, kept)
+    }
+
+    fn routes(&self) -> Vec<RouteStatus> {
+        self.pool.routes()
+    }
+
+    fn slots(&self) -> Vec<SlotSnapshot> {
+        self.pool.slots()
+    }
+
+    fn submit(&self, handover: Handover) -> Result<(), NotTaken> {
+        self.pool.submit(handover)
+    }
+
+    fn hand_over_again(&self, route: &RouteId) -> Result<(), NotTaken> {
+        self.pool.hand_over_again(route)
+    }
+
+    fn ussd(&self, route: &RouteId, step: UssdStep) -> Result<(), NotTaken> {
+        self.pool.ussd(route, step)
+    }
+
+    fn enter_pin(&self, route: &RouteId, verdict: Result<Committed<PinTry>, String>) {
+        self.pool.enter_pin(route, verdict);
+    }
+
+    fn judge_card(&self, route: &RouteId, verdict: Result<Option<String>, String>) {
+        self.pool.judge_card(route, verdict);
+    }
+
+    fn unlock(&self, route: &RouteId) -> Result<(), NotTaken> {
+        self.pool.unlock(route)
     }
 }
 
@@ -214,6 +276,29 @@ async fn what_is_accepted_before_a_stop_goes_out_after_the_next_start() {
     let running = world.start().await;
     running.reaches(id, MessageState::Delivered).await;
     assert_eq!(world.network.sent().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_confirm_was_refused_leaves_the_modem_all_the_same() {
+    let world = World::new(1);
+    let overwhelmed = |pool| {
+        let refusals = AtomicUsize::new(3);
+        Arc::new(Overwhelmed { pool, refusals }) as Arc<dyn Carrier>
+    };
+    let running = world.start_through(overwhelmed).await;
+    for text in ["one", "two", "three"] {
+        let number = world.modems[0].number();
+        world.network.text(number, "+4930555777", text).unwrap();
+    }
+    running
+        .eventually("the SIM is empty", || async {
+            world.modems[0].stored().is_empty().then_some(())
+        })
+        .await;
+    let query = FetchQuery::default();
+    let page = running.gateway.fetch(&Origin::operator(), query).await.unwrap();
+    assert_eq!(page.messages.len(), 3, "what came again was recognised");
     running.stop().await;
 }
 

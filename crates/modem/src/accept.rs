@@ -69,6 +69,8 @@ impl Modem {
             return Err(Rejected::Unknown);
         }
         if !inbox.has_room_for_delete() {
+            // The next sweep hands it over once more, and then it is asked for again.
+            inbox.forget(place);
             return Err(Rejected::Full);
         }
         if !inbox.deletes.contains(&place) {

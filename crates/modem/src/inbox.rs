@@ -149,7 +149,7 @@ const MAX_ANNOUNCED: usize = 256;
 /// Most messages known as handed over; the oldest is forgotten, and then handed over once more by the next sweep.
 const MAX_HANDED: usize = 1024;
 
-/// Most deletes that wait; more are refused and may be asked for again.
+/// Most deletes that wait; more are refused, and the next sweep hands their messages over again.
 const MAX_DELETES: usize = 1024;
 
 #[cfg(test)]

@@ -517,7 +517,8 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 /// Long enough to be no wake-up.
 const NO_CHANCE: Duration = Duration::from_secs(3600);
 
-/// Jobs that may wait for one slot; what comes on top is given back to the caller.
-const JOBS: usize = 64;
+/// Jobs that may wait for one slot; what comes on top is given back to the caller. A sweep of full memories is confirmed
+/// all at once, and none has more places than this.
+const JOBS: usize = 1024;
 /// Reports that may wait for the keeper, which never waits long; then the slots wait.
 const REPORTS: usize = 256;

@@ -174,6 +174,32 @@ async fn received_messages_are_handed_over_and_deleted_only_when_kept() {
 }
 
 #[tokio::test]
+async fn the_confirms_of_full_memories_are_taken_all_at_once() {
+    let network = network(0);
+    let mut spec = ModemSpec::new(0);
+    spec.sim_places = 200;
+    let modem = network.plug(spec).unwrap();
+    for index in 0..200 {
+        network.text(modem.number(), "+4930123", &format!("{index}")).unwrap();
+    }
+    let mut tried = Tried::start(network.dir(), [("one", by_port(modem.path()))]);
+    let places = |tried: &Tried| -> Vec<_> {
+        let of = |event: &pool::PoolEvent| match &event.event {
+            SlotEvent::Modem(Event::Received(raw)) => raw.memory,
+            _ => None,
+        };
+        tried.told.iter().filter_map(of).collect()
+    };
+    tried.until("the messages", |tried| places(tried).len() == 200).await;
+    // No await in between, so the slot takes nothing before all of them wait.
+    for place in places(&tried) {
+        let proof = Committed::witnessed(place);
+        tried.pool.submit(&RouteId::new("one"), Job::Delete { proof }).unwrap();
+    }
+    tried.until("the deletions", |_| modem.stored().is_empty()).await;
+}
+
+#[tokio::test]
 async fn a_gateway_that_is_gone_ends_the_pool_and_frees_the_ports() {
     let network = network(0);
     let modem = network.plug(ModemSpec::new(0)).unwrap();

@@ -24,7 +24,7 @@ pub(crate) struct Intake {
     pub(crate) dispatcher: mpsc::Sender<Command>,
     /// Upper-case words that put their sender on the STOP list.
     pub(crate) stop_words: Arc<[String]>,
-    /// Where something lies that could not be kept.
+    /// Where something lies that could not be kept or confirmed.
     pub(crate) unkept: Arc<Unkept>,
 }
 
@@ -83,11 +83,19 @@ impl Intake {
             }
         };
         match kept {
-            Ok(kept) => self.carrier.confirm(&route, kept),
+            Ok(kept) => self.confirm(&route, kept),
             Err(error) => {
                 warn!(%route, "cannot keep what came in, so it stays on the modem: {error}");
                 self.unkept.note(&route);
             }
+        }
+    }
+
+    /// Lets go of what is kept. What is not taken now comes again, is recognised and confirmed then.
+    fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) {
+        if let Err(not_taken) = self.carrier.confirm(route, kept) {
+            debug!(%route, "what is kept is not confirmed yet: {}", not_taken.reason);
+            self.unkept.note(route);
         }
     }
 
@@ -165,7 +173,7 @@ impl Intake {
             })
             .await
         {
-            Ok(kept) => self.carrier.confirm(&route, kept.map(|_| Some(memory))),
+            Ok(kept) => self.confirm(&route, kept.map(|_| Some(memory))),
             Err(error) => {
                 self.unkept.note(&route);
                 return warn!(%route, "cannot settle by the journal: {error}");

@@ -70,7 +70,7 @@ pub(crate) struct Dispatcher {
     /// Attempts whose fate was uncertain, for answers that come late.
     uncertain: VecDeque<(u64, PartKey)>,
     /// Journal entries that are deleted once the attempt's end is kept.
-    journals: HashMap<RouteId, Memory>,
+    journals: HashMap<RouteId, Vec<Memory>>,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -180,7 +180,7 @@ impl Dispatcher {
             Outcome::Uncertain { reason } => warn!(%route, ticket, "uncertain: {reason}"),
         }
         if let Some(memory) = journal {
-            self.journals.insert(route.clone(), memory);
+            self.journals.entry(route.clone()).or_default().push(memory);
         }
         match self.desk.settled(&route, ticket, outcome, now) {
             Ended::Settled(key) => self.remember(ticket, key),
@@ -307,8 +307,8 @@ impl Dispatcher {
         let now = clock::now();
         match done {
             Done::Recorded(route, Ok(attempted)) => {
-                if let Some(memory) = self.journals.remove(&route) {
-                    self.free_journal(&route, attempted.clone().map(|_| Some(memory)));
+                for memory in self.journals.remove(&route).unwrap_or_default() {
+                    self.free_journal(&route, attempted.clone().map(|_| memory));
                 }
                 self.desk.recorded(&route, attempted, now);
             }
@@ -329,10 +329,15 @@ impl Dispatcher {
         }
     }
 
-    fn free_journal(&mut self, route: &RouteId, kept: Committed<Option<Memory>>) {
+    /// Deletes a journal entry; one that the modem cannot take now is deleted after the route's next attempt.
+    fn free_journal(&mut self, route: &RouteId, kept: Committed<Memory>) {
+        let memory = *kept.get();
         let home = self.home(route);
-        if let Some(carrier) = home.and_then(|home| self.carriers.get(home)) {
-            carrier.confirm(route, kept);
+        let Some(carrier) = home.and_then(|home| self.carriers.get(home)) else {
+            return;
+        };
+        if carrier.confirm(route, kept.map(Some)).is_err() {
+            self.journals.entry(route.clone()).or_default().push(memory);
         }
     }
 }
