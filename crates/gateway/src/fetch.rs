@@ -14,13 +14,15 @@ use crate::{Error, ErrorKind, Gateway, Origin};
 #[derive(Debug)]
 struct Search {
     sims: Option<Vec<RouteId>>,
+    newest: bool,
     limit: usize,
     from: Option<Regex>,
     text: Option<Regex>,
 }
 
 impl Gateway {
-    /// Received messages after a cursor, oldest first; waits for the first one as long as the query says.
+    /// Received messages after a cursor, the oldest or the newest of them, in ascending order; waits for the first one as
+    /// long as the query says.
     pub async fn fetch(&self, origin: &Origin, query: FetchQuery) -> Result<FetchPage, Error> {
         let deadline = Instant::now() + Duration::from_secs(query.wait_s.unwrap_or(0).into());
         let search = self.search(origin, &query)?;
@@ -28,7 +30,10 @@ impl Gateway {
         let mut after = query.after;
         loop {
             arrivals.borrow_and_update();
-            let page = self.page(after, &search).await?;
+            let page = match search.newest {
+                false => self.page(after, &search).await?,
+                true => self.tail(after, &search).await?,
+            };
             if !page.messages.is_empty() || Instant::now() >= deadline {
                 return Ok(page);
             }
@@ -58,6 +63,7 @@ impl Gateway {
         }
         Ok(Search {
             sims: self.readable(origin, query)?,
+            newest: query.newest,
             limit: usize::try_from(limit).unwrap_or(1000),
             from: pattern("from_matches", query.from_matches.as_deref())?,
             text: pattern("text_matches", query.text_matches.as_deref())?,
@@ -102,12 +108,7 @@ impl Gateway {
             next: after,
         };
         loop {
-            let missing = search.limit - page.messages.len();
-            let batch = if search.has_pattern() {
-                SCAN.max(missing)
-            } else {
-                missing
-            };
+            let batch = search.batch(page.messages.len());
             let read = self.inner.store.fetch(page.next, batch, search.sims.as_deref(), None);
             let found = read.await.map_err(unavailable)?;
             let exhausted = found.len() < batch;
@@ -125,9 +126,40 @@ impl Gateway {
             }
         }
     }
+
+    /// The newest messages after a cursor. All up to `next` has been looked at: what is completed meanwhile has a greater
+    /// cursor, so that whoever goes on from there misses nothing and sees nothing twice.
+    async fn tail(&self, after: i64, search: &Search) -> Result<FetchPage, Error> {
+        let newest = *self.arrivals().borrow();
+        let mut upto = newest;
+        let mut messages = Vec::new();
+        while messages.len() < search.limit {
+            let batch = search.batch(messages.len());
+            let read = self.inner.store.fetch_back(after, upto, batch, search.sims.as_deref());
+            let found = read.await.map_err(unavailable)?;
+            let exhausted = found.len() < batch;
+            upto = found.last().map_or(upto, |oldest| oldest.cursor - 1);
+            messages.extend(found.into_iter().filter(|message| search.matches(message)));
+            if exhausted {
+                break;
+            }
+        }
+        messages.truncate(search.limit);
+        messages.reverse();
+        Ok(FetchPage {
+            messages,
+            next: after.max(newest),
+        })
+    }
 }
 
 impl Search {
+    /// How many to read at once where so many are found already.
+    fn batch(&self, found: usize) -> usize {
+        let missing = self.limit - found;
+        if self.has_pattern() { SCAN.max(missing) } else { missing }
+    }
+
     fn has_pattern(&self) -> bool {
         self.from.is_some() || self.text.is_some()
     }

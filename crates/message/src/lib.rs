@@ -38,5 +38,5 @@ pub use snapshot::{
 };
 pub use view::{
     Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, Resolution, RouteExplanation,
-    RouteVerdict, UssdReply,
+    RouteVerdict, UssdReply, cursor,
 };

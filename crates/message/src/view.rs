@@ -1,7 +1,8 @@
 //! What callers are shown: the shapes of the API, read by the command line too.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Alphabet, Inbound, MessageId, MessageState, Number, PartState, RouteId};
 
@@ -85,8 +86,11 @@ pub struct FetchQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
     /// Only messages completed after this cursor (0: from the oldest kept).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "cursor")]
     pub after: i64,
+    /// The newest of them instead of the oldest; the answer is in ascending order all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub newest: bool,
     /// At most this many (1 to 1000, default 100).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -108,6 +112,15 @@ pub struct FetchPage {
     pub messages: Vec<Inbound>,
     /// The cursor to ask with next.
     pub next: i64,
+}
+
+/// Reads a cursor: 0 or more.
+///
+/// # Errors
+/// A value that is no whole number from 0 on.
+pub fn cursor<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    let read = u64::deserialize(from)?;
+    i64::try_from(read).map_err(|_| D::Error::custom("the cursor is too large"))
 }
 
 /// What `sms.list` looks for: outgoing messages, newest first.

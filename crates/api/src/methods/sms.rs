@@ -233,6 +233,12 @@ const FETCH: Method = Method {
             Kind::Whole(0, i64::MAX),
             "only messages completed after this cursor: `next` of the last answer (default 0: from the oldest)",
         ),
+        may(
+            "newest",
+            Kind::Flag,
+            "the newest `limit` of them instead of the oldest, in ascending order all the same; `next` is after all that \
+             came so far (default: false)",
+        ),
         may("limit", Kind::Whole(1, 1000), "at most this many (default 100)"),
         may(
             "wait_s",

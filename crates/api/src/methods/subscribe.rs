@@ -74,10 +74,14 @@ const UNSUBSCRIBE_METHOD: Method = Method {
 struct Subscribe {
     sim: Option<String>,
     number: Option<String>,
-    after: Option<i64>,
+    after: Option<Cursor>,
     from_matches: Option<String>,
     text_matches: Option<String>,
 }
+
+/// A cursor as `sms.fetch` takes it.
+#[derive(Deserialize)]
+struct Cursor(#[serde(deserialize_with = "message::cursor")] i64);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,7 +127,8 @@ async fn begin(params: &Params<'_>, app: &App, extensions: &Extensions) -> Resul
     let query = FetchQuery {
         sim: asked.sim,
         number: asked.number,
-        after: asked.after.unwrap_or(newest),
+        after: asked.after.map_or(newest, |Cursor(after)| after),
+        newest: false,
         limit: Some(CHUNK),
         wait_s: Some(WAIT_S),
         from_matches: asked.from_matches,

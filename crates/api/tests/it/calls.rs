@@ -117,6 +117,14 @@ async fn every_wrong_request_gets_its_own_clear_error() {
         ("sms.cancel", unknown, 2004, None),
         ("sms.status", json!({"id": "17"}), -32602, Some("id")),
         ("sms.list", json!({"state": "lost"}), -32602, Some("state")),
+        ("sms.fetch", json!({"after": -1}), -32602, Some("after")),
+        (
+            "sms.fetch",
+            json!({"after": 9_223_372_036_854_775_808_u64}),
+            -32602,
+            Some("after"),
+        ),
+        ("sms.fetch", json!({"newest": 20}), -32602, Some("newest")),
         ("sms.fetch", json!({"wait_s": 61}), 2001, Some("wait_s")),
         ("sms.fetch", json!({"text_matches": "("}), 2001, Some("text_matches")),
         ("sms.fetch", json!({"sim": "nowhere"}), 2004, Some("sim")),
@@ -261,6 +269,74 @@ async fn received_messages_are_read_by_cursor_and_pattern() {
         (&none.result()["messages"], &none.result()["next"]),
         (&json!([]), &all.result()["next"])
     );
+}
+
+#[tokio::test]
+async fn the_newest_messages_come_in_order_and_reading_on_shows_only_later_ones() {
+    let (reader, bound) = (
+        token("reader", &[Scope::Fetch]),
+        bound("bound", &[Scope::Fetch], "sim1"),
+    );
+    let house = House::new(&[&reader, &bound]).await;
+    let nothing = house.call(Some(&reader), "sms.fetch", json!({"newest": true})).await;
+    assert_eq!(nothing.result(), &json!({"messages": [], "next": 0}));
+    for n in 0..210 {
+        let text = if n == 1 { "the code".into() } else { format!("text {n}") };
+        house.receive(["sim1", "sim2"][n % 2], "+491701111111", &text).await;
+    }
+    let fetch = async |token, params| {
+        let answer = house.call(Some(token), "sms.fetch", params).await;
+        let page = answer.result();
+        let messages = page["messages"].as_array().unwrap();
+        let texts: Vec<_> = messages
+            .iter()
+            .map(|one| one["text"].as_str().unwrap().to_owned())
+            .collect();
+        (texts, page["next"].as_i64().unwrap())
+    };
+    let (texts, next) = fetch(&reader, json!({"newest": true, "limit": 3})).await;
+    assert_eq!(texts, ["text 207", "text 208", "text 209"]);
+    let (code, fives) = ("code", "[05]$");
+    for (token, params, expected) in [
+        (
+            &bound,
+            json!({"newest": true, "limit": 2}),
+            &["text 206", "text 208"][..],
+        ),
+        // Far back, and nothing after it fits.
+        (&reader, json!({"newest": true, "text_matches": code}), &["the code"]),
+        (
+            &reader,
+            json!({"newest": true, "limit": 2, "text_matches": fives}),
+            &["text 200", "text 205"],
+        ),
+        (&reader, json!({"newest": true, "after": next - 1}), &["text 209"]),
+        (&reader, json!({"newest": true, "after": next}), &[]),
+    ] {
+        let (texts, after) = fetch(token, params.clone()).await;
+        assert_eq!(
+            (&texts.iter().map(String::as_str).collect::<Vec<_>>()[..], after),
+            (expected, next),
+            "{params}"
+        );
+    }
+    house.receive("sim2", "+491701111111", "later").await;
+    assert_eq!(fetch(&reader, json!({"after": next})).await.0, ["later"]);
+}
+
+#[tokio::test]
+async fn a_newest_fetch_waits_where_nothing_is_there() {
+    let reader = token("reader", &[Scope::Fetch]);
+    let house = House::new(&[&reader]).await;
+    house.receive("sim1", "+491701111111", "old").await;
+    let params = json!({"newest": true, "text_matches": "new", "wait_s": 30});
+    let waiting = house.call(Some(&reader), "sms.fetch", params);
+    let arriving = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.receive("sim1", "+491701111111", "new").await;
+    };
+    let (page, ()) = tokio::join!(waiting, arriving);
+    assert_eq!(page.result()["messages"][0]["text"], "new");
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! `simrelay inbox`: received messages, and those still to come.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use clap::Args;
@@ -83,37 +82,38 @@ struct Inbox<'a> {
 impl Inbox<'_> {
     async fn page(&self, after: i64, limit: u32, wait_s: u32) -> Result<FetchPage, Failure> {
         let query = FetchQuery {
-            sim: self.args.sim.clone(),
-            number: self.args.number.clone(),
             after,
             limit: Some(limit),
             wait_s: (wait_s > 0).then_some(wait_s),
+            ..self.filters()
+        };
+        self.fetch(query, wait_s).await
+    }
+
+    /// The last messages.
+    async fn last(&self) -> Result<FetchPage, Failure> {
+        let query = FetchQuery {
+            newest: true,
+            limit: Some(self.args.limit),
+            ..self.filters()
+        };
+        self.fetch(query, 0).await
+    }
+
+    fn filters(&self) -> FetchQuery {
+        FetchQuery {
+            sim: self.args.sim.clone(),
+            number: self.args.number.clone(),
             from_matches: self.args.from_matches.clone(),
             text_matches: self.args.text_matches.clone(),
-        };
+            ..FetchQuery::default()
+        }
+    }
+
+    async fn fetch(&self, query: FetchQuery, wait_s: u32) -> Result<FetchPage, Failure> {
         let extra = Duration::from_secs(u64::from(wait_s));
         let result = self.client.call_raw("sms.fetch", query, extra).await?;
         understood("sms.fetch", result)
-    }
-
-    /// The last messages. The cursor only runs forward, so all pages are read and the tail is kept.
-    async fn last(&self) -> Result<FetchPage, Failure> {
-        let mut tail = VecDeque::new();
-        let mut after = 0;
-        loop {
-            let page = self.page(after, PAGE, 0).await?;
-            let ended = page.messages.is_empty() && page.next <= after;
-            after = page.next;
-            tail.extend(page.messages);
-            let surplus = tail.len().saturating_sub(self.args.limit as usize);
-            tail.drain(..surplus);
-            if ended {
-                return Ok(FetchPage {
-                    messages: tail.into(),
-                    next: after,
-                });
-            }
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading received messages in the order of their completion.
+//! Reading received messages in the order of their completion, from either end.
 
 use rusqlite::{Connection, Row};
 
@@ -21,19 +21,46 @@ impl Store {
         sims: Option<&[RouteId]>,
         number: Option<&Number>,
     ) -> Result<Vec<Inbound>, Error> {
-        let mut wish = Wish {
+        let wish = Wish {
             after,
+            upto: i64::MAX,
+            backward: false,
             limit,
             sims: sims.map(<[RouteId]>::to_vec),
             number: number.cloned(),
         };
+        self.look(wish).await
+    }
+
+    /// At most `limit` messages completed after one cursor and not after the other, **newest first**; to these SIMs where
+    /// given. Looks in steps as [`Store::fetch`] does.
+    pub async fn fetch_back(
+        &self,
+        after: i64,
+        upto: i64,
+        limit: usize,
+        sims: Option<&[RouteId]>,
+    ) -> Result<Vec<Inbound>, Error> {
+        let wish = Wish {
+            after,
+            upto,
+            backward: true,
+            limit,
+            sims: sims.map(<[RouteId]>::to_vec),
+            number: None,
+        };
+        self.look(wish).await
+    }
+
+    async fn look(&self, mut wish: Wish) -> Result<Vec<Inbound>, Error> {
+        let limit = wish.limit;
         let mut found = Vec::new();
         loop {
             let step = wish.clone();
             let (more, last) = self.read(move |glance| fetch(glance, &step)).await?;
             found.extend(more);
             match last {
-                Some(last) if found.len() < limit => wish.after = last,
+                Some(last) if found.len() < limit => wish.go_on(last),
                 _ => return Ok(found),
             }
             wish.limit = limit - found.len();
@@ -45,16 +72,28 @@ impl Store {
 #[derive(Debug, Clone)]
 struct Wish {
     after: i64,
+    upto: i64,
+    backward: bool,
     limit: usize,
     sims: Option<Vec<RouteId>>,
     number: Option<Number>,
 }
 
+impl Wish {
+    /// Leaves out what has been looked at: all up to this cursor, or down to it.
+    fn go_on(&mut self, looked_at: i64) {
+        match self.backward {
+            false => self.after = looked_at,
+            true => self.upto = looked_at - 1,
+        }
+    }
+}
+
 /// One step: what was found, and the cursor to go on from where more is to be looked at.
 fn fetch(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<(Vec<Inbound>, Option<i64>)> {
     let sims = wish.sims.as_deref().map(|sims| known(glance, sims)).transpose()?;
-    let mut statement = glance.conn.prepare_cached(AFTER)?;
-    let mut rows = statement.query((wish.after, STEP))?;
+    let mut statement = glance.conn.prepare_cached(if wish.backward { BACK } else { FORTH })?;
+    let mut rows = statement.query((wish.after, wish.upto, STEP))?;
     let mut found = Vec::new();
     let mut looked = 0;
     let mut last = None;
@@ -103,9 +142,13 @@ pub(crate) fn read_inbound(conn: &Connection, names: &mut Names, row: &Row<'_>) 
     })
 }
 
-const AFTER: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
+const FORTH: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
         missing, text, data_hex
-     FROM inbound WHERE cursor > ?1 ORDER BY cursor LIMIT ?2";
+     FROM inbound WHERE cursor > ?1 AND cursor <= ?2 ORDER BY cursor LIMIT ?3";
+
+const BACK: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
+        missing, text, data_hex
+     FROM inbound WHERE cursor > ?1 AND cursor <= ?2 ORDER BY cursor DESC LIMIT ?3";
 
 /// One received message.
 pub(crate) const ONE: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at,

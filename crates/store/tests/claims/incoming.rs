@@ -212,6 +212,26 @@ async fn fetch_can_be_narrowed_to_sims_and_to_a_number() {
 }
 
 #[tokio::test]
+async fn messages_are_read_from_the_newest_back_as_well() {
+    let bench = Bench::new();
+    for (at, sim) in [(1, "sim1"), (2, "sim2"), (3, "sim1"), (4, "sim2"), (5, "sim2")] {
+        receive(&bench, sim, &at.to_string(), None, at).await;
+    }
+    let cursors: Vec<_> = all(&bench).await.iter().map(|one| one.cursor).collect();
+    let newest = *bench.store.arrivals().borrow();
+    let back = async |after, upto, limit, sims: Option<&[RouteId]>| {
+        let found = bench.store.fetch_back(after, upto, limit, sims).await.expect("read");
+        found.into_iter().map(|one| one.text).collect::<Vec<_>>()
+    };
+    assert_eq!(back(0, newest, 2, None).await, ["5", "4"]);
+    assert_eq!(back(0, newest, 9, None).await, ["5", "4", "3", "2", "1"]);
+    assert_eq!(back(cursors[0], cursors[2], 9, None).await, ["3", "2"]);
+    let sims = [RouteId::new("sim1")];
+    assert_eq!(back(0, newest, 1, Some(&sims)).await, ["3"]);
+    assert!(back(newest, newest, 9, None).await.is_empty());
+}
+
+#[tokio::test]
 async fn what_nobody_can_read_is_kept_raw_and_shown() {
     let bench = Bench::new();
     let mut broken = payload("\u{1}\u{2}", part(1, 2));
