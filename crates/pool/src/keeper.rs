@@ -12,6 +12,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::chair::{Chair, Stay, idle};
 use crate::handle::{Door, Doors, PoolEvent};
+use crate::held::Held;
 use crate::hints::Hints;
 use crate::plan::{Knowledge, Move, Situation, Who};
 use crate::plugs::Plugs;
@@ -192,27 +193,9 @@ impl Keeper {
         next.unwrap_or(now + NO_CHANCE)
     }
 
-    /// Starts the task of a slot anew that ended by itself: a mistake of ours must not cost more than one modem's time.
-    fn revive(&mut self) {
-        while self.tasks.try_join_next().is_some() {}
-        let ended: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|(_, chair)| chair.seat.is_closed())
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in ended {
-            tracing::error!(slot = %name, "the slot's task has ended by itself and is started anew");
-            self.slots.remove(&name);
-            if let Some(config) = self.config.slots.get(&name).cloned() {
-                self.add(name, config);
-            }
-        }
-    }
-
     /// Brings slots and ports together.
     fn arrange(&mut self) {
-        self.revive();
+        while self.tasks.try_join_next().is_some() {}
         let now = Instant::now();
         for known in self.known.values_mut() {
             // Cards are changed: who was there is asked again after a while.
@@ -464,6 +447,8 @@ impl Keeper {
             reports: self.reports.clone(),
             show,
             trace: self.trace.clone(),
+            held: Held::default(),
+            staying: None,
         };
         self.tasks.spawn(slot.run());
         self.doors

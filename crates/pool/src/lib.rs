@@ -17,6 +17,8 @@
 //!   read a bounded piece at a time.
 //! - A port that is gone is noticed by the first read that gives nothing, and never read again.
 //! - An exchange that has begun is finished before a slot stops.
+//! - The end of every part is told, even where a mistake of ours ends the machine that had it: uncertain, where it might
+//!   have been handed over.
 //! - A wire trace is written only where the operator names a folder, and never shows a PIN.
 //!
 //! # Left to others
@@ -29,6 +31,7 @@ mod chair;
 mod config;
 mod glob;
 mod handle;
+mod held;
 mod hints;
 mod keeper;
 mod line;

@@ -1,10 +1,12 @@
 //! One slot's task: the loop that drives its modem.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use message::{Cause, ErrorClass, Failure, Outcome, RouteId, SlotState};
 use modem::{Event, Job, Modem, Output, Rejected};
 use tokio::sync::{mpsc, watch};
@@ -12,6 +14,7 @@ use tokio::time::Sleep;
 
 use crate::SlotConfig;
 use crate::handle::{PoolEvent, SlotEvent};
+use crate::held::Held;
 use crate::line::{Brought, Line};
 use crate::plan::Who;
 use crate::port::Opening;
@@ -73,6 +76,10 @@ pub(crate) struct Slot {
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) show: Show,
     pub(crate) trace: Trace,
+    /// The parts that the machine has.
+    pub(crate) held: Held,
+    /// The stay that the keeper waits for the end of.
+    pub(crate) staying: Option<u64>,
 }
 
 /// A stay at a port: the machine, and the line while it is open.
@@ -98,8 +105,30 @@ enum Woken {
 }
 
 impl Slot {
-    /// Runs until the keeper says that it is over, or is gone.
+    /// Runs until the keeper says that it is over, or is gone. A mistake of ours costs one stay at a port: what was
+    /// with its machine is told as far as anybody knows, and what waits for the slot still waits.
     pub(crate) async fn run(mut self) {
+        while AssertUnwindSafe(self.live()).catch_unwind().await.is_err() {
+            self.mend().await;
+        }
+    }
+
+    /// Ends a stay whose machine is gone without a word.
+    async fn mend(&mut self) {
+        tracing::error!(slot = %self.name, "{MISTAKE}; the slot starts anew");
+        for event in self.held.orphaned(MISTAKE) {
+            self.tell(SlotEvent::Modem(event)).await;
+        }
+        match self.staying {
+            Some(serial) => {
+                self.close_stay(MISTAKE).await;
+                self.end_stay(serial, MISTAKE.to_owned()).await;
+            }
+            None => tokio::time::sleep(MEND_REST).await,
+        }
+    }
+
+    async fn live(&mut self) {
         loop {
             let seat = self.seat.borrow_and_update().clone();
             match seat.place {
@@ -127,6 +156,7 @@ impl Slot {
     /// Opens the port and drives a modem there until the stay ends.
     async fn stay(&mut self, seating: Seating, config: Arc<SlotConfig>) {
         let serial = seating.serial;
+        self.staying = Some(serial);
         self.show.seated(&seating.name, &config);
         let opened = Line::open(seating.opening.clone(), self.name.clone(), self.trace.clone()).await;
         let reason = match opened {
@@ -142,6 +172,12 @@ impl Slot {
             }
             Err(reason) => reason,
         };
+        self.end_stay(serial, reason).await;
+    }
+
+    /// Tells the keeper that the stay has ended, and waits for another place.
+    async fn end_stay(&mut self, serial: u64, reason: String) {
+        self.staying = None;
         self.show.absent(SlotState::Absent, &reason);
         self.report(serial, News::Ended(reason)).await;
         // The keeper answers with another place.
@@ -222,6 +258,7 @@ impl Slot {
                         self.report(stay.seating.serial, News::Identified(who)).await;
                     }
                     self.show.note(&event);
+                    self.held.hear(&event);
                     self.tell(SlotEvent::Modem(event)).await;
                 }
                 Output::Reopen {
@@ -266,6 +303,9 @@ impl Slot {
     async fn submit(&mut self, stay: &mut Stay, job: Job, now: Instant) {
         // The machine takes the job whole, so what is needed for a refusal is kept before.
         let refusal = Refusal::of(&job);
+        self.held.give(&job);
+        #[cfg(test)]
+        tests::spring(&job);
         if let Err(why) = stay.modem.submit(job, now) {
             self.tell_refusal(refusal, why).await;
         }
@@ -279,6 +319,11 @@ impl Slot {
         // Only the gateway's end makes this fail, and then nobody listens.
         let _gone = self.pass_on(&mut stay, now).await;
         stay.close().await;
+        self.close_stay(reason).await;
+    }
+
+    /// Shows and tells that the slot has no modem any more.
+    async fn close_stay(&mut self, reason: &str) {
         self.show.ended();
         self.show.absent(SlotState::Absent, reason);
         self.tell(SlotEvent::Down {
@@ -293,6 +338,7 @@ impl Slot {
 
     async fn tell_refusal(&mut self, refusal: Refusal, why: Rejected) {
         if let Some(event) = refusal.event(why) {
+            self.held.hear(&event);
             self.tell(SlotEvent::Modem(event)).await;
         }
     }
@@ -512,3 +558,12 @@ const FAIR_READS: u32 = 8;
 
 /// How long a part rests that came while too many waited.
 const FULL_REST: Duration = Duration::from_millis(250);
+
+/// How long a slot rests after a mistake that cost no stay.
+const MEND_REST: Duration = Duration::from_secs(1);
+
+/// What people are told when the slot's own work breaks off.
+const MISTAKE: &str = "a mistake in the gateway itself broke off the work with this modem";
+
+#[cfg(test)]
+mod tests;
