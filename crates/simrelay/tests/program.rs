@@ -245,12 +245,12 @@ fn the_lines_that_a_new_token_prints_are_a_right_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("simrelay.toml");
     let printed = stdout(&run(&["token", "new", "--scope", "admin", "--per-minute", "60"]));
-    fs::write(&file, printed.split("(chmod 600):").nth(1).unwrap()).unwrap();
+    fs::write(&file, printed.split("(mode 600 or 640):").nth(1).unwrap()).unwrap();
     let check = || run(&["config", "check", file.to_str().unwrap()]);
     let refused = check();
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        stdout(&refused).contains("others than its owner may read it"),
+        stdout(&refused).contains("it is open to others than its owner and its group"),
         "{}",
         stdout(&refused)
     );

@@ -180,12 +180,20 @@ fn a_wrong_configuration_is_told_whole_and_nothing_starts() {
 #[test]
 fn a_configuration_that_others_may_read_is_refused() {
     let house = House::new(Settings::default());
+    for (mode, words) in [
+        (0o644, "open to others"),
+        (0o604, "open to others"),
+        (0o660, "its group may do more"),
+    ] {
+        fs::set_permissions(house.config(), fs::Permissions::from_mode(mode)).unwrap();
+        let told = house.refusal();
+        assert!(
+            told.contains(words) && told.contains(&format!("(mode {mode:04o})")),
+            "{told}"
+        );
+    }
     fs::set_permissions(house.config(), fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(
-        house
-            .refusal()
-            .contains("others than its owner may read it (mode 0640)")
-    );
+    drop(house.start());
 }
 
 #[test]

@@ -30,7 +30,7 @@ It reads `id.secret` (or a secret alone) and prints the value for `hash` in the 
   simrelay token new --id shop --scope send --sim sim1 --prefix +49 --per-minute 60
 
 Give the token to the program that uses it (SIMRELAY_TOKEN), and the lines to the gateway's configuration, whose file
-must then be readable by its owner only. The gateway keeps the hash alone: a lost token cannot be shown again.")]
+must then be closed to others (mode 600 or 640). The gateway keeps the hash alone: a lost token cannot be shown again.")]
 pub(crate) struct NewArgs {
     /// The public half: 1 to 32 letters, digits, '-' and '_'; without it one is made up
     #[arg(long)]
@@ -71,7 +71,7 @@ fn new(args: &NewArgs, screen: &Screen) -> Result<(), Failure> {
     }
     screen.line("The token, shown this once:\n")?;
     screen.line(format!("  {}\n", token.plain()))?;
-    screen.line("For the gateway's configuration (chmod 600):\n")?;
+    screen.line("For the gateway's configuration (mode 600 or 640):\n")?;
     screen.line(entry)
 }
 

@@ -21,6 +21,7 @@ use std::fs;
 use std::path::Path;
 
 pub(crate) use fault::Fault;
+pub(crate) use secrets::open_to_others;
 pub(crate) use settings::{Log, Settings};
 
 use serde::Deserialize;
@@ -82,7 +83,10 @@ fn too_open(file: &Path, reader: &Reader<'_>) -> Option<Fault> {
         Ok(problem) => problem?,
         Err(error) => format!("its mode cannot be read: {error}"),
     };
-    let right = format!("chmod 600 {}, since it holds a PIN, password or hash", file.display());
+    let right = format!(
+        "chmod 600 {} (or 640), since it holds a PIN, password or hash",
+        file.display()
+    );
     Some(Fault::of_file(file, problem, right))
 }
 

@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-/// Who besides its owner may do something with the file, as a sentence; nothing where nobody may.
-pub(super) fn open_to_others(file: &Path) -> io::Result<Option<String>> {
-    let mode = fs::metadata(file)?.permissions().mode();
-    Ok((mode & OTHERS != 0).then(|| format!("others than its owner may read it (mode {:04o})", mode & 0o7777)))
+/// Who may do more with the file than a secret bears, as a sentence; nothing where nobody may. Its group may read it:
+/// a package installs it as `root:simrelay`, mode 640, so that the gateway reads its settings and cannot change them.
+pub(crate) fn open_to_others(file: &Path) -> io::Result<Option<String>> {
+    let mode = fs::metadata(file)?.permissions().mode() & 0o7777;
+    let told = match mode {
+        mode if mode & OTHERS != 0 => "it is open to others than its owner and its group",
+        mode if mode & GROUP_MORE != 0 => "its group may do more than read it",
+        _ => return Ok(None),
+    };
+    Ok(Some(format!("{told} (mode {mode:04o})")))
 }
 
 /// Where a file named in the configuration lies: absolute, or among the service's credentials, or beside the
@@ -41,24 +47,33 @@ fn find_in(named: &Path, credentials: Option<&Path>, configuration: &Path) -> Pa
     folder.join(named)
 }
 
-/// The bits that let group and others read, write or run a file.
-const OTHERS: u32 = 0o077;
+/// The bits that let others read, write or run a file.
+const OTHERS: u32 = 0o007;
+/// The bits that let its group write or run it.
+const GROUP_MORE: u32 = 0o030;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_file_for_its_owner_only_is_closed() {
+    fn a_secret_is_for_its_owner_to_change_and_for_its_group_to_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let told = |mode| {
             fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
             open_to_others(file.path()).unwrap()
         };
-        assert_eq!(told(0o600), None);
-        assert_eq!(told(0o400), None);
-        for open in [0o604, 0o640, 0o644, 0o660] {
-            assert!(told(open).is_some(), "{open:o}");
+        for closed in [0o600, 0o400, 0o640, 0o440] {
+            assert_eq!(told(closed), None, "{closed:o}");
+        }
+        for (open, words) in [
+            (0o604, "others than its owner and its group (mode 0604)"),
+            (0o644, "others than its owner and its group (mode 0644)"),
+            (0o602, "others than its owner and its group (mode 0602)"),
+            (0o660, "its group may do more than read it (mode 0660)"),
+            (0o620, "its group may do more than read it (mode 0620)"),
+        ] {
+            assert!(told(open).is_some_and(|told| told.contains(words)), "{open:o}");
         }
         assert!(open_to_others(Path::new("/nonexistent")).is_err());
     }

@@ -236,8 +236,8 @@ not start where one fails.
 A setting can also come from the environment, with two underscores between the words: `SIMRELAY__LOG__LEVEL=debug` is
 `level` in `[log]`. The environment goes before the file.
 
-A file that holds a PIN or a token's hash must be readable by its owner only (`chmod 600`), else the gateway refuses
-it. PINs can stay in files of their own: see `pin_file`.
+A file that holds a PIN or a token's hash is refused where others may read it: mode 600 if it belongs to the gateway's
+user, or 640 if it belongs to root and the gateway's group. PINs can stay in files of their own: see `pin_file`.
 
 SIGHUP makes a running gateway read the file again for its tokens and its certificate; everything else needs a restart.
 

@@ -1,13 +1,13 @@
 //! The gateway's certificate: there, readable, and for how much longer.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::config::open_to_others;
 use crate::when::local;
 
 use super::check::Check;
@@ -47,17 +47,11 @@ fn judge(from: Timestamp, until: Timestamp, now: Timestamp) -> Check {
 }
 
 fn look_at_key(path: &Path) -> Check {
-    let mode = match fs::metadata(path) {
-        Ok(found) => found.permissions().mode(),
-        Err(error) => return Check::critical(KEY, format!("{}: {error}", path.display()), MAKE),
-    };
-    match mode & OTHERS {
-        0 => Check::ok(KEY, "readable by those who must only"),
-        _ => Check::critical(
-            KEY,
-            format!("{} is readable by everybody", path.display()),
-            format!("chmod o= {}", path.display()),
-        ),
+    let file = path.display();
+    match open_to_others(path) {
+        Ok(None) => Check::ok(KEY, "readable by those who must only"),
+        Ok(Some(problem)) => Check::critical(KEY, format!("{file}: {problem}"), format!("chmod g-wx,o= {file}")),
+        Err(error) => Check::critical(KEY, format!("{file}: {error}"), MAKE),
     }
 }
 
@@ -65,12 +59,13 @@ const SUBJECT: &str = "certificate";
 const KEY: &str = "certificate key";
 const MAKE: &str = "set api.certificate and api.key; simrelay certificate makes new ones";
 const RENEW: &str = "renew it; a changed file is taken up without a restart";
-const OTHERS: u32 = 0o007;
 const SOON: SignedDuration = SignedDuration::from_hours(21 * 24);
 
 #[cfg(test)]
 mod tests {
     use message::Level;
+
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -104,9 +99,14 @@ mod tests {
     #[test]
     fn a_key_for_everybody_is_told() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(look_at_key(file.path()).level, Level::Critical);
-        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o640)).unwrap();
-        assert_eq!(look_at_key(file.path()).level, Level::Ok);
+        for (mode, level) in [
+            (0o644, Level::Critical),
+            (0o660, Level::Critical),
+            (0o640, Level::Ok),
+            (0o600, Level::Ok),
+        ] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(look_at_key(file.path()).level, level, "{mode:o}");
+        }
     }
 }
