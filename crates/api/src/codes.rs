@@ -55,6 +55,7 @@ codes! {
     HTTP_METHOD = 1013, "http_method", 405, false, "Calls are made by POST.";
     PATH = 1014, "path", 404, false, "Nothing lives at this path.";
     RESPONSE_TOO_LARGE = 1015, "response_too_large", 200, false, "The answer is too large; ask for less.";
+    SUBSCRIPTIONS = 1016, "subscriptions", 200, false, "The WebSocket has as many subscriptions as it may have.";
     INVALID = 2001, "invalid", 200, false, "A parameter's value cannot be used.";
     NUMBER = 2002, "number", 200, false, "The number is none that can be used.";
     TEXT = 2003, "text", 200, false, "The text is empty or too long.";

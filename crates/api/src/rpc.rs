@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use gateway::{Gateway, Origin};
 use jsonrpsee::core::middleware::{Batch, BatchEntry, Notification, RpcServiceT};
 use jsonrpsee::core::server::{BatchResponseBuilder, MethodResponse};
+use jsonrpsee::types::error::TOO_MANY_SUBSCRIPTIONS_CODE;
 use jsonrpsee::types::{Id, Request};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
@@ -215,7 +216,19 @@ where
         {
             return self.caller.refuse(request.id, &refusal);
         }
-        self.inner.call(request).await
+        let id = request.id.clone();
+        let answer = self.inner.call(request).await;
+        match answer.as_error_code() {
+            Some(TOO_MANY_SUBSCRIPTIONS_CODE) => self.caller.refuse(id, &self.too_many_subscriptions()),
+            _ => answer,
+        }
+    }
+
+    /// The library counts subscriptions; what it says then is no refusal of ours.
+    fn too_many_subscriptions(&self) -> Refusal {
+        let most = self.app.limits.subscriptions;
+        let sentence = format!("a WebSocket has at most {most} subscriptions: end one, or open another WebSocket");
+        Refusal::new(Code::SUBSCRIPTIONS, sentence)
     }
 
     /// The answer to what carries no id. It is not carried out: nobody would learn what became of it.

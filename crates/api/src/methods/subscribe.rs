@@ -51,6 +51,7 @@ const SUBSCRIBE_METHOD: Method = Method {
         Code::NOT_FOUND,
         Code::NOT_ALLOWED,
         Code::WEBSOCKET,
+        Code::SUBSCRIPTIONS,
     ],
     example: r#"{"after": 0}"#,
     register: register_both,

@@ -138,6 +138,7 @@ async fn a_subscription_shows_only_the_token_s_sims_and_refuses_wrong_wishes() {
         (json!({"sim": "nowhere"}), 2004),
         (json!({"text_matches": "("}), 2001),
         (json!({"wait_s": 1}), -32602),
+        (json!({"after": -1}), -32602),
     ] {
         let refused = socket.call("sms.subscribe", wish).await;
         assert_eq!(refused["error"]["code"], code, "{refused}");
@@ -180,7 +181,11 @@ async fn too_much_at_once_is_refused_on_a_websocket() {
     socket.0.send(Message::text("x".repeat(3_000))).await.unwrap();
     assert_eq!(socket.hear().await["error"]["code"], -32007);
     socket.call("sms.subscribe", json!({})).await;
-    assert_eq!(socket.call("sms.subscribe", json!({})).await["error"]["code"], -32006);
+    let refused = socket.call("sms.subscribe", json!({})).await;
+    assert_eq!(
+        (&refused["error"]["code"], &refused["error"]["data"]),
+        (&json!(1016), &json!({"reason": "subscriptions", "retryable": false}))
+    );
     for id in 10..14 {
         socket.say(id, "sms.fetch", json!({"wait_s": 60})).await;
     }
