@@ -1,8 +1,18 @@
-//! Bodies that are no calls: what is wrong with them, in words.
+//! What a body is before it is a call: open to all, or none, and then what is wrong with it, in words.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::codes::{Code, Refusal};
+use crate::methods::{self, Need};
+
+/// Whether `body` is a lone call of a method that needs no token. A batch is none: it may hold others.
+pub(crate) fn is_open(body: &[u8]) -> bool {
+    let Ok(call) = serde_json::from_slice::<Map<String, Value>>(body) else {
+        return false;
+    };
+    let method = call.get("method").and_then(Value::as_str).and_then(methods::by_name);
+    method.is_some_and(|method| method.need == Need::Nothing)
+}
 
 /// Says why `body` was not understood, and the id to answer to, where there is one.
 pub(crate) fn explain(body: &[u8], most: u32) -> (Value, Refusal) {
@@ -31,7 +41,7 @@ pub(crate) fn explain(body: &[u8], most: u32) -> (Value, Refusal) {
     }
 }
 
-fn fault(call: &serde_json::Map<String, Value>) -> &'static str {
+fn fault(call: &Map<String, Value>) -> &'static str {
     if call.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return "a call says \"jsonrpc\": \"2.0\"";
     }
@@ -51,6 +61,21 @@ fn is_id(id: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_lone_ping_is_open() {
+        assert!(is_open(br#" {"jsonrpc": "2.0", "id": 1, "method": "ping"}"#));
+        for shut in [
+            r#"{"jsonrpc": "2.0", "id": 1, "method": "sms.send"}"#,
+            r#"{"jsonrpc": "2.0", "id": 1, "method": "ping","method": "sms.send"}"#,
+            r#"[{"jsonrpc": "2.0", "id": 1, "method": "ping"}]"#,
+            r#"{"jsonrpc": "2.0", "id": 1, "method": "ping""#,
+            r#"["ping"]"#,
+            "",
+        ] {
+            assert!(!is_open(shut.as_bytes()), "{shut}");
+        }
+    }
 
     #[test]
     fn a_body_that_is_no_call_is_told_what_is_wrong() {

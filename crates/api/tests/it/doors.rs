@@ -36,6 +36,34 @@ async fn without_a_right_token_there_is_only_ping() {
 }
 
 #[tokio::test]
+async fn a_ping_is_answered_whatever_token_comes_with_it_and_tells_nothing_of_it() {
+    let ops = token("ops", &[Scope::Send]);
+    let house = House::with(&[&ops], |config| config.failures_per_minute = 1).await;
+    let (client, url) = (house.client(), house.url());
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    for _ in 0..20 {
+        for shown in ["ops.wrong", "garbage", "", ops.plain()] {
+            let answer = post(&client, &url, Some(shown), ping.to_string()).await;
+            assert_eq!(answer.result(), "pong", "{shown}");
+        }
+    }
+    // None of them was counted, and none of those that count is forgotten.
+    let preview = json!({"jsonrpc": "2.0", "id": 1, "method": "sms.preview", "params": {"text": "a"}}).to_string();
+    let guess = async || post(&client, &url, Some("ops.wrong"), preview.clone()).await.error().1;
+    assert_eq!(guess().await, 1002);
+    soon("the lockout", async { while guess().await == 1002 {} }).await;
+    assert_eq!(guess().await, 1005);
+    let answer = post(&client, &url, Some("ops.wrong"), ping.to_string()).await;
+    assert_eq!(answer.result(), "pong", "locked out, but open is open");
+    // With others beside it, or with a long body, the token counts.
+    let long = json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "x".repeat(5000)}});
+    for more in [json!([ping]), json!([ping, ping]), long] {
+        let answer = post(&client, &url, Some("ops.wrong"), more.to_string()).await;
+        assert_eq!(answer.error().1, 1005, "{more}");
+    }
+}
+
+#[tokio::test]
 async fn every_method_asks_for_its_scope() {
     let scopes = [Scope::Send, Scope::Fetch, Scope::Ussd, Scope::Health, Scope::Stats];
     let tokens = scopes.map(|scope| token(scope.word(), &[scope]));
