@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use message::RouteId;
 use modem::WRITE_DEADLINE;
+use nix::errno::Errno;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio_serial::SerialStream;
 
@@ -82,12 +83,13 @@ impl Line {
     pub(crate) async fn io(&mut self) -> Brought {
         let brought = poll_fn(|context| self.poll_io(context)).await;
         match brought {
-            Ok(0) => Brought::End(String::from("the port was unplugged")),
+            Ok(0) => Brought::End(String::from(UNPLUGGED)),
             Ok(octets) => {
                 self.trace
                     .note_read(&self.slot, &self.heard[..octets], &mut self.unnoted);
                 Brought::Octets(octets)
             }
+            Err(error) if is_unplugged(&error) => Brought::End(String::from(UNPLUGGED)),
             Err(error) => Brought::End(format!("the port failed: {error}")),
         }
     }
@@ -136,6 +138,15 @@ impl Line {
     }
 }
 
+/// Whether the port is gone. Reading tells that by its end; where octets wait to be written, writing tells it first, by
+/// one of these.
+fn is_unplugged(error: &io::Error) -> bool {
+    let told = error.raw_os_error().map(Errno::from_raw);
+    matches!(told, Some(Errno::EIO | Errno::ENODEV | Errno::ENXIO))
+}
+
+const UNPLUGGED: &str = "the port was unplugged";
+
 /// Octets read in one turn. A modem that floods is read a piece at a time, and the others have their turns in between.
 const MOST_READ: usize = 2048;
 
@@ -158,6 +169,15 @@ mod tests {
         drop(far);
         let brought = tokio::time::timeout(Duration::from_secs(1), line.io()).await.unwrap();
         assert!(matches!(brought, Brought::End(_)), "{brought:?}");
+    }
+
+    #[tokio::test]
+    async fn a_far_end_that_is_gone_is_told_alike_where_something_waits_to_be_written() {
+        let (mut line, far) = pair();
+        drop(far);
+        line.write(b"AT\r", Instant::now());
+        let brought = tokio::time::timeout(Duration::from_secs(1), line.io()).await.unwrap();
+        assert_eq!(brought, Brought::End(String::from(UNPLUGGED)));
     }
 
     #[tokio::test]
