@@ -168,6 +168,8 @@ fn another_card_in_a_slot_sends_nothing_until_it_is_accepted() {
     for text in ["a", "b", "c"] {
         assert_eq!(sim(&gateway.api().send("+4930001", text)), "sim-1");
     }
+    // The modem tells of its card twice, the second time with the IMSI.
+    assert_eq!(gateway.log().matches("nothing is sent: another card").count(), 1);
     let refused = gateway
         .api()
         .refused("sms.send", json!({ "to": "+4930001", "text": "x", "from": "sim-0" }));

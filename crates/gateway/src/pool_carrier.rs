@@ -26,8 +26,8 @@ pub struct PoolCarrier {
     pins: Mutex<HashMap<RouteId, modem::PinTry>>,
 }
 
-/// A card that was judged.
-#[derive(Debug)]
+/// A card that was judged. A modem tells of the same card each time it learns more of it.
+#[derive(Debug, PartialEq, Eq)]
 struct Card {
     iccid: Option<String>,
     /// Why nothing may be sent by it.
@@ -282,7 +282,11 @@ impl Carrier for PoolCarrier {
                 refused: Some(reason),
             },
         };
-        self.cards().insert(route.clone(), card);
+        let mut cards = self.cards();
+        if let Some(reason) = card.refused.as_ref().filter(|_| cards.get(route) != Some(&card)) {
+            warn!(%route, "nothing is sent: {reason}");
+        }
+        cards.insert(route.clone(), card);
     }
 
     fn unlock(&self, route: &RouteId) -> Result<(), NotTaken> {

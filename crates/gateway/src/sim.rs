@@ -85,9 +85,6 @@ impl Cards {
             )),
             Err(error) => Err(format!("it cannot be told whether its card belongs here ({error})")),
         };
-        if let Err(reason) = &verdict {
-            warn!(sim = %route, "nothing is sent: {reason}");
-        }
         self.carrier.judge_card(&route, verdict);
     }
 }
