@@ -65,15 +65,9 @@ impl Dialogues {
 
     fn go_on(&self, route: &RouteId, origin: &Origin) -> Result<Waiting, Error> {
         let mut open = self.lock();
-        let none = || {
-            Error::new(
-                ErrorKind::WrongState,
-                format!("no dialogue is open on '{route}': start one first"),
-            )
-        };
-        let dialogue = open.get_mut(route).ok_or_else(none)?;
-        if !origin.admin && dialogue.owner != origin.token {
-            return Err(none());
+        let dialogue = open.get_mut(route).ok_or_else(|| not_open(route))?;
+        if !dialogue.belongs_to(origin) {
+            return Err(not_open(route));
         }
         if dialogue.waiting.is_some() {
             return Err(Error::new(
@@ -86,6 +80,16 @@ impl Dialogues {
         Ok(told)
     }
 
+    /// Forgets a dialogue that its owner ends, or that nobody here began.
+    fn end(&self, route: &RouteId, origin: &Origin) -> Result<(), Error> {
+        let mut open = self.lock();
+        if open.get(route).is_some_and(|dialogue| !dialogue.belongs_to(origin)) {
+            return Err(not_open(route));
+        }
+        open.remove(route);
+        Ok(())
+    }
+
     fn forget(&self, route: &RouteId) {
         self.lock().remove(route);
     }
@@ -93,6 +97,18 @@ impl Dialogues {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RouteId, Dialogue>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Dialogue {
+    fn belongs_to(&self, origin: &Origin) -> bool {
+        origin.admin || self.owner == origin.token
+    }
+}
+
+/// Also where somebody else's dialogue is open.
+fn not_open(route: &RouteId) -> Error {
+    let reason = format!("no dialogue is open on '{route}': start one first");
+    Error::new(ErrorKind::WrongState, reason)
 }
 
 type Waiting = oneshot::Receiver<Result<UssdReply, String>>;
@@ -120,10 +136,10 @@ impl Gateway {
         self.step(&route, UssdStep::Reply(text.to_owned()), told).await
     }
 
-    /// Ends a dialogue.
+    /// Ends a dialogue, unless another token began it.
     pub async fn ussd_cancel(&self, origin: &Origin, sim: &str) -> Result<(), Error> {
         let route = self.usable_sim(origin, sim)?;
-        self.inner.dialogues.forget(&route);
+        self.inner.dialogues.end(&route, origin)?;
         self.on_carrier(&route, |carrier| carrier.ussd(&route, UssdStep::Cancel))
     }
 
