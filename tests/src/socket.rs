@@ -76,10 +76,26 @@ impl Socket {
     /// # Panics
     /// None comes.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.ask(method, params);
+        self.answer()
+    }
+
+    /// Calls a method without waiting for the answer.
+    ///
+    /// # Panics
+    /// The gateway is gone.
+    pub fn ask(&mut self, method: &str, params: Value) {
         let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         RUNTIME
             .block_on(self.stream.send(Message::text(call.to_string())))
             .expect("said");
+    }
+
+    /// The whole answer of what was asked.
+    ///
+    /// # Panics
+    /// None comes.
+    pub fn answer(&mut self) -> Value {
         loop {
             let heard = self.hear(LIMIT).expect("an answer");
             if heard.get("id").is_some() {
@@ -97,6 +113,22 @@ impl Socket {
             self.early.remove(0)
         };
         Some(heard["params"]["result"].clone())
+    }
+
+    /// Waits for the gateway's word that it closes the connection (RFC 6455 5.5.1), and passes over what it says before;
+    /// how the connection ended instead, where that never comes.
+    pub fn wait_closed(&mut self, limit: Duration) -> Result<(), String> {
+        RUNTIME.block_on(async {
+            loop {
+                let heard = tokio::time::timeout(limit, self.stream.next()).await;
+                match heard.map_err(|_| format!("still open after {limit:?}"))? {
+                    Some(Ok(Message::Close(_))) => return Ok(()),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(error.to_string()),
+                    None => return Err("it ended without a word".to_owned()),
+                }
+            }
+        })
     }
 
     fn hear(&mut self, limit: Duration) -> Option<Value> {

@@ -98,6 +98,32 @@ fn whoever_waits_for_a_message_is_let_go() {
 }
 
 #[test]
+fn whoever_listens_hears_an_orderly_end() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let mut subscriber = rig.socket(&gateway);
+    assert!(subscriber.call("sms.subscribe", json!({}))["result"].is_string());
+    let mut poller = rig.socket(&gateway);
+    poller.ask("sms.fetch", json!({ "wait_s": 60 }));
+    let api = gateway.api().clone();
+    let poll = std::thread::spawn(move || api.call("sms.fetch", json!({ "wait_s": 60 })));
+    // Nobody shows from outside that a long poll has begun; on a busy machine it may only just have.
+    std::thread::sleep(Duration::from_millis(500));
+
+    let begun = Instant::now();
+    gateway.terminate();
+    assert_eq!(poller.answer()["result"]["messages"], json!([]));
+    let page = poll.join().expect("it ends").expect("an answer, not a cut connection");
+    assert_eq!(page["messages"], json!([]));
+    assert_eq!(subscriber.wait_closed(SOON), Ok(()));
+    assert_eq!(poller.wait_closed(SOON), Ok(()));
+    let exit = gateway.wait(SOON);
+    assert!(exit.success(), "{exit}");
+    let took = begun.elapsed();
+    assert!(took < AT_ONCE, "nothing was with a modem, and it took {took:?}");
+}
+
+#[test]
 fn a_modem_that_is_being_set_up_does_not_hold_up_the_end() {
     let rig = Rig::new(1);
     rig.modems[0].fault(Fault::Hang).expect("a fault");
@@ -143,3 +169,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What must not wait for a modem ends within this time, on a busy machine, too.
 const SOON: Duration = Duration::from_secs(25);
+
+/// Less than the time that calls are given to finish: nobody used it up.
+const AT_ONCE: Duration = Duration::from_secs(9);
