@@ -41,7 +41,7 @@ fn object(error: &Error, arguments: &[OsString]) -> Value {
 
 /// What clap says above its hints, on one line.
 fn message(error: &Error) -> String {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if LACKS_COMMAND.contains(&error.kind()) {
         return "a command is missing".into();
     }
     let rendered = error.render().to_string();
@@ -52,11 +52,13 @@ fn message(error: &Error) -> String {
 
 /// The option, argument or command that it is about, as a bare name: `to` of `--to <TO>`, `hex` of `<HEX>`.
 fn field(error: &Error) -> Option<String> {
+    if LACKS_COMMAND.contains(&error.kind()) {
+        return Some("command".into());
+    }
     let about = [ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
     let named = match about.into_iter().find_map(|kind| error.get(kind)) {
         Some(ContextValue::String(name)) => name,
         Some(ContextValue::Strings(names)) => names.first()?,
-        _ if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "command",
         _ => return None,
     };
     let name = named.trim_start_matches(['-', '<', '[']);
@@ -77,6 +79,12 @@ fn is_pdu(arguments: &[OsString]) -> bool {
     let read = Cli::command().ignore_errors(true).try_get_matches_from(arguments);
     read.is_ok_and(|matches| matches.subcommand_name() == Some("pdu"))
 }
+
+/// clap's words for a command that is missing: one without, one with other options.
+const LACKS_COMMAND: [ErrorKind; 2] = [
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+    ErrorKind::MissingSubcommand,
+];
 
 #[cfg(test)]
 mod tests {
@@ -129,6 +137,7 @@ mod tests {
             ),
             (&["pdu", "recode"], "recode", "unrecognized subcommand 'recode'"),
             (&["pdu"], "command", "a command is missing"),
+            (&["pdu", "--json"], "command", "a command is missing"),
         ] {
             let told = told(line);
             let message = told["message"].as_str().expect("a message");
