@@ -1,7 +1,7 @@
 //! The system calls of a gateway, watched with strace.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::{Gateway, Rig};
@@ -69,11 +69,21 @@ impl Trace {
         (gateway, Self { file })
     }
 
+    /// The calls so far, as strace wrote them.
+    ///
+    /// # Panics
+    /// There are none.
+    pub fn text(&self) -> String {
+        let text = fs::read(&self.file).expect("the calls");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     /// What was written and synced to the log of the database, and what went out where `out` says so, in the order in
     /// which it happened: a sync counts when it ended, anything else when it began.
-    pub fn acts(&self, out: impl Fn(&str) -> bool) -> Vec<(Act, String)> {
-        let text = fs::read(&self.file).expect("the calls");
-        let text = String::from_utf8_lossy(&text);
+    ///
+    /// # Panics
+    /// A sync failed.
+    pub fn acts(text: &str, out: impl Fn(&str) -> bool) -> Vec<(Act, String)> {
         let mut acts = Vec::new();
         let mut syncing: Vec<&str> = Vec::new();
         for line in text.lines() {
@@ -95,9 +105,10 @@ impl Trace {
         acts
     }
 
-    /// The file with the calls.
-    pub fn file(&self) -> &Path {
-        &self.file
+    /// The same calls as if nothing had ever been synced.
+    pub fn without_syncs(text: &str) -> String {
+        let lines = text.lines().filter(|line| !line.contains("sync"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
 

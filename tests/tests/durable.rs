@@ -18,21 +18,16 @@ fn an_accepted_message_is_synced_before_the_answer_and_its_attempt_before_the_pd
     gateway.wait_state(&id, "sent", LIMIT);
     gateway.stop();
 
-    let answered = trace.acts(is_answer);
-    let accepted = first_write(&answered, MARK);
-    assert_synced_before_out(&answered[accepted..], "the answer to sms.send");
-
-    let handed = trace.acts(|call| is_to_modem(call, "\\32\""));
-    let accepted = first_write(&handed, MARK);
-    let kept = &handed[accepted..];
-    assert_synced_before_out(kept, "the PDU with its Ctrl-Z");
+    assert_synced_before_out(&trace.text(), is_answer);
+    let is_pdu = |call: &str| is_to_modem(call, "\\32\"");
+    assert_synced_before_out(&trace.text(), is_pdu);
+    let kept = since_kept(&trace.text(), is_pdu);
     let out = kept
         .iter()
         .position(|(act, _)| *act == Act::Out)
         .expect("the PDU goes out");
-    let syncs = transactions(&kept[..out]);
     assert!(
-        syncs >= 2,
+        transactions(&kept[..out]) >= 2,
         "the attempt is kept in a transaction of its own, after the message's: {kept:#?}"
     );
 }
@@ -52,8 +47,7 @@ fn a_received_message_is_synced_before_it_is_deleted_on_the_modem() {
     });
     gateway.stop();
 
-    let acts = trace.acts(|call| is_to_modem(call, "\"AT+CMGD="));
-    assert_synced_before_out(&acts[first_write(&acts, MARK)..], "AT+CMGD");
+    assert_synced_before_out(&trace.text(), |call| is_to_modem(call, "\"AT+CMGD="));
 }
 
 #[test]
@@ -71,8 +65,39 @@ fn a_routed_message_is_synced_before_it_is_acknowledged() {
     });
     gateway.stop();
 
-    let acts = trace.acts(|call| is_to_modem(call, "\"AT+CNMA"));
-    assert_synced_before_out(&acts[first_write(&acts, MARK)..], "AT+CNMA");
+    assert_synced_before_out(&trace.text(), |call| is_to_modem(call, "\"AT+CNMA"));
+}
+
+#[test]
+fn the_check_finds_what_goes_out_too_early() {
+    let is_delete = |call: &str| is_to_modem(call, "\"AT+CMGD=");
+    let judged = |lines: &[&str]| synced_before_out(&lines.join("\n"), is_delete);
+    let [write, sync, begun, ended, delete] = CALLS;
+    assert_eq!(judged(&[write, sync, delete]), Ok(()));
+    assert_eq!(judged(&[write, begun, ended, delete]), Ok(()));
+    let early: [&[&str]; 5] = [
+        // Never synced.
+        &[write, delete],
+        // Synced afterwards.
+        &[write, delete, sync],
+        // Begun to be synced, and no more.
+        &[write, begun, delete, ended],
+        // Something else was synced before.
+        &[sync, write, delete],
+        // Synced, and then written once more.
+        &[write, sync, write, delete],
+    ];
+    for lines in early {
+        assert!(judged(lines).is_err(), "{lines:#?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "a sync failed")]
+fn a_sync_that_failed_is_none() {
+    let [write, sync, .., delete] = CALLS;
+    let failed = sync.replace("= 0", "= -1 EIO (Input/output error)");
+    let _ = synced_before_out(&[write, &failed, delete].join("\n"), |call| is_to_modem(call, "CMGD"));
 }
 
 /// A quiet gateway: one modem, no reports, a network that waits while strace slows everything down.
@@ -103,25 +128,33 @@ fn is_to_modem(call: &str, octets: &str) -> bool {
     call.starts_with("write(") && call.contains("</dev/pts/") && call.contains(octets)
 }
 
-/// Where the text is written to the log first.
-fn first_write(acts: &[(Act, String)], text: &str) -> usize {
-    let holds = |(act, call): &(Act, String)| *act == Act::Write && call.contains(text);
-    acts.iter()
-        .position(holds)
-        .unwrap_or_else(|| panic!("'{text}' is never kept: {acts:#?}"))
+/// What happened from the first write of the text to the log on.
+fn since_kept(text: &str, out: impl Fn(&str) -> bool) -> Vec<(Act, String)> {
+    let mut acts = Trace::acts(text, out);
+    let holds = |(act, call): &(Act, String)| *act == Act::Write && call.contains(MARK);
+    let kept = acts.iter().position(holds);
+    acts.split_off(kept.unwrap_or_else(|| panic!("'{MARK}' is never kept: {acts:#?}")))
 }
 
-/// Whatever was written to the log before the first thing goes out is synced by then.
-fn assert_synced_before_out(acts: &[(Act, String)], what: &str) {
+/// Whatever was written to the log before the first thing goes out is synced by then; else what happened instead.
+fn synced_before_out(text: &str, out: impl Fn(&str) -> bool) -> Result<(), String> {
+    let acts = since_kept(text, out);
     let out = acts.iter().position(|(act, _)| *act == Act::Out);
-    let out = out.unwrap_or_else(|| panic!("{what} never goes out: {acts:#?}"));
-    let last = acts[..out].last().map(|(act, _)| *act);
-    assert_eq!(
-        last,
-        Some(Act::Sync),
-        "{what} goes out before what it tells of is synced: {:#?}",
-        &acts[..=out]
-    );
+    let out = out.ok_or_else(|| format!("it never goes out: {acts:#?}"))?;
+    match acts[..out].last() {
+        Some((Act::Sync, _)) => Ok(()),
+        _ => Err(format!(
+            "it goes out before what it tells of is synced: {:#?}",
+            &acts[..=out]
+        )),
+    }
+}
+
+/// The order is right, and would be found wrong had nothing been synced.
+fn assert_synced_before_out(text: &str, out: impl Fn(&str) -> bool) {
+    assert_eq!(synced_before_out(text, &out), Ok(()));
+    let doctored = synced_before_out(&Trace::without_syncs(text), &out);
+    assert!(doctored.is_err(), "the check cannot fail: {text}");
 }
 
 /// How many times something was written and then synced.
@@ -135,3 +168,12 @@ fn transactions(acts: &[(Act, String)]) -> usize {
 const MARK: &str = "durable-mark-4711";
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// A write to the log, a whole sync, one in two pieces, and a delete, as strace shows them.
+const CALLS: [&str; 5] = [
+    r#"101 pwrite64(9</d/simrelay.db-wal>, "..durable-mark-4711..", 4096, 4152) = 4096"#,
+    "101 fdatasync(9</d/simrelay.db-wal>) = 0",
+    "101 fdatasync(9</d/simrelay.db-wal> <unfinished ...>",
+    "101 <... fdatasync resumed>) = 0",
+    r#"102 write(14</dev/pts/3<char 136:3>>, "AT+CMGD=1\r", 10) = 10"#,
+];
