@@ -44,6 +44,8 @@ pub(crate) struct Item {
     pub(crate) tpdu: Vec<u8>,
     /// The report that is due once it has arrived.
     report: Option<Ticket>,
+    /// When the network no longer tries.
+    expires: Option<Nanos>,
 }
 
 /// What a status report needs (TS 23.040 9.2.2.3).
@@ -67,6 +69,8 @@ pub(crate) enum Event {
     Report(Ticket),
     /// Try a subscriber's queue again.
     Retry { line: usize },
+    /// Something in a subscriber's queue may have waited for too long.
+    Expire { line: usize },
 }
 
 #[derive(Debug)]
@@ -225,7 +229,8 @@ impl Exchange {
     /// What follows from an event of the network; queues that grew are named.
     pub(crate) fn happen(&mut self, event: Event, now: Nanos) -> (Option<usize>, Option<(Nanos, Event)>) {
         match event {
-            Event::Retry { line } => (Some(line), None),
+            Event::Retry { line } => (Some(line), self.expire(line, now)),
+            Event::Expire { line } => (None, self.expire(line, now)),
             Event::Arrive { line, item } => {
                 self.lines[line].waiting.push_back(item);
                 self.stats.waiting += 1;
@@ -236,12 +241,35 @@ impl Exchange {
                 let done = self.stamps.scts(now);
                 let tpdu = wire::status_report(ticket.reference, &ticket.to, ticket.scts, done, status);
                 let line = ticket.line;
-                self.lines[line].waiting.push_back(Item { tpdu, report: None });
+                self.lines[line].waiting.push_back(Item::lasting(tpdu));
                 self.stats.waiting += 1;
                 let next = (!ticket.statuses.is_empty()).then_some((ticket.delay, Event::Report(ticket)));
                 (Some(line), next)
             }
         }
+    }
+
+    /// When the item that came last has waited for too long, where it waits and will not do so for ever.
+    pub(crate) fn expiry_of_last(&self, line: usize, now: Nanos) -> Option<(Nanos, Event)> {
+        let expires = self.lines[line].waiting.back()?.expires?;
+        Some((expires.saturating_sub(now), Event::Expire { line }))
+    }
+
+    /// Gives up an item that waited for longer than it is good, with a report that says so. One that the modem has and has
+    /// not acknowledged yet is still on its way.
+    fn expire(&mut self, line: usize, now: Nanos) -> Option<(Nanos, Event)> {
+        let subscriber = &mut self.lines[line];
+        let on_its_way = usize::from(subscriber.routed);
+        let is_old = |item: &Item| item.expires.is_some_and(|expires| expires <= now);
+        let old = subscriber.waiting.iter().skip(on_its_way).position(is_old)?;
+        let item = subscriber.waiting.remove(old + on_its_way)?;
+        self.stats.waiting -= 1;
+        self.stats.expired += 1;
+        let ticket = Ticket {
+            statuses: vec![VALIDITY_EXPIRED],
+            ..item.report?
+        };
+        Some((ticket.delay, Event::Report(ticket)))
     }
 
     /// The item that is to be handed to a subscriber's modem next, with the SMSC part before it.
@@ -270,10 +298,7 @@ impl Exchange {
         if subscriber.duplicates > 0 {
             subscriber.duplicates -= 1;
             self.stats.waiting += 1;
-            subscriber.waiting.push_front(Item {
-                tpdu: item.tpdu.clone(),
-                report: None,
-            });
+            subscriber.waiting.push_front(Item::lasting(item.tpdu.clone()));
         }
         item.report.take().map(|ticket| (ticket.delay, Event::Report(ticket)))
     }
@@ -320,7 +345,7 @@ impl Exchange {
     /// Puts a DELIVER from outside into a subscriber's queue.
     pub(crate) fn push(&mut self, line: usize, tpdu: Vec<u8>) {
         self.stats.waiting += 1;
-        self.lines[line].waiting.push_back(Item { tpdu, report: None });
+        self.lines[line].waiting.push_back(Item::lasting(tpdu));
     }
 
     fn shown(&self, at: usize, record: &SentRecord) -> Sent {
@@ -347,6 +372,8 @@ impl Exchange {
             return Vec::new();
         };
         let scts = self.stamps.scts(now);
+        let second = i64::try_from(self.clock.unix_us(now) / 1_000_000).unwrap_or(i64::MAX);
+        let expires = submit.lifetime(second).map(|span| now.saturating_add(nanos(span)));
         let delivery = rule
             .delivery_ms
             .map_or(nanos(self.settings.delivery_delay), |ms| ms * MILLISECOND);
@@ -382,31 +409,32 @@ impl Exchange {
         // Reports that tell of trouble first do not wait for the recipient.
         let early = rule.reports.is_some();
         let (with_item, apart) = if early { (None, ticket) } else { (ticket, None) };
-        let mut events = vec![(
-            delivery,
-            Event::Arrive {
-                line: to,
-                item: Item {
-                    tpdu: deliver.clone(),
-                    report: with_item,
-                },
-            },
-        )];
-        events.extend((0..rule.duplicates).map(|_| {
-            (
-                delivery,
-                Event::Arrive {
-                    line: to,
-                    item: Item {
-                        tpdu: deliver.clone(),
-                        report: None,
-                    },
-                },
-            )
-        }));
+        let arrive = |report| {
+            let item = Item {
+                tpdu: deliver.clone(),
+                report,
+                expires,
+            };
+            (delivery, Event::Arrive { line: to, item })
+        };
+        let mut events = vec![arrive(with_item)];
+        events.extend((0..rule.duplicates).map(|_| arrive(None)));
         events.extend(apart.map(|ticket| (delivery + delay, Event::Report(ticket))));
         events
     }
 }
 
+impl Item {
+    /// An item without a report that waits for as long as it takes.
+    fn lasting(tpdu: Vec<u8>) -> Self {
+        Self {
+            tpdu,
+            report: None,
+            expires: None,
+        }
+    }
+}
+
 const MILLISECOND: Nanos = 1_000_000;
+/// TP-ST "SM validity period expired" (TS 23.040 9.2.3.15).
+const VALIDITY_EXPIRED: u8 = 0x46;

@@ -37,6 +37,7 @@ mod septets;
 mod settings;
 mod storage;
 mod timers;
+mod validity;
 mod wire;
 mod world;
 

@@ -78,6 +78,8 @@ pub struct Stats {
     pub sunk: u64,
     /// Messages handed to modems.
     pub delivered: u64,
+    /// Messages given up since they waited for longer than their validity.
+    pub expired: u64,
     /// Reports handed to modems.
     pub reported: u64,
     /// Messages and reports that wait for a modem.

@@ -2,7 +2,11 @@
 //! data on as it came. Written apart from the `tpdu` crate on purpose: the network between the modems must not share
 //! the gateway's mistakes, and what the gateway put into the user data must arrive octet for octet.
 
+use std::time::Duration;
+
 use thiserror::Error;
+
+use crate::validity;
 
 /// Why a SUBMIT was refused. The modem answers `+CMS ERROR: 304` (invalid PDU mode parameter).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -68,6 +72,8 @@ pub(crate) struct Submit<'a> {
     to: &'a [u8],
     pid: u8,
     dcs: u8,
+    /// TP-VP.
+    validity: &'a [u8],
     /// TP-UDL and TP-UD.
     user_data: &'a [u8],
 }
@@ -91,11 +97,13 @@ impl<'a> Submit<'a> {
         let (Some(to), Some(&[pid, dcs, ..]), Some(user_data)) = (to, rest, tpdu.get(data..)) else {
             return Err(WireError::Truncated);
         };
+        let validity = &tpdu[data - validity..data];
         let submit = Self {
             first,
             to,
             pid,
             dcs,
+            validity,
             user_data,
         };
         if submit.user_data_fits() {
@@ -108,6 +116,11 @@ impl<'a> Submit<'a> {
     /// TP-SRR: the sender asks for a status report.
     pub(crate) fn wants_report(&self) -> bool {
         self.first & 0x20 != 0
+    }
+
+    /// How long it is good when it is accepted at `now`, in seconds of Unix time; `None`: for ever.
+    pub(crate) fn lifetime(&self, now: i64) -> Option<Duration> {
+        validity::lifetime(self.first >> 3 & 0x03, self.validity, now)
     }
 
     /// TP-DA as octets, for the status report.

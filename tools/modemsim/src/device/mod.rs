@@ -576,7 +576,7 @@ mod tests {
                 device.receive(bytes, step * MILLISECOND);
                 for effect in std::mem::take(&mut device.effects) {
                     match effect {
-                        Effect::Submit(submission) => device.submitted(Ok(7), submission.place, step),
+                        Effect::Submit(submission) => device.submitted(Ok(7), submission.place.is_some(), step),
                         Effect::After(_, wake) if wake != Wake::Noise => device.tick(wake, step * MILLISECOND),
                         _ => {}
                     }

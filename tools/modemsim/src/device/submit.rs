@@ -153,17 +153,12 @@ impl Device {
         rest
     }
 
-    /// The network's word on a submission.
-    pub(crate) fn submitted(&mut self, result: Result<u8, Fail>, place: Option<Place>, now: Nanos) {
+    /// The network's word on a submission; `stored`: by `+CMSS`.
+    pub(crate) fn submitted(&mut self, result: Result<u8, Fail>, stored: bool, now: Nanos) {
         self.now = now;
         match result {
             Ok(reference) => {
-                let name = if let Some(place) = place {
-                    self.mark_sent(place);
-                    "+CMSS"
-                } else {
-                    "+CMGS"
-                };
+                let name = if stored { "+CMSS" } else { "+CMGS" };
                 self.info(&format!("{name}: {reference}"));
                 self.ok();
             }
@@ -229,6 +224,8 @@ impl Device {
             return Err(Fail::Cms(331));
         }
         let plan = self.plan();
+        // Without power nothing is marked any more.
+        let place = place.filter(|_| self.faults.unplug_after_ctrl_z.is_none());
         self.effects.push(Effect::Submit(Submission {
             tpdu,
             asked: self.now,
@@ -276,7 +273,8 @@ impl Device {
         Ok(Flow::Done)
     }
 
-    fn mark_sent(&mut self, place: Place) {
+    /// The network has taken what is stored there: from now on the modem says so, whatever becomes of its reply.
+    pub(crate) fn mark_sent(&mut self, place: Place) {
         if !self.profile.cmss_marks_sent {
             return;
         }

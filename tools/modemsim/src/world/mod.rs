@@ -297,6 +297,8 @@ impl World {
             Plan::Normal => {}
             Plan::Fail { fail, delay, sent } => {
                 latency = nanos(self.exchange.settings().latency) + delay;
+                // Whoever says that it failed does not mark it as sent.
+                pending.place = None;
                 if sent {
                     self.accept(modem, &mut pending, now);
                 }
@@ -341,16 +343,18 @@ impl World {
         for event in events {
             self.plan(Some(event), now);
         }
+        if let Some(place) = pending.place {
+            self.slots[modem].device.mark_sent(place);
+        }
     }
 
     fn finish(&mut self, modem: usize, mut pending: Pending, now: Nanos) {
         if let Some(fail) = pending.fail.take().or_else(|| pending.verdict.refusal.take()) {
-            return self.slots[modem].device.submitted(Err(fail), pending.place, now);
+            return self.slots[modem].device.submitted(Err(fail), false, now);
         }
         self.accept(modem, &mut pending, now);
-        self.slots[modem]
-            .device
-            .submitted(Ok(pending.reference), pending.place, now);
+        let stored = pending.place.is_some();
+        self.slots[modem].device.submitted(Ok(pending.reference), stored, now);
         self.exchange.replied(pending.sequence, pending.asked, now);
     }
 
@@ -361,10 +365,13 @@ impl World {
     }
 
     fn network(&mut self, event: Event, now: Nanos) {
+        let arrives = matches!(event, Event::Arrive { .. });
         let (grown, next) = self.exchange.happen(event, now);
         self.plan(next, now);
         if let Some(modem) = grown {
             self.hand_over(modem, now);
+            let expiry = self.exchange.expiry_of_last(modem, now).filter(|_| arrives);
+            self.plan(expiry, now);
             self.step(modem, now);
         }
     }

@@ -98,6 +98,28 @@ fn a_lost_reply_leaves_the_modem_usable_and_the_message_sent() {
 }
 
 #[test]
+fn a_place_whose_message_went_out_says_so_though_the_reply_is_lost() {
+    let cases = [
+        (Fault::ReplyLost, 3),
+        (Fault::HangAfterCtrlZ { sent: true }, 3),
+        (Fault::HangAfterCtrlZ { sent: false }, 2),
+    ];
+    for (fault, status) in cases {
+        let (network, modem, mut client) = one();
+        let pdu = hello("+4930123", false);
+        client.write(&format!("AT+CMGW={}\r", pdu.len() / 2 - 1));
+        client.until("> ");
+        client.write(&format!("{pdu}\u{1a}"));
+        client.until("OK\r\n");
+        modem.fault(fault.clone()).unwrap();
+        client.write("AT+CMSS=1\r");
+        assert_eq!(client.rest(QUIET), "", "{fault:?}");
+        assert_eq!(modem.stored()[0].status, status, "{fault:?}");
+        assert_eq!(network.sent().len(), usize::from(status == 3), "{fault:?}");
+    }
+}
+
+#[test]
 fn the_next_messages_fail_with_the_error_asked_for() {
     let (network, modem, mut client) = one();
     let error = |count, cms, cme| Fault::SendError {

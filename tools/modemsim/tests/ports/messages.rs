@@ -1,6 +1,6 @@
 //! Messages between simulated SIMs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::{Client, hello};
 use modemsim::{Fault, ModemSpec, Network, Rule, Settings};
@@ -103,6 +103,55 @@ fn a_stored_message_is_sent_from_its_place_and_marked() {
         "the place tells that it went out"
     );
     assert_eq!(network.sent().len(), 1);
+}
+
+#[test]
+fn what_waits_for_longer_than_its_validity_is_given_up_and_reported_so() {
+    let (network, modems) = Network::of(2).unwrap();
+    let (sender, recipient) = (&modems[0], &modems[1]);
+    let mut client = Client::ready(sender.path());
+    client.ask("AT+CNMI=2,1,0,1,0");
+    // One that is off, and one that is full.
+    for (away, back) in [
+        (Fault::SimOut, Fault::SimIn),
+        (Fault::MemoryFull { on: true }, Fault::MemoryFull { on: false }),
+    ] {
+        recipient.fault(away).unwrap();
+        client.send_pdu(&for_a_second(recipient.number()));
+        client.send_pdu(&hello(recipient.number(), true));
+        assert_eq!(network.stats().waiting, 2);
+        let begun = Instant::now();
+        let report = client.until("46\r\n");
+        assert!(report.contains("+CDS: 25\r\n"), "{report}");
+        assert!(begun.elapsed() > Duration::from_millis(800), "{report}");
+        recipient.fault(back).unwrap();
+        let report = client.until("00\r\n");
+        assert!(
+            report.contains("+CDS: 25\r\n"),
+            "what has no validity is delivered: {report}"
+        );
+    }
+    let stats = network.stats();
+    assert_eq!((stats.expired, stats.delivered, stats.waiting), (2, 2, 0), "{stats:?}");
+    assert_eq!(recipient.stored().len(), 2);
+}
+
+#[test]
+fn what_arrives_within_its_validity_is_reported_once() {
+    let (network, modems) = Network::of(2).unwrap();
+    let mut client = Client::ready(modems[0].path());
+    client.ask("AT+CNMI=2,1,0,1,0");
+    client.send_pdu(&for_a_second(modems[1].number()));
+    client.until("00\r\n");
+    assert_eq!(client.rest(Duration::from_millis(1200)), "");
+    assert_eq!((network.stats().expired, network.stats().delivered), (0, 1));
+}
+
+/// [`hello`] with a report and a validity of one second, in the enhanced format (TS 23.040 9.2.3.12.3).
+fn for_a_second(to: &str) -> String {
+    let lasting = hello(to, true);
+    let (head, text) = lasting.split_at(lasting.len() - "05E8329BFD06".len());
+    format!("{}02010000000000{text}", head.replacen("0021", "0029", 1))
 }
 
 #[test]
