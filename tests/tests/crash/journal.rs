@@ -50,6 +50,26 @@ fn what_the_journal_shows_as_unsent_is_sent_once() {
     wait_empty(&rig);
 }
 
+#[test]
+fn a_modem_that_hangs_behind_the_send_is_asked_for_its_entry_after_the_crash() {
+    let rig = rig(300).slot(0, "journal = true");
+    let gateway = rig.start_ready();
+    rig.modems[0]
+        .fault(Fault::HangAfterCtrlZ { sent: true })
+        .expect("a fault");
+    let params = json!({ "to": FAR, "text": "sent, never answered", "report": false });
+    let id = gateway.api().send_with(params);
+    wait_sent(&rig, 1);
+    gateway.kill();
+    rig.modems[0].fault(Fault::Heal).expect("healed");
+
+    let gateway = rig.start();
+    let view = gateway.wait_state(&id, "sent", LIMIT);
+    assert_eq!(view["maybe_twice"], false, "the journal tells: {view:#}");
+    wait_empty(&rig);
+    assert_no_more(&gateway, &rig, FAR, 1);
+}
+
 /// Waits until the modem holds the entry of the attempt.
 fn wait_entry(rig: &Rig) {
     eventually("the journal holds an entry", LIMIT, || {
