@@ -184,7 +184,8 @@ impl Desk {
             let urgent = part.priority.0 >= URGENT;
             let room = if urgent { WINDOW * 2 } else { WINDOW };
             if self.known.len() >= room {
-                self.look.want();
+                self.look.pass_over(part.priority, part.key);
+                self.look.refill();
                 continue;
             }
             if part.due_at.is_none_or(|due_at| due_at <= now) && self.known.insert(part.key) {
@@ -482,7 +483,7 @@ impl Desk {
     /// Leaves a part to the store until there is a place for it.
     fn pass_over(&mut self, part: &DuePart) {
         self.known.remove(&part.key);
-        self.look.pass_over();
+        self.look.pass_over(part.priority, part.key);
     }
 
     /// Whether a lane could work and has nothing to do.

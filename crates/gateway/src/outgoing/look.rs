@@ -4,6 +4,7 @@
 //! with the first page and goes on as long as it finds places for what it reads. Every few seconds, while something is
 //! passed over, a look goes to the end of the queue.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,14 +14,16 @@ use store::PartKey;
 /// Where the reading stands.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
-    /// A new look is wanted.
+    /// A new look is wanted, from the first page on.
     wanted: bool,
-    /// A page was asked for and has not come.
-    reading: bool,
+    /// A look at what was passed over is wanted.
+    refill: bool,
+    /// This page was asked for and has not come.
+    reading: Option<Page>,
     /// The page to ask for next in this look.
     next: Option<Page>,
-    /// The store holds parts that were read, or left unread, and had no place.
-    passed_over: bool,
+    /// Where the parts begin that were read, or left unread, and had no place: what goes before them is held.
+    passed_over: Option<Page>,
     /// When a look went to the end last.
     whole_at: Option<Timestamp>,
 }
@@ -37,6 +40,15 @@ pub(crate) enum Page {
 impl Page {
     /// How many parts a page holds.
     pub(crate) const SIZE: usize = 1024;
+
+    /// The page that begins earlier.
+    fn min(self, other: Self) -> Self {
+        let place = |page| match page {
+            Self::First => None,
+            Self::After(priority, key) => Some((Reverse(priority), key)),
+        };
+        if place(other) < place(self) { other } else { self }
+    }
 }
 
 impl Look {
@@ -55,53 +67,70 @@ impl Look {
 
     /// A place became free for what was passed over.
     pub(crate) fn refill(&mut self) {
-        self.wanted |= self.passed_over;
+        self.refill = true;
     }
 
     /// A part had no place and stays in the store.
-    pub(crate) fn pass_over(&mut self) {
-        self.passed_over = true;
+    pub(crate) fn pass_over(&mut self, priority: Priority, key: PartKey) {
+        // Parts count from one.
+        let before = PartKey {
+            part: key.part.saturating_sub(1),
+            ..key
+        };
+        self.leave(Page::After(priority, before));
     }
 
     /// The page to read now, if any; a new look begins only where there is `room`.
     pub(crate) fn page(&mut self, room: bool) -> Option<Page> {
-        if self.reading {
+        if self.reading.is_some() {
             return None;
         }
-        let page = self.next.take().or_else(|| {
-            let begins = self.wanted && room;
-            self.wanted &= !begins;
-            begins.then_some(Page::First)
-        })?;
-        if page == Page::First {
-            self.passed_over = false;
-        }
-        self.reading = true;
+        let page = self.next.take().or_else(|| self.begin_look(room))?;
+        self.reading = Some(page);
         Some(page)
+    }
+
+    fn begin_look(&mut self, room: bool) -> Option<Page> {
+        if !room {
+            return None;
+        }
+        let refill = std::mem::take(&mut self.refill);
+        if std::mem::take(&mut self.wanted) {
+            self.passed_over = None;
+            return Some(Page::First);
+        }
+        self.passed_over.take_if(|_| refill)
     }
 
     /// A page came. `rest`: where the next one begins, if there is more; `placed`: all of this one found a place;
     /// `room`: there is room for more.
     pub(crate) fn read(&mut self, rest: Option<Page>, placed: bool, room: bool, now: Timestamp) {
-        self.reading = false;
+        self.reading = None;
         match rest {
             None => self.whole_at = Some(now),
             Some(page) if room && (placed || self.whole_is_due(now)) => self.next = Some(page),
-            Some(_) => self.passed_over = true,
+            Some(page) => self.leave(page),
         }
     }
 
     /// The page could not be read: the next look brings it.
     pub(crate) fn failed(&mut self) {
-        self.reading = false;
-        self.passed_over = true;
+        if let Some(page) = self.reading.take() {
+            self.leave(page);
+        }
+    }
+
+    /// What begins here is left to the store.
+    fn leave(&mut self, page: Page) {
+        let earliest = self.passed_over.map_or(page, |known| known.min(page));
+        self.passed_over = Some(earliest);
     }
 
     /// When a look should go to the end, because a route without work may have some among what was passed over.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let last = self.whole_at.unwrap_or(Timestamp::UNIX_EPOCH);
         self.passed_over
-            .then(|| last + Duration::try_from(WHOLE).unwrap_or_default())
+            .map(|_| last + Duration::try_from(WHOLE).unwrap_or_default())
     }
 
     fn whole_is_due(&self, now: Timestamp) -> bool {
@@ -120,6 +149,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
+    const PASSED: PartKey = PartKey { message: 5, part: 2 };
+    const BEFORE_PASSED: Page = Page::After(Priority::NORMAL, PartKey { message: 5, part: 1 });
     const NEXT: Page = Page::After(Priority::NORMAL, PartKey { message: 9, part: 1 });
 
     #[test]
@@ -143,15 +174,40 @@ mod tests {
         look.read(None, true, true, t(0));
         look.want();
         look.page(true);
-        look.pass_over();
+        look.pass_over(Priority::NORMAL, PASSED);
         look.read(Some(NEXT), false, true, t(1));
         assert_eq!(look.page(true), None);
         assert_eq!(look.due(), Some(t(10)));
         look.refill();
-        assert_eq!(look.page(true), Some(Page::First));
-        look.pass_over();
+        assert_eq!(
+            look.page(true),
+            Some(BEFORE_PASSED),
+            "what goes before it is held already"
+        );
+        look.pass_over(Priority::NORMAL, PASSED);
         look.read(Some(NEXT), false, true, t(10));
         assert_eq!(look.page(true), Some(NEXT));
+    }
+
+    #[test]
+    fn a_page_that_could_not_be_read_is_read_by_the_next_look() {
+        let mut look = Look::default();
+        look.want();
+        look.page(true);
+        look.failed();
+        assert_eq!(look.page(true), None);
+        look.refill();
+        assert_eq!(look.page(true), Some(Page::First));
+    }
+
+    #[test]
+    fn urgent_parts_come_before_others_however_late_they_were_accepted() {
+        let mut look = Look::default();
+        look.pass_over(Priority::NORMAL, PASSED);
+        look.pass_over(Priority::ALARM, PartKey { message: 99, part: 1 });
+        look.refill();
+        let urgent = Page::After(Priority::ALARM, PartKey { message: 99, part: 0 });
+        assert_eq!(look.page(true), Some(urgent));
     }
 
     #[test]

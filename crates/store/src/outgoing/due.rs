@@ -72,12 +72,18 @@ fn due(glance: &mut Glance<'_>, now: i64, limit: usize) -> rusqlite::Result<Vec<
 
 /// Parts that wait for nothing but their turn, after this rank and row.
 fn ready(glance: &mut Glance<'_>, after: (i64, i64), limit: usize) -> rusqlite::Result<Vec<DuePart>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = glance.conn.prepare_cached(READY)?;
-    let mut rows = statement.query([after.0, after.1, limit])?;
     let mut parts = Vec::new();
-    while let Some(row) = rows.next()? {
-        parts.push(read_due(glance.conn, glance.names, row)?);
+    for due in rank(u8::MAX)..=rank(0) {
+        let behind = if due == after.0 { after.1 } else { 0 };
+        if due < after.0 || parts.len() >= limit {
+            continue;
+        }
+        let room = i64::try_from(limit - parts.len()).unwrap_or(i64::MAX);
+        let mut rows = statement.query([due, behind, room])?;
+        while let Some(row) = rows.next()? {
+            parts.push(read_due(glance.conn, glance.names, row)?);
+        }
     }
     Ok(parts)
 }
@@ -199,7 +205,7 @@ fn attempting_on(glance: &mut Glance<'_>, route: &RouteId) -> rusqlite::Result<V
 
 const READY: &str = select_due!(
     "FROM part p JOIN message m ON m.row = p.key >> 8
-     WHERE p.rank BETWEEN 0 AND 3 AND (p.rank, p.key) > (?1, ?2) ORDER BY p.rank, p.key LIMIT ?3"
+     WHERE p.rank = ?1 AND p.key > ?2 ORDER BY p.key LIMIT ?3"
 );
 
 const LATER: &str = select_due!(
