@@ -9,6 +9,7 @@ use gateway::{Carrier, Gateway, Parts, PoolCarrier};
 use pool::{Pool, PoolHandle};
 use store::Store;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -26,6 +27,12 @@ pub(crate) struct Running {
     serving: JoinHandle<Result<(), api::Error>>,
 }
 
+/// The port of the API, and the threads that serve it.
+pub(crate) struct Door {
+    listener: TcpListener,
+    api: Handle,
+}
+
 /// The database of these settings, opened; its folder is made where only that is missing.
 ///
 /// Blocks: call it before there is a runtime.
@@ -41,8 +48,8 @@ pub(crate) fn open_store(settings: &Settings) -> Result<(Store, store::Recovered
 impl Running {
     /// Starts everything above the store, with the API on a port that was taken before: where another gateway has it,
     /// no modem is touched.
-    pub(crate) async fn start(settings: Settings, store: Store, listener: TcpListener) -> Result<Self, Failure> {
-        let address = listener.local_addr().unwrap_or(settings.api.listen);
+    pub(crate) async fn start(settings: Settings, store: Store, door: Door) -> Result<Self, Failure> {
+        let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
         let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
             let told: Vec<String> = troubles.iter().map(ToString::to_string).collect();
@@ -66,7 +73,7 @@ impl Running {
         let server = Server::new(&settings.api, gateway.clone()).map_err(|error| api_refused(&error))?;
         let api = server.handle();
         let (stop_api, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(server.serve(listener, async move {
+        let serving = door.api.spawn(server.serve(door.listener, async move {
             // A sender that is gone means stop as well.
             let _ = stopped.await;
         }));
@@ -130,15 +137,23 @@ fn api_refused(error: &api::Error) -> Failure {
     })
 }
 
-/// Takes a port.
-pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let what_to_do = match error.kind() {
-            io::ErrorKind::AddrInUse => "another program listens there; stop it, or set api.listen",
-            io::ErrorKind::PermissionDenied => "ports below 1024 are for root; set api.listen to a higher one",
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address; set api.listen",
-            _ => "set api.listen",
-        };
-        Failure::refused(format!("cannot listen on {address} ({error}): {what_to_do}"))
-    })
+impl Door {
+    /// Takes a port.
+    pub(crate) async fn open(address: SocketAddr, api: Handle) -> Result<Self, Failure> {
+        let taken = api.spawn(TcpListener::bind(address)).await;
+        match taken.map_err(io::Error::other).flatten() {
+            Ok(listener) => Ok(Self { listener, api }),
+            Err(error) => Err(closed(address, &error)),
+        }
+    }
+}
+
+fn closed(address: SocketAddr, error: &io::Error) -> Failure {
+    let what_to_do = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; stop it, or set api.listen",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for root; set api.listen to a higher one",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; set api.listen",
+        _ => "set api.listen",
+    };
+    Failure::refused(format!("cannot listen on {address} ({error}): {what_to_do}"))
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use clap::Args;
 use sd_notify::NotifyState;
 use store::{Recovered, Store};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::config::{self, Settings};
 use crate::failure::Failure;
 use crate::logging;
-use crate::running::{Running, listen, open_store};
+use crate::running::{Door, Running, open_store};
+use crate::threads::Threads;
 
 /// Run the gateway
 #[derive(Debug, Args)]
@@ -33,19 +35,16 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let settings = config::load(&args.config).map_err(|faults| refuse(&args.config, &faults))?;
     logging::start(&settings.log);
     let (store, recovered) = open_store(&settings)?;
-    runtime()?.block_on(daemon(&args.config, settings, store, &recovered))
+    Threads::new()?.run(|api| daemon(&args.config, settings, store, &recovered, api))
 }
 
-/// The threads of a gateway: a second one, so that a large request does not hold up the modems.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::refused(format!("cannot start: {error}")))
-}
-
-async fn daemon(file: &Path, settings: Settings, store: Store, recovered: &Recovered) -> Result<(), Failure> {
+async fn daemon(
+    file: &Path,
+    settings: Settings,
+    store: Store,
+    recovered: &Recovered,
+    api: Handle,
+) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     if !recovered.uncertain.is_empty() {
         warn!(
@@ -53,8 +52,8 @@ async fn daemon(file: &Path, settings: Settings, store: Store, recovered: &Recov
             recovered.uncertain.len()
         );
     }
-    let listener = listen(settings.api.listen).await?;
-    let mut running = Running::start(settings, store, listener).await?;
+    let door = Door::open(settings.api.listen, api).await?;
+    let mut running = Running::start(settings, store, door).await?;
     info!(
         "listening on https://{}; {} parts wait",
         running.address(),
@@ -148,8 +147,6 @@ fn tell_systemd(state: &[NotifyState<'_>]) {
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(state);
 }
-
-const WORKERS: usize = 2;
 
 /// The unit waits a little longer before it kills.
 const STOP_LIMIT: Duration = Duration::from_secs(230);

@@ -10,14 +10,16 @@ use clap::Args;
 use gateway::{Gateway, Origin};
 use message::FetchQuery;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::commands::inbox::one_line;
 use crate::failure::Failure;
 use crate::logging;
-use crate::running::{Running, listen, open_store};
+use crate::running::{Door, Running, open_store};
 use crate::screen::Screen;
-use crate::serve::{Signals, runtime};
+use crate::serve::Signals;
+use crate::threads::Threads;
 
 use town::Town;
 
@@ -36,17 +38,17 @@ pub(crate) fn run(_args: &DemoArgs, screen: &Screen) -> Result<(), Failure> {
     let town = Town::build()?;
     logging::start(&town.settings.log);
     let (store, _) = open_store(&town.settings)?;
-    runtime()?.block_on(show(&town, store, screen))
+    Threads::new()?.run(|api| show(&town, store, screen, api))
 }
 
-async fn show(town: &Town, store: store::Store, screen: &Screen) -> Result<(), Failure> {
+async fn show(town: &Town, store: store::Store, screen: &Screen, api: Handle) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT));
-    let listener = match listen(usual).await {
-        Ok(listener) => listener,
-        Err(_) => listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?,
+    let door = match Door::open(usual, api.clone()).await {
+        Ok(door) => door,
+        Err(_) => Door::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), api).await?,
     };
-    let running = Running::start(town.settings.clone(), store, listener).await?;
+    let running = Running::start(town.settings.clone(), store, door).await?;
     let end = tokio::select! {
         end = play(town, &running, screen) => end,
         () = signals.stop() => farewell(screen),
