@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("pool", 3),
     ("gateway", 4),
     ("api", 5),
+    ("consumers", 5),
     ("simrelay", 6),
 ];
 

@@ -1,0 +1,15 @@
+//! What is done with messages and other events: each [`Consumer`] gets every event once as a durable delivery of its
+//! own and works it in its own time.
+//!
+//! - [`Consumer`] is the one trait: whether it wants an event ([`Wish`]), what came of working one ([`Verdict`]), and how
+//!   long it goes on trying ([`Patience`]). Each consumer has a folder.
+//!
+//! The rows lie in the store, written in the transaction of the event itself, so a kill loses nothing; what was worked
+//! but not yet marked is given again under the same event id. What a consumer needs of the gateway (to send an answer,
+//! to look at health) it gets as a handle from the binary, when it is made.
+
+#![forbid(unsafe_code)]
+
+mod consumer;
+
+pub use consumer::{Consumer, Patience, Verdict, Wish};
