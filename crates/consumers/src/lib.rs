@@ -3,6 +3,7 @@
 //!
 //! - [`Consumer`] is the one trait: whether it wants an event ([`Wish`]), what came of working one ([`Verdict`]), and how
 //!   long it goes on trying ([`Patience`]). Each consumer has a folder.
+//! - [`attendance`]: requests of employees' phones, kept and acknowledged.
 //!
 //! The rows lie in the store, written in the transaction of the event itself, so a kill loses nothing; what was worked
 //! but not yet marked is given again under the same event id. What a consumer needs of the gateway (to send an answer,
@@ -10,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attendance;
 mod consumer;
 
 pub use consumer::{Consumer, Patience, Verdict, Wish};
