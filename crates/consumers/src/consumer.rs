@@ -53,6 +53,12 @@ pub enum Verdict {
         /// The other side's own wish when to come again (a `Retry-After`): not before that.
         after: Option<Duration>,
     },
+    /// The other side cannot be reached at all, so it is no use to try the next one now: this one waits as in
+    /// [`Verdict::Later`], and the consumer rests, for at most [`LONGEST_REST`](crate::LONGEST_REST).
+    Away {
+        /// What went wrong, for people, as in [`Verdict::Later`].
+        why: String,
+    },
     /// It will never work: it is given up at once, and shown in health.
     GiveUp {
         /// What is wrong with it, for people, as in [`Verdict::Later`].
@@ -67,6 +73,11 @@ impl Verdict {
             why: why.into(),
             after: None,
         }
+    }
+
+    /// Later, and nothing else until then.
+    pub fn away(why: impl Into<String>) -> Self {
+        Self::Away { why: why.into() }
     }
 
     /// Never.

@@ -4,6 +4,8 @@
 //! - [`Consumer`] is the one trait: whether it wants an event ([`Wish`]), what came of working one ([`Verdict`]), and how
 //!   long it goes on trying ([`Patience`]). Each consumer has a folder.
 //! - [`attendance`]: requests of employees' phones, kept and acknowledged.
+//! - [`Room`] runs them, one worker each: it takes what is due, works it, and marks it done, due again, or given up.
+//! - [`Rule`] says which consumer takes a received message (nobody behind it sees it) or copies it.
 //!
 //! The rows lie in the store, written in the transaction of the event itself, so a kill loses nothing; what was worked
 //! but not yet marked is given again under the same event id. What a consumer needs of the gateway (to send an answer,
@@ -12,6 +14,15 @@
 #![forbid(unsafe_code)]
 
 pub mod attendance;
+mod clock;
 mod consumer;
+mod problem;
+mod room;
+mod rules;
+mod worker;
 
 pub use consumer::{Consumer, Patience, Verdict, Wish};
+pub use problem::Problem;
+pub use room::Room;
+pub use rules::{Pattern, Rule, Rules, Then};
+pub use worker::LONGEST_REST;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use message::{Finding, Level, Lock, QueueFacts, SlotSnapshot, SlotState};
+use store::Backlog;
 
 /// What is wrong with one slot; empty where all is well.
 pub(crate) fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Finding> {
@@ -29,6 +30,28 @@ pub(crate) fn of_queue(queue: &QueueFacts, now: Timestamp) -> Vec<Finding> {
         let sentence = format!("of {} parts nobody knows whether they went out", queue.uncertain);
         let hint = "they settle by themselves unless they are held: `simrelay outbox`, then `simrelay resolve`";
         findings.push(finding(Level::Warning, "queue", sentence, hint, now));
+    }
+    findings
+}
+
+/// What is wrong with a consumer: it is behind, or it gave something up lately.
+pub(crate) fn of_consumer(backlog: &Backlog, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let why = backlog.error.as_deref().unwrap_or("nobody could say why");
+    let age = |since: Timestamp| now.duration_since(since);
+    if let Some(oldest) = backlog.oldest.filter(|oldest| age(*oldest) > BEHIND) {
+        let level = match age(oldest) > FAR_BEHIND {
+            true => Level::Critical,
+            false => Level::Warning,
+        };
+        let sentence = format!("{} events wait, the oldest since {oldest:.0}: {why}", backlog.waiting);
+        let hint = "it goes on by itself when the other side takes them again";
+        findings.push(finding(level, &backlog.consumer, sentence, hint, oldest));
+    }
+    if let Some(at) = backlog.gave_up_at.filter(|at| age(*at) <= REMEMBERED) {
+        let sentence = format!("{} events were given up, the last at {at:.0}: {why}", backlog.gave_up);
+        let hint = "the log names them; received messages can still be fetched; this is shown for a day";
+        findings.push(finding(Level::Warning, &backlog.consumer, sentence, hint, at));
     }
     findings
 }
@@ -156,6 +179,13 @@ const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(180);
 /// How long a port may be looked for before it counts as missing.
 const LOOKING: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
+/// How old the oldest event of a consumer may be before it counts as behind, and as far behind.
+const BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(300);
+const FAR_BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(3600);
+
+/// How long it is shown that something was given up.
+const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
 /// How old the oldest waiting part may be.
 const QUEUE_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(900);
 
@@ -164,3 +194,47 @@ const WEAK_SIGNAL_DBM: i16 = -103;
 
 /// How often the snapshot is made anew.
 pub(crate) const FRESH: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn backlog() -> Backlog {
+        Backlog {
+            consumer: "mail".into(),
+            waiting: 3,
+            oldest: Some(at(0)),
+            gave_up: 0,
+            gave_up_at: None,
+            error: Some("connection refused".into()),
+        }
+    }
+
+    #[test]
+    fn a_consumer_that_is_behind_says_since_when_how_many_and_why() {
+        let levels = [299, 301, 3601].map(|now| of_consumer(&backlog(), at(now)).first().map(|found| found.level));
+        assert_eq!(levels, [None, Some(Level::Warning), Some(Level::Critical)]);
+        let found = of_consumer(&backlog(), at(301)).remove(0);
+        assert_eq!((found.subject.as_str(), found.since), ("mail", at(0)));
+        assert_eq!(
+            found.sentence,
+            "3 events wait, the oldest since 2027-01-15T08:00:00Z: connection refused"
+        );
+    }
+
+    #[test]
+    fn what_was_given_up_is_shown_for_a_day() {
+        let backlog = Backlog {
+            oldest: None,
+            gave_up: 1,
+            gave_up_at: Some(at(0)),
+            ..backlog()
+        };
+        assert_eq!(of_consumer(&backlog, at(86_400)).len(), 1);
+        assert_eq!(of_consumer(&backlog, at(86_401)).len(), 0);
+    }
+}

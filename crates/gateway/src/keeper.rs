@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use message::{Event, Finding, HealthChange, Level, Number, QueueFacts, Snapshot, Totals};
-use store::{Policies, Retention, Ticked};
+use store::{Backlog, Policies, Retention, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
@@ -25,6 +25,8 @@ pub(crate) struct Keeper {
     retained_at: Option<Timestamp>,
     clock_was_sane: bool,
     last_seen: Option<Timestamp>,
+    /// How far behind the consumers are, and when that was asked.
+    backlog: (Option<Instant>, Vec<Backlog>),
     /// When what was not kept was asked for last.
     asked_again: Option<Instant>,
 }
@@ -40,6 +42,7 @@ impl Keeper {
             retained_at: None,
             clock_was_sane: true,
             last_seen: None,
+            backlog: (None, Vec::new()),
             asked_again: None,
         }
     }
@@ -194,6 +197,8 @@ impl Keeper {
         let totals = inner.store.totals().await.unwrap_or_else(|_| last.totals.clone());
         let mut findings: Vec<Finding> = slots.iter().flat_map(|slot| health::of_slot(slot, now)).collect();
         findings.extend(health::of_queue(&queue, now));
+        self.count_backlog().await;
+        findings.extend(self.backlog.1.iter().flat_map(|one| health::of_consumer(one, now)));
         findings.extend(health::of_store(&inner.store.health().borrow()));
         if !self.clock_was_sane {
             findings.push(health::of_clock(now));
@@ -210,6 +215,17 @@ impl Keeper {
             totals,
         };
         self.shown.send_replace(Arc::new(snapshot));
+    }
+
+    /// Looks how far behind the consumers are, now and then: it means counting what waits.
+    async fn count_backlog(&mut self) {
+        if self.backlog.0.is_some_and(|last| last.elapsed() < BACKLOG_PAUSE) {
+            return;
+        }
+        // What the store cannot tell now is shown as it was.
+        if let Ok(backlog) = self.gateway.inner.store.backlog().await {
+            self.backlog = (Some(Instant::now()), backlog);
+        }
     }
 
     /// Keeps the time a finding was made first, and tells what came and went.
@@ -253,6 +269,9 @@ impl Keeper {
 
 /// How many received messages are looked through at start for whom to reply to from where.
 const CONTACTS: i64 = 2_000;
+
+/// How often the backlog of the consumers is counted.
+const BACKLOG_PAUSE: Duration = Duration::from_secs(5);
 
 /// How soon what could not be kept is asked for again: something that cannot be kept at all must not keep a modem busy.
 const ASK_PAUSE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use rusqlite::types::Type;
 
 use message::{Committed, Event, EventId};
 
-use crate::clock::{maybe_timestamp, millis, timestamp};
+use crate::clock::{self, maybe_timestamp, millis, timestamp};
 use crate::desk::Desk;
 use crate::incoming::fetch;
 use crate::reader::Glance;
@@ -49,6 +49,8 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
     /// Events that were given up.
     pub gave_up: u64,
+    /// When the last of them was.
+    pub gave_up_at: Option<Timestamp>,
     /// What went wrong last with one that waits or was given up.
     pub error: Option<String>,
 }
@@ -89,7 +91,14 @@ impl Store {
     /// The consumer will not work it any more.
     pub async fn delivery_gave_up(&self, id: DeliveryId, error: &str) -> Result<Committed<()>, Error> {
         let error = error.to_owned();
-        self.write(move |desk| end(desk, id, GAVE_UP, Some(&error))).await
+        self.write(move |desk| {
+            end(desk, id, GAVE_UP, Some(&error))?;
+            desk.conn
+                .prepare_cached("UPDATE delivery SET due_at = ?3 WHERE consumer = ?1 AND event = ?2 AND state = 2")?
+                .execute((id.consumer, id.event, millis(clock::now())))
+                .map(|_| ())
+        })
+        .await
     }
 
     /// When the next delivery of a consumer is due.
@@ -205,26 +214,32 @@ fn backlog(glance: &Glance<'_>, consumer: &str) -> rusqlite::Result<Backlog> {
         [row],
         |found| Ok((found.get(0)?, found.get(1)?)),
     )?;
-    let gave_up: u32 = glance.conn.query_row(
-        "SELECT count(*) FROM delivery WHERE consumer = ?1 AND state = 2",
+    let (gave_up, gave_up_at): (u32, Option<i64>) = glance.conn.query_row(
+        "SELECT count(*), max(due_at) FROM delivery WHERE consumer = ?1 AND state = 2",
         [row],
-        |found| found.get(0),
+        |found| Ok((found.get(0)?, found.get(1)?)),
     )?;
-    let error: Option<Option<String>> = glance
-        .conn
-        .query_row(
-            "SELECT error FROM delivery WHERE consumer = ?1 AND state <> 1 AND error IS NOT NULL
-             ORDER BY event DESC LIMIT 1",
-            [row],
-            |found| found.get(0),
-        )
-        .optional()?;
+    // What waits says why before what was given up does; both are found by an index.
+    let mut error = None;
+    for sql in [
+        "SELECT error FROM delivery WHERE consumer = ?1 AND state = 0 AND error IS NOT NULL ORDER BY due_at DESC LIMIT 1",
+        "SELECT error FROM delivery WHERE consumer = ?1 AND state = 2 ORDER BY due_at DESC LIMIT 1",
+    ] {
+        if error.is_none() {
+            error = glance
+                .conn
+                .query_row(sql, [row], |found| found.get::<_, Option<String>>(0))
+                .optional()?
+                .flatten();
+        }
+    }
     Ok(Backlog {
         consumer: consumer.to_owned(),
         waiting: waiting.into(),
         oldest: maybe_timestamp(oldest),
         gave_up: gave_up.into(),
-        error: error.flatten(),
+        gave_up_at: maybe_timestamp(gave_up_at),
+        error,
     })
 }
 

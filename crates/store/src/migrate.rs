@@ -20,10 +20,16 @@ pub(crate) struct Step {
 }
 
 /// All steps, in order.
-pub(crate) const STEPS: &[Step] = &[Step {
-    name: "first",
-    sql: include_str!("schema/0001_first.sql"),
-}];
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "first",
+        sql: include_str!("schema/0001_first.sql"),
+    },
+    Step {
+        name: "given_up",
+        sql: include_str!("schema/0002_given_up.sql"),
+    },
+];
 
 /// Refuses a file whose layout is not the one this program works with.
 pub(crate) fn known(conn: &Connection, path: &Path) -> Result<(), OpenError> {

@@ -94,26 +94,21 @@ pub(crate) struct MessageFacts {
     pub(crate) expires_at: i64,
     pub(crate) on_uncertain: OnUncertain,
     pub(crate) recipient: Number,
-    /// Whether a status report was asked for.
-    pub(crate) report: bool,
 }
 
 impl MessageFacts {
     /// The facts of the message in this row.
     pub(crate) fn load(conn: &Connection, message: i64) -> rusqlite::Result<Self> {
-        conn.prepare_cached(
-            "SELECT id, priority, expires_at, on_uncertain, recipient, report FROM message WHERE row = ?1",
-        )?
-        .query_row([message], |row| {
-            Ok(Self {
-                id: MessageId::from_bytes(row.get(0)?),
-                priority: row.get(1)?,
-                expires_at: row.get(2)?,
-                on_uncertain: on_uncertain(row.get(3)?),
-                recipient: number(row, 4)?,
-                report: row.get(5)?,
+        conn.prepare_cached("SELECT id, priority, expires_at, on_uncertain, recipient FROM message WHERE row = ?1")?
+            .query_row([message], |row| {
+                Ok(Self {
+                    id: MessageId::from_bytes(row.get(0)?),
+                    priority: row.get(1)?,
+                    expires_at: row.get(2)?,
+                    on_uncertain: on_uncertain(row.get(3)?),
+                    recipient: number(row, 4)?,
+                })
             })
-        })
     }
 }
 
@@ -215,8 +210,8 @@ impl Desk<'_> {
         tally.add(total);
     }
 
-    /// Tells the consumers where a part's new state changed the state of its message for good. Being sent is the end of
-    /// a message for which no report was asked.
+    /// Tells the consumers where a part's new state changed the state of its message for good, and when the last part
+    /// was sent: that is the end of a message for which no report was asked.
     fn announce(&mut self, part: &PartRow, state: PartState, at: i64) -> rusqlite::Result<()> {
         if self.memory.consumers.is_empty() || state == PartState::Cancelled {
             return Ok(());
@@ -228,14 +223,11 @@ impl Desk<'_> {
             .iter()
             .enumerate()
             .map(|(at, now)| if at == index { part.state } else { *now });
-        let is_end = after.is_final() || after == MessageState::Sent;
-        if !is_end || MessageState::of(was) == after {
+        let is_news = after.is_final() || after == MessageState::Sent;
+        if !is_news || MessageState::of(was) == after {
             return Ok(());
         }
         let facts = MessageFacts::load(self.conn, part.key.message)?;
-        if !after.is_final() && facts.report {
-            return Ok(());
-        }
         let notice = ReportNotice {
             id: facts.id,
             to: facts.recipient,

@@ -98,10 +98,9 @@ async fn the_end_of_an_outgoing_message_is_told_once() {
         bench.send(part.key, "sim1", t(1), reference).await;
     }
     bench.report("sim1", delivered(1), t(2)).await;
-    assert!(
-        bench.store.deliveries("mail", t(9), 10).await.expect("read").is_empty(),
-        "one part is no message"
-    );
+    let sent = bench.store.deliveries("mail", t(9), 10).await.expect("read");
+    assert_eq!(sent.len(), 1, "one part is no message");
+    bench.store.delivery_done(sent[0].id).await.expect("kept");
     bench.report("sim1", delivered(2), t(3)).await;
     let told = bench.store.deliveries("mail", t(9), 10).await.expect("read");
     assert_eq!(told.len(), 1);
@@ -167,7 +166,7 @@ async fn a_consumer_that_is_not_configured_any_more_keeps_nothing_waiting() {
 }
 
 #[tokio::test]
-async fn being_sent_is_the_end_of_a_message_without_a_report() {
+async fn being_sent_is_told_once_whether_a_report_is_waited_for_or_not() {
     let bench = Bench::with(consumers(&["mail"]));
     for report in [true, false] {
         let accepted = bench.accept(store::NewMessage { report, ..message(2) }).await;
@@ -176,9 +175,28 @@ async fn being_sent_is_the_end_of_a_message_without_a_report() {
         }
     }
     let told = bench.store.deliveries("mail", t(9), 10).await.expect("read");
-    assert_eq!(told.len(), 1);
-    let Event::Report(notice) = &told[0].event else {
-        panic!("{told:?}")
-    };
-    assert_eq!(notice.state, MessageState::Sent);
+    assert_eq!(told.len(), 2);
+    for one in &told {
+        assert!(
+            matches!(&one.event, Event::Report(notice) if notice.state == MessageState::Sent),
+            "{one:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_shown_with_its_time() {
+    let bench = Bench::with(consumers(&["mail"]));
+    receive(&bench, "one").await;
+    let first = bench.store.deliveries("mail", t(1), 10).await.expect("read").remove(0);
+    let before = jiff::Timestamp::now();
+    bench
+        .store
+        .delivery_gave_up(first.id, "no such mailbox")
+        .await
+        .expect("kept");
+    let backlog = bench.store.backlog().await.expect("read").remove(0);
+    let at = backlog.gave_up_at.expect("a time");
+    assert!(at.as_millisecond() >= before.as_millisecond(), "{at} {before}");
+    assert_eq!((backlog.gave_up, backlog.oldest), (1, None));
 }

@@ -1,0 +1,272 @@
+//! Works one consumer's rows.
+//!
+//! What is due is taken from the store in portions, worked [`Patience::at_once`](crate::Patience::at_once) at a time,
+//! and each row is marked by itself. Nothing is begun while the store cannot keep the mark, since it would be done again and again;
+//! a mark that cannot be kept is tried until it can.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use store::{Delivery, DeliveryId, Error, Health, Store};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::{debug, error, warn};
+
+use crate::room::House;
+use crate::{Consumer, Verdict, clock};
+
+/// The longest time a consumer rests whose other side cannot be reached.
+pub const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// One consumer's worker.
+pub(crate) struct Worker {
+    store: Store,
+    house: Arc<House>,
+    place: usize,
+    /// Taken from the store and not begun.
+    taken: VecDeque<Delivery>,
+    /// Being worked.
+    begun: HashSet<DeliveryId>,
+    /// The store may have more that is due.
+    more: bool,
+    /// How often in a row the other side could not be reached.
+    away: u32,
+    /// Until when nothing is begun.
+    rest: Option<Instant>,
+}
+
+/// A delivery that was worked and marked.
+struct Ended {
+    id: DeliveryId,
+    /// Whether the other side was there; `None`: it was not asked.
+    reached: Option<bool>,
+}
+
+impl Worker {
+    pub(crate) fn new(store: Store, house: Arc<House>, place: usize) -> Self {
+        Self {
+            store,
+            house,
+            place,
+            taken: VecDeque::new(),
+            begun: HashSet::new(),
+            more: true,
+            away: 0,
+            rest: None,
+        }
+    }
+
+    /// Works until it is told to stop or the store is closed.
+    pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        let mut news = self.store.events();
+        let mut health = self.store.health();
+        let mut working = FuturesUnordered::new();
+        while !*stopped.borrow_and_update() {
+            if news.has_changed().unwrap_or(false) {
+                news.mark_unchanged();
+                self.more = true;
+            }
+            if self.may_begin(&health) {
+                if self.refill().await.is_err() {
+                    break;
+                }
+                self.begin(&mut working);
+            }
+            let due = self.wake(&health).await;
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => {}
+                Some(ended) = working.next() => self.ended(&ended),
+                changed = news.changed() => {
+                    self.more = true;
+                    if changed.is_err() { break; }
+                }
+                _ = health.changed() => {}
+                () = sleep_until(due) => self.more = true,
+            }
+        }
+        let each = self.consumer().patience().each + MARK_PAUSE;
+        // What does not end by then is worked again after the next start.
+        let _ = timeout(each, async { while working.next().await.is_some() {} }).await;
+    }
+
+    fn consumer(&self) -> &Arc<dyn Consumer> {
+        self.house.consumer(self.place)
+    }
+
+    fn may_begin(&mut self, health: &watch::Receiver<Health>) -> bool {
+        if self.rest.is_some_and(|rest| rest <= Instant::now()) {
+            self.rest = None;
+            self.more = true;
+        }
+        self.rest.is_none() && *health.borrow() == Health::Well
+    }
+
+    /// Takes what is due, where nothing taken is left.
+    async fn refill(&mut self) -> Result<(), Error> {
+        if !self.taken.is_empty() || !self.more {
+            return Ok(());
+        }
+        // Those being worked are still due in the store, and come again here.
+        let limit = PORTION + self.begun.len();
+        match self.store.deliveries(self.consumer().name(), clock::now(), limit).await {
+            Ok(found) => {
+                self.more = found.len() == limit;
+                let fresh = found.into_iter().filter(|one| !self.begun.contains(&one.id));
+                self.taken.extend(fresh);
+                Ok(())
+            }
+            Err(Error::Closed) => Err(Error::Closed),
+            Err(error) => {
+                warn!("{} cannot see what waits: {error}", self.consumer().name());
+                self.rest = Some(Instant::now() + MARK_PAUSE);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin(&mut self, working: &mut FuturesUnordered<BoxFuture<'static, Ended>>) {
+        while working.len() < self.places()
+            && let Some(delivery) = self.taken.pop_front()
+        {
+            self.begun.insert(delivery.id);
+            working.push(work(self.store.clone(), Arc::clone(&self.house), self.place, delivery).boxed());
+        }
+    }
+
+    fn ended(&mut self, ended: &Ended) {
+        self.begun.remove(&ended.id);
+        match ended.reached {
+            None => {}
+            Some(true) => self.away = 0,
+            Some(false) => {
+                self.away = self.away.saturating_add(1);
+                let pause = self.consumer().patience().pause(self.away).min(LONGEST_REST);
+                self.rest = Some(Instant::now() + pause);
+                // They are read again after the rest, since they may be others by then.
+                self.taken.clear();
+                self.more = true;
+            }
+        }
+    }
+
+    /// When to look again without being told.
+    async fn wake(&self, health: &watch::Receiver<Health>) -> Instant {
+        if let Some(rest) = self.rest {
+            return rest;
+        }
+        let full = self.begun.len() >= self.places();
+        if full || *health.borrow() != Health::Well {
+            // Whoever ends, or the store when it is well again, wakes us.
+            return Instant::now() + LONGEST_SLEEP;
+        }
+        let next = self.store.next_delivery(self.consumer().name()).await.ok().flatten();
+        let wait = match next {
+            Some(due) if self.begun.is_empty() => until(due),
+            // The earliest may be the one that is being worked.
+            Some(due) => until(due).max(MARK_PAUSE),
+            None => LONGEST_SLEEP,
+        };
+        Instant::now() + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+    }
+
+    fn places(&self) -> usize {
+        self.consumer().patience().at_once.max(1)
+    }
+}
+
+/// Works one delivery and marks it.
+async fn work(store: Store, house: Arc<House>, place: usize, delivery: Delivery) -> Ended {
+    let id = delivery.id;
+    let consumer = house.consumer(place);
+    if !house.concerns(place, &delivery.event) {
+        mark(&store, &delivery, &Mark::Done).await;
+        return Ended { id, reached: None };
+    }
+    let each = consumer.patience().each;
+    let verdict = timeout(each, consumer.work(&delivery)).await;
+    let verdict = verdict.unwrap_or_else(|_| Verdict::later(format!("it took longer than {each:?}")));
+    let reached = Some(!matches!(verdict, Verdict::Away { .. }));
+    let what = Mark::of(verdict, &delivery, consumer.as_ref());
+    what.log(consumer.name(), &delivery);
+    mark(&store, &delivery, &what).await;
+    Ended { id, reached }
+}
+
+/// What a row is marked with.
+enum Mark {
+    Done,
+    Later { due: Timestamp, why: String },
+    GaveUp { why: String },
+}
+
+impl Mark {
+    fn of(verdict: Verdict, delivery: &Delivery, consumer: &dyn Consumer) -> Self {
+        let (why, after) = match verdict {
+            Verdict::Done => return Self::Done,
+            Verdict::GiveUp { why } => return Self::GaveUp { why },
+            Verdict::Later { why, after } => (why, after),
+            Verdict::Away { why } => (why, None),
+        };
+        let patience = consumer.patience();
+        let failures = delivery.attempts.saturating_add(1);
+        let now = clock::now();
+        let age = Duration::try_from(now.duration_since(delivery.since)).unwrap_or_default();
+        if patience.most_tries.is_some_and(|most| failures >= most) {
+            let why = format!("given up after {failures} tries: {why}");
+            return Self::GaveUp { why };
+        }
+        if patience.oldest.is_some_and(|oldest| age >= oldest) {
+            let why = format!("given up after {} hours: {why}", age.as_secs() / 3600);
+            return Self::GaveUp { why };
+        }
+        let pause = patience
+            .pause(failures)
+            .max(after.unwrap_or_default().min(LONGEST_WISH));
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        let due = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+        Self::Later { due, why }
+    }
+
+    fn log(&self, consumer: &str, delivery: &Delivery) {
+        let id = &delivery.event_id;
+        match self {
+            Self::Done => debug!(%id, "{consumer}: done"),
+            Self::Later { due, why } => warn!(%id, "{consumer}: {why}; again at {due:.0}"),
+            Self::GaveUp { why } => error!(%id, "{consumer}: given up: {why}"),
+        }
+    }
+}
+
+/// Marks a row until that is kept: working it again would be worse than waiting.
+async fn mark(store: &Store, delivery: &Delivery, what: &Mark) {
+    loop {
+        let kept = match what {
+            Mark::Done => store.delivery_done(delivery.id).await,
+            Mark::Later { due, why } => store.delivery_later(delivery.id, *due, why).await,
+            Mark::GaveUp { why } => store.delivery_gave_up(delivery.id, why).await,
+        };
+        match kept {
+            Ok(_) | Err(Error::Closed) => return,
+            Err(_) => sleep(MARK_PAUSE).await,
+        }
+    }
+}
+
+fn until(due: Timestamp) -> Duration {
+    Duration::try_from(due.duration_since(clock::now())).unwrap_or_default()
+}
+
+/// How many rows are taken from the store at a time.
+const PORTION: usize = 64;
+/// How soon a mark that could not be kept is tried again.
+const MARK_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest and the longest time to sleep: clocks are set, and rows may be due already that cannot be read.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How far another side's wish when to come again is followed.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,4 @@
+//! Consumers on a real store, with a kill in between.
+
+mod room;
+mod scripted;
