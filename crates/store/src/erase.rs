@@ -39,6 +39,7 @@ enum Trace {
     Assembly(i64),
     Report(i64),
     Event(i64),
+    Attendance(i64),
 }
 
 fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
@@ -58,6 +59,7 @@ fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
     collect("SELECT cursor, sender FROM inbound", Trace::Inbound)?;
     collect("SELECT row, sender FROM assembly", Trace::Assembly)?;
     collect("SELECT row, recipient FROM report", Trace::Report)?;
+    collect("SELECT row, sender FROM attendance_event", Trace::Attendance)?;
     let mut events = conn.prepare("SELECT row FROM event WHERE body IS NOT NULL AND instr(body, ?1) > 0")?;
     let mut rows = events.query([who.digits()])?;
     while let Some(row) = rows.next()? {
@@ -89,6 +91,7 @@ fn remove_all(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retaine
             }
             Trace::Assembly(row) => remove_assembly(desk.conn, row)?,
             Trace::Event(row) => remove_event(desk.conn, row)?,
+            Trace::Attendance(row) => remove_attendance(desk.conn, row)?,
             Trace::Report(row) => {
                 desk.conn
                     .prepare_cached("DELETE FROM report WHERE row = ?1")?
@@ -111,6 +114,17 @@ fn remove_assembly(conn: &Connection, assembly: i64) -> rusqlite::Result<()> {
         .execute([assembly])?;
     conn.prepare_cached("DELETE FROM assembly WHERE row = ?1")?
         .execute([assembly])?;
+    Ok(())
+}
+
+/// The state tells of the last request, so it goes with it.
+fn remove_attendance(conn: &Connection, row: i64) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM attendance_state WHERE event = ?1",
+        "DELETE FROM attendance_event WHERE row = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute([row])?;
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@
 //!   (`outgoing/row.rs`) and never after a final one.
 //! - incoming: `receive` recognises twins, gathers parts and completes messages; `fetch` reads them by cursor.
 //! - events: what consumers are told, with one delivery each.
+//! - attendance: requests of employees' phones, judged and kept with their acknowledgement.
 //! - sim, stop, facts: PINs and cards, the STOP list, figures for limits.
 //! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
 //! - retention, erase, upkeep: how things go, and looking after the file.
@@ -24,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attendance;
 mod clock;
 mod config;
 mod connection;
@@ -51,6 +53,9 @@ mod tally;
 mod upkeep;
 mod writer;
 
+pub use attendance::{
+    AttendanceEvent, AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, AttendanceState, Attended,
+};
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};

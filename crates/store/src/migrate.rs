@@ -29,6 +29,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "given_up",
         sql: include_str!("schema/0002_given_up.sql"),
     },
+    Step {
+        name: "attendance",
+        sql: include_str!("schema/0003_attendance.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

@@ -25,7 +25,8 @@ impl Store {
     }
 }
 
-fn accept(
+/// Accepts a message inside of a transaction. A refusal leaves nothing behind.
+pub(crate) fn accept(
     desk: &mut Desk<'_>,
     message: &NewMessage,
     hash: Option<&[u8; 32]>,

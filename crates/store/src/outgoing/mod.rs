@@ -1,6 +1,6 @@
 //! Outgoing messages: accepted, attempted, settled.
 
-mod accept;
+pub(crate) mod accept;
 mod decide;
 mod due;
 mod progress;

@@ -1,0 +1,347 @@
+//! Attendance requests: what came of each, the last word of each sender, and the counters of devices.
+//!
+//! A request, the state it leaves and its acknowledgement are one transaction: after a kill there is all of it or
+//! nothing, and an event that is given again is recognised. What a request is worth is decided by the caller's rule,
+//! which is asked inside of that transaction and so sees every request before it.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use message::{Committed, EventId, MessageId, Number, RouteId};
+
+use crate::clock::{maybe_timestamp, millis, timestamp};
+use crate::desk::Desk;
+use crate::outgoing::accept;
+use crate::outgoing::row::number;
+use crate::reader::Glance;
+use crate::store::transpose;
+use crate::{AcceptError, AcceptedParts, Error, NewMessage, Store};
+
+/// A request on its way in: what is known of it before it is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttendanceRequest {
+    /// The event it came with.
+    pub event: EventId,
+    /// The received message.
+    pub message: MessageId,
+    /// Who sent it.
+    pub sender: Number,
+    /// The SIM it came to.
+    pub sim: RouteId,
+    /// The service centre's stamp.
+    pub service_centre_time: Option<Timestamp>,
+    /// When the gateway had it.
+    pub received_at: Timestamp,
+    /// The version of the protocol; 0 where it could not be told.
+    pub version: u8,
+    /// SHA-256 of what was ciphered, where there was a frame.
+    pub frame: Option<[u8; 32]>,
+    /// The device that it names (second version).
+    pub device: Option<u32>,
+    /// How far back the sender's requests count in [`AttendanceKnown`].
+    pub lately: SignedDuration,
+}
+
+/// What the store knows that bears on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AttendanceKnown {
+    /// Requests of this sender lately.
+    pub requests: u32,
+    /// Bad ones among them.
+    pub bad: u32,
+    /// Whether the same octets came from another sender, ever.
+    pub copied: bool,
+    /// Whether the same octets came from this sender within a day.
+    pub repeated: bool,
+    /// Whether a request of the second version was taken from this sender, ever.
+    pub second_version: bool,
+    /// The counters of the named device, as [`AttendanceRuling::counters`] left them.
+    pub counters: Option<(u32, u64)>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AttendanceRuling {
+    /// In one word.
+    pub verdict: &'static str,
+    /// Whether it counts towards a lock-out.
+    pub bad: bool,
+    /// What is remarkable about it, in single words.
+    pub flags: Vec<&'static str>,
+    /// What it states, `Arrival` or `Exit`, or nothing.
+    pub status: String,
+    /// The time as claimed (first version), or the note.
+    pub time: String,
+    /// Whether it becomes the sender's state.
+    pub is_state: bool,
+    /// The device's counter and clock.
+    pub counter: Option<(u32, Timestamp)>,
+    /// The device's counters after it, where they change: the highest, and the bits of those seen below.
+    pub counters: Option<(u32, u64)>,
+    /// The acknowledgement.
+    pub answer: Option<NewMessage>,
+}
+
+/// Whether a request was kept.
+#[derive(Debug)]
+pub enum Attended {
+    /// Its event was kept before: nothing was done.
+    Before,
+    /// Just now, with the parts of its acknowledgement, where it has one.
+    Now(Option<AcceptedParts>),
+}
+
+/// A request in the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttendanceEvent {
+    /// The received message.
+    pub message: MessageId,
+    /// Who sent it.
+    pub sender: Number,
+    /// The SIM it came to.
+    pub sim: RouteId,
+    /// The service centre's stamp.
+    pub service_centre_time: Option<Timestamp>,
+    /// When the gateway had it.
+    pub received_at: Timestamp,
+    /// The version of the protocol; 0 where it could not be told.
+    pub version: u8,
+    /// What came of it.
+    pub verdict: String,
+    /// What was remarkable, in words parted by blanks.
+    pub flags: String,
+    /// What it states.
+    pub status: String,
+    /// The time as claimed, or the note.
+    pub time: String,
+    /// The device that it names.
+    pub device: Option<u32>,
+    /// The device's counter.
+    pub counter: Option<u32>,
+    /// The device's clock.
+    pub device_time: Option<Timestamp>,
+    /// The acknowledgement.
+    pub answer: Option<MessageId>,
+}
+
+/// The last word of a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttendanceState {
+    /// Who.
+    pub sender: Number,
+    /// `Arrival`, `Exit`, or nothing.
+    pub status: String,
+    /// The time as claimed.
+    pub time: String,
+    /// When the gateway had it.
+    pub received_at: Timestamp,
+}
+
+/// Which part of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttendanceQuery {
+    /// Only this sender's.
+    pub sender: Option<Number>,
+    /// Only since then.
+    pub since: Option<Timestamp>,
+    /// At most so many, the newest.
+    pub limit: usize,
+}
+
+impl Store {
+    /// Judges a request by `rule` and keeps it with the state and the acknowledgement that follow from it. The rule may be asked more than once; its last answer counts.
+    ///
+    /// # Errors
+    /// The queue of messages takes no acknowledgement now: nothing was kept then, and the rule is to be asked again.
+    pub async fn attend(
+        &self,
+        request: AttendanceRequest,
+        mut rule: impl FnMut(&AttendanceKnown) -> AttendanceRuling + Send + 'static,
+    ) -> Result<Committed<Attended>, AcceptError> {
+        transpose(self.write(move |desk| attend(desk, &request, &mut rule)).await?)
+    }
+
+    /// The last word of every sender, in the order of their numbers.
+    pub async fn attendance(&self) -> Result<Vec<AttendanceState>, Error> {
+        self.read(|glance| {
+            glance
+                .conn
+                .prepare_cached(
+                    "SELECT s.sender, s.status, s.time, e.received_at
+                     FROM attendance_state s JOIN attendance_event e ON e.row = s.event ORDER BY s.sender",
+                )?
+                .query_map([], |row| {
+                    Ok(AttendanceState {
+                        sender: number(row, 0)?,
+                        status: row.get(1)?,
+                        time: row.get(2)?,
+                        received_at: timestamp(row.get(3)?),
+                    })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// The history, oldest first. Looks through the whole of it where no sender is named.
+    pub async fn attendance_history(&self, query: AttendanceQuery) -> Result<Vec<AttendanceEvent>, Error> {
+        self.read(move |glance| history(glance, &query)).await
+    }
+}
+
+fn attend(
+    desk: &mut Desk<'_>,
+    request: &AttendanceRequest,
+    rule: &mut impl FnMut(&AttendanceKnown) -> AttendanceRuling,
+) -> rusqlite::Result<Result<Attended, AcceptError>> {
+    if is_kept(desk, request.event)? {
+        return Ok(Ok(Attended::Before));
+    }
+    let ruling = rule(&known(desk, request)?);
+    // First of all: a full queue leaves nothing behind.
+    let answer = match &ruling.answer {
+        Some(message) => match accept::accept(desk, message, None)? {
+            Ok(accepted) => Some(accepted),
+            Err(full) => return Ok(Err(full)),
+        },
+        None => None,
+    };
+    let answered = answer.as_ref().map(|answer| answer.accepted.id);
+    let row = insert(desk, request, &ruling, answered)?;
+    if ruling.is_state {
+        desk.conn
+            .prepare_cached(
+                "INSERT INTO attendance_state (sender, status, time, event) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET status = ?2, time = ?3, event = ?4",
+            )?
+            .execute((request.sender.to_string(), &ruling.status, &ruling.time, row))?;
+    }
+    if let (Some(device), Some((highest, seen))) = (request.device, ruling.counters) {
+        desk.conn
+            .prepare_cached("INSERT OR REPLACE INTO attendance_device (device, highest, seen) VALUES (?1, ?2, ?3)")?
+            .execute((device, highest, seen.cast_signed()))?;
+    }
+    Ok(Ok(Attended::Now(answer)))
+}
+
+fn is_kept(desk: &Desk<'_>, event: EventId) -> rusqlite::Result<bool> {
+    desk.conn
+        .prepare_cached("SELECT 1 FROM attendance_event WHERE event = ?1")?
+        .exists([event.as_bytes()])
+}
+
+fn known(desk: &Desk<'_>, request: &AttendanceRequest) -> rusqlite::Result<AttendanceKnown> {
+    let sender = request.sender.to_string();
+    let at = millis(request.received_at);
+    let (requests, bad) = desk
+        .conn
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(bad), 0) FROM attendance_event
+             WHERE sender = ?1 AND received_at BETWEEN ?2 AND ?3",
+        )?
+        .query_row((&sender, millis(request.received_at - request.lately), at), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let exists = |sql: &str, least: i64| -> rusqlite::Result<bool> {
+        let Some(frame) = &request.frame else { return Ok(false) };
+        desk.conn.prepare_cached(sql)?.exists((frame, &sender, least))
+    };
+    let counters = desk
+        .conn
+        .prepare_cached("SELECT highest, seen FROM attendance_device WHERE device = ?1")?
+        .query_row([request.device], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+        })
+        .optional()?;
+    Ok(AttendanceKnown {
+        requests,
+        bad,
+        copied: exists(
+            "SELECT 1 FROM attendance_event WHERE frame = ?1 AND sender <> ?2 AND received_at >= ?3",
+            i64::MIN,
+        )?,
+        repeated: exists(
+            "SELECT 1 FROM attendance_event WHERE frame = ?1 AND sender = ?2 AND received_at >= ?3",
+            at - DAY_MS,
+        )?,
+        second_version: desk
+            .conn
+            .prepare_cached("SELECT 1 FROM attendance_event WHERE sender = ?1 AND version = 2 AND counter IS NOT NULL")?
+            .exists([&sender])?,
+        counters,
+    })
+}
+
+fn insert(
+    desk: &mut Desk<'_>,
+    request: &AttendanceRequest,
+    ruling: &AttendanceRuling,
+    answer: Option<MessageId>,
+) -> rusqlite::Result<i64> {
+    let route = desk.memory.names.route_row(desk.conn, &request.sim)?;
+    desk.conn
+        .prepare_cached(
+            "INSERT INTO attendance_event (event, inbound, sender, route, service_centre_time, received_at, version,
+                verdict, bad, flags, status, time, device, counter, device_time, frame, answer)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(params![
+            request.event.as_bytes(),
+            request.message.as_bytes(),
+            request.sender.to_string(),
+            route,
+            request.service_centre_time.map(millis),
+            millis(request.received_at),
+            request.version,
+            ruling.verdict,
+            ruling.bad,
+            ruling.flags.join(" "),
+            ruling.status,
+            ruling.time,
+            request.device,
+            ruling.counter.map(|(counter, _)| counter),
+            ruling.counter.map(|(_, clock)| millis(clock)),
+            request.frame,
+            answer.as_ref().map(MessageId::as_bytes),
+        ])?;
+    Ok(desk.conn.last_insert_rowid())
+}
+
+fn history(glance: &mut Glance<'_>, query: &AttendanceQuery) -> rusqlite::Result<Vec<AttendanceEvent>> {
+    let mut statement = glance.conn.prepare_cached(
+        "SELECT e.inbound, e.sender, r.name, e.service_centre_time, e.received_at, e.version, e.verdict, e.flags,
+            e.status, e.time, e.device, e.counter, e.device_time, e.answer
+         FROM attendance_event e JOIN route r ON r.row = e.route
+         WHERE (?1 IS NULL OR e.sender = ?1) AND (?2 IS NULL OR e.received_at >= ?2)
+         ORDER BY e.row DESC LIMIT ?3",
+    )?;
+    let sender = query.sender.as_ref().map(Number::to_string);
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let mut found: Vec<_> = statement
+        .query_map((sender, query.since.map(millis), limit), read_event)?
+        .collect::<Result<_, _>>()?;
+    found.reverse();
+    Ok(found)
+}
+
+fn read_event(row: &rusqlite::Row<'_>) -> rusqlite::Result<AttendanceEvent> {
+    Ok(AttendanceEvent {
+        message: MessageId::from_bytes(row.get(0)?),
+        sender: number(row, 1)?,
+        sim: RouteId::new(&row.get::<_, String>(2)?),
+        service_centre_time: maybe_timestamp(row.get(3)?),
+        received_at: timestamp(row.get(4)?),
+        version: row.get(5)?,
+        verdict: row.get(6)?,
+        flags: row.get(7)?,
+        status: row.get(8)?,
+        time: row.get(9)?,
+        device: row.get(10)?,
+        counter: row.get(11)?,
+        device_time: maybe_timestamp(row.get(12)?),
+        answer: row.get::<_, Option<[u8; 16]>>(13)?.map(MessageId::from_bytes),
+    })
+}
+
+/// How long an equal request of the same sender counts as the same day's.
+const DAY_MS: i64 = 86_400_000;
