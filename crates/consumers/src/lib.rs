@@ -4,6 +4,7 @@
 //! - [`Consumer`] is the one trait: whether it wants an event ([`Wish`]), what came of working one ([`Verdict`]), and how
 //!   long it goes on trying ([`Patience`]). Each consumer has a folder.
 //! - [`attendance`]: requests of employees' phones, kept and acknowledged.
+//! - [`webhook`]: every event as a signed HTTPS POST.
 //! - [`Room`] runs them, one worker each: it takes what is due, works it, and marks it done, due again, or given up.
 //! - [`Rule`] says which consumer takes a received message (nobody behind it sees it) or copies it.
 //!
@@ -19,6 +20,7 @@ mod consumer;
 mod problem;
 mod room;
 mod rules;
+pub mod webhook;
 mod worker;
 
 pub use consumer::{Consumer, Patience, Verdict, Wish};

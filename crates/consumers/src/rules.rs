@@ -119,7 +119,7 @@ impl Serialize for Pattern {
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::new(&text).map_err(|_| de::Error::invalid_value(de::Unexpected::Str(&text), &"a regular expression"))
+        Self::new(&text).map_err(|_| de::Error::custom("no pattern; write a regular expression, as '^[+]49'"))
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::{Client, Connection};
 use crate::commands::{
-    certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token, ussd,
+    certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -58,6 +58,8 @@ enum Command {
     #[command(subcommand)]
     Config(check::ConfigCommand),
     Certificate(certificate::CertificateArgs),
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
@@ -87,6 +89,7 @@ impl Command {
             Self::Token(command) => token::run(&command, screen),
             Self::Config(command) => check::run(&command, screen),
             Self::Certificate(args) => certificate::run(&args, screen),
+            Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
             asking => {
@@ -120,6 +123,7 @@ impl Command {
             | Self::Pdu(_)
             | Self::Config(_)
             | Self::Certificate(_)
+            | Self::Webhook(_)
             | Self::Completions(_)
             | Self::Man(_) => Ok(()),
         }

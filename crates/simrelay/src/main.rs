@@ -3,7 +3,7 @@
 //! - [`cli`] reads the arguments and leads to each command. [`commands`] holds those that ask a running gateway through
 //!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs.
 //! - [`serve`] is the daemon and [`demo`] the demonstration. Both are a [`running`] gateway: its parts started from the
-//!   bottom up and stopped from the top down, on its [`threads`]. [`config`] is the one way to its settings, [`logging`] its log.
+//!   bottom up and stopped from the top down, on its [`threads`]; [`consuming`] makes its consumers. [`config`] is the one way to its settings, [`logging`] its log.
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
 //!   times as people write them.
@@ -20,6 +20,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod consuming;
 mod demo;
 mod doctor;
 mod failure;

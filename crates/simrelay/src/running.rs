@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::Server;
+use consumers::{Room, Rules};
 use gateway::{Carrier, Gateway, Parts, PoolCarrier};
 use pool::{Pool, PoolHandle};
 use store::Store;
@@ -14,12 +15,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::Settings;
+use crate::consuming;
 use crate::failure::Failure;
 
 /// A gateway that works.
 pub(crate) struct Running {
     gateway: Gateway,
     pool: PoolHandle,
+    room: Room,
     store: Store,
     api: api::Handle,
     address: SocketAddr,
@@ -49,6 +52,8 @@ impl Running {
     /// Starts everything above the store, with the API on a port that was taken before: where another gateway has it,
     /// no modem is touched.
     pub(crate) async fn start(settings: Settings, store: Store, door: Door) -> Result<Self, Failure> {
+        let consumers = consuming::consumers(&settings)?;
+        let rules = Rules::new(settings.rules.clone());
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
         let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
@@ -70,6 +75,7 @@ impl Running {
         let gateway = Gateway::start(parts)
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
+        let room = Room::start(&store, consumers, rules);
         let server = Server::new(&settings.api, gateway.clone()).map_err(|error| api_refused(&error))?;
         let api = server.handle();
         let (stop_api, stopped) = oneshot::channel::<()>();
@@ -80,6 +86,7 @@ impl Running {
         Ok(Self {
             gateway,
             pool,
+            room,
             store,
             api,
             address,
@@ -113,7 +120,7 @@ impl Running {
         Failure::refused(format!("the API does not work any more: {why}"))
     }
 
-    /// Stops in order: the port, what is with a modem, the ports, the database. Takes as long as a network may take to
+    /// Stops in order: the port, what consumers work, what is with a modem, the ports, the database. Takes as long as a network may take to
     /// answer a modem.
     pub(crate) async fn stop(self) {
         // The API may have ended by itself.
@@ -121,7 +128,8 @@ impl Running {
         if !self.serving.is_finished() {
             let _ = self.serving.await;
         }
-        tracing::info!("the API is closed; waiting for the modems");
+        tracing::info!("the API is closed; waiting for the consumers and the modems");
+        self.room.stop().await;
         self.gateway.stop().await;
         self.pool.stop().await;
         self.store.close().await;

@@ -13,3 +13,4 @@ pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod ussd;
+pub(crate) mod webhook;

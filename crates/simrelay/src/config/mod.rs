@@ -7,6 +7,7 @@
 mod document;
 mod environment;
 mod fault;
+mod hooks;
 mod reader;
 mod rules;
 mod secrets;
@@ -47,6 +48,8 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     }
     let mut settings = environment::lay_over(file)?;
     read_pins(file, &mut settings)?;
+    hooks::read_secrets(file, &mut settings)?;
+    settings.store.consumers = settings.consumers();
     Ok(settings)
 }
 
@@ -211,6 +214,31 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
     }
 
     #[test]
+    fn hooks_and_rules_that_cannot_work_are_told_with_what_would_be_right() {
+        let source = "[[webhooks]]\nname = 'shop'\nurl = 'http://10.0.0.1/x'\nsecret = 'short'\nevents = ['recieved']\n\
+                      [[webhooks]]\nname = 'shop'\nurl = 'https://example.org'\nsecret = '0123456789abcdef'\n\
+                      sims = ['sim9']\n[[rules]]\nconsumer = 'webhook.shp'\nfrom = '('";
+        assert_eq!(
+            told(source, 0o600),
+            [
+                "FILE:3: webhooks.shop.url = 'http://10.0.0.1/x': not https; write an address as https://example.org/hook",
+                "FILE:4: webhooks.shop.secret = (not shown): can be guessed; write 16 characters or more, as `openssl \
+                 rand -hex 32` makes them",
+                "FILE:5: webhooks.shop.events.#1 = 'recieved': unknown word; did you mean \"received\"? (allowed: \
+                 received, sent, delivered, failed, missed_call, health)",
+                "FILE:7: webhooks.shop.name = 'shop': is there twice; choose another name",
+                "FILE:10: webhooks.shop.sims.#1 = 'sim9': there is no slot sim9; name a slot: [slots.NAME]",
+                "FILE:12: rules.#1.consumer = 'webhook.shp': there is no such consumer; known here: webhook.shop, \
+                 webhook.shop",
+                "FILE:13: rules.#1.from = '(': no pattern; write a regular expression, as '^[+]49'",
+            ]
+        );
+        let open = "[[webhooks]]\nname = 'a'\nurl = 'https://example.org'\nsecret = '0123456789abcdef'";
+        assert!(told(open, 0o644)[0].contains("chmod 600"), "{:?}", told(open, 0o644));
+        assert_eq!(told(open, 0o600), Vec::<String>::new());
+    }
+
+    #[test]
     fn keys_are_suggested_as_the_file_has_them() {
         let told = told(
             "slts = 1\nport = 2\n[pool]\nslots_ = 1\n[slots.sim1]\nport = '/dev/x'\npinfile = 'x'",
@@ -220,7 +248,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

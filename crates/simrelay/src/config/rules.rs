@@ -8,6 +8,7 @@ use router::{Limits, RouteConfig};
 use tpdu::Language;
 use tracing_subscriber::EnvFilter;
 
+use super::hooks;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
@@ -33,6 +34,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
         check_route(&format!("routes.{name}"), route, reader);
     }
     pin_files(settings, reader);
+    hooks::check(settings, reader);
     set_elsewhere(reader);
 }
 

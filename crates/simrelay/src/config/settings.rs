@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use consumers::{Rule, webhook};
 use message::RouteId;
 use router::{RouteConfig, RoutingConfig};
 use serde::Deserialize;
@@ -29,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) pin_files: BTreeMap<RouteId, PathBuf>,
     /// The database.
     pub(crate) store: store::Config,
+    /// Who is told of events, a hook each.
+    pub(crate) webhooks: Vec<webhook::Config>,
+    /// Which consumer takes or copies a received message.
+    pub(crate) rules: Vec<Rule>,
     /// How long what is settled is kept.
     pub(crate) retention: store::Retention,
 }
@@ -45,12 +50,19 @@ impl Default for Settings {
             pool: pool::Config::default(),
             pin_files: BTreeMap::new(),
             store: store::Config::default(),
+            webhooks: Vec::new(),
+            rules: Vec::new(),
             retention: store::Retention::default(),
         }
     }
 }
 
 impl Settings {
+    /// The names of the consumers that are configured, in their order.
+    pub(crate) fn consumers(&self) -> Vec<String> {
+        self.webhooks.iter().map(webhook::Config::consumer).collect()
+    }
+
     /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.
     pub(crate) fn route_settings(&self) -> gateway::RouteSettings {
         let slots = self.pool.slots.keys();
