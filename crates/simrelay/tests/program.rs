@@ -38,6 +38,7 @@ const COMMANDS: &[&str] = &[
     "pdu encode",
     "config check",
     "certificate",
+    "webhook test",
     "completions",
     "man",
 ];
