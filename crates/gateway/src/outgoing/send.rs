@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use message::{Accepted, Class, Number, Priority, RouteId, SendRequest, TEXT_LIMIT};
 use router::RouteConfig;
-use store::{AcceptError, NewMessage};
+use store::{AcceptError, AcceptedParts, NewMessage};
 
-use super::compose::{Form, Written};
+use super::compose::Form;
 use super::dispatch::Command;
 use crate::carrier::RouteStatus;
 use crate::error::shown;
@@ -22,6 +22,18 @@ struct Sender {
 impl Gateway {
     /// Accepts a message: when this answers, the message is durable.
     pub async fn send(&self, origin: &Origin, request: SendRequest) -> Result<Accepted, Error> {
+        let message = self.draft(origin, request)?;
+        self.check_spend(origin, &message).await?;
+        let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
+        Ok(self.accepted(kept))
+    }
+
+    /// Everything up to keeping it: for whoever keeps the message in one transaction with something of its own, and
+    /// then tells it with [`Gateway::accepted`]. What a token may spend a day is not looked at.
+    ///
+    /// # Errors
+    /// All that can be said against the message.
+    pub fn draft(&self, origin: &Origin, request: SendRequest) -> Result<NewMessage, Error> {
         let now = clock::now();
         check(&request, now)?;
         let sender = self.sender(origin, &request)?;
@@ -39,30 +51,8 @@ impl Gateway {
         };
         let written = self.inner.composer.compose(&to, &request.text, &form);
         let written = written.map_err(|error| Error::invalid("text", error.to_string()))?;
-        self.check_spend(origin, &to, sender.as_ref(), written.tpdus.len(), now)
-            .await?;
-        self.keep(origin, request, to, sender, class, report, written, validity, now)
-            .await
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a finding of its own; they meet only in the record"
-    )]
-    async fn keep(
-        &self,
-        origin: &Origin,
-        request: SendRequest,
-        to: Number,
-        sender: Option<Sender>,
-        class: Option<Class>,
-        report: bool,
-        written: Written,
-        validity: Duration,
-        now: Timestamp,
-    ) -> Result<Accepted, Error> {
         let (from, strict) = sender.map_or((None, false), |sender| (Some(sender.route), sender.strict));
-        let message = NewMessage {
+        Ok(NewMessage {
             id: message::MessageId::fresh(),
             token: origin.token.clone(),
             to,
@@ -79,15 +69,18 @@ impl Gateway {
             idempotency_key: request.idempotency_key,
             on_uncertain: request.on_uncertain.unwrap_or(self.inner.config.on_uncertain),
             parts: written.tpdus,
-        };
-        let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
+        })
+    }
+
+    /// A message was kept: its parts go out.
+    pub fn accepted(&self, kept: AcceptedParts) -> Accepted {
         if !kept.due.is_empty() {
             // A dispatcher with more than it can take finds these in the store.
             if self.inner.dispatcher.try_send(Command::Arrived(kept.due)).is_err() {
                 self.inner.overflowed.store(true, std::sync::atomic::Ordering::Relaxed);
             }
         }
-        Ok(kept.accepted)
+        kept.accepted
     }
 
     fn sender(&self, origin: &Origin, request: &SendRequest) -> Result<Option<Sender>, Error> {
@@ -168,20 +161,14 @@ impl Gateway {
         })
     }
 
-    async fn check_spend(
-        &self,
-        origin: &Origin,
-        to: &Number,
-        sender: Option<&Sender>,
-        parts: usize,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    async fn check_spend(&self, origin: &Origin, message: &NewMessage) -> Result<(), Error> {
         let (Some(limit), Some(token)) = (origin.daily_spend_micros, &origin.token) else {
             return Ok(());
         };
-        let number = to.to_string();
+        let number = message.to.to_string();
+        let now = message.accepted_at;
         let cost = |(route, config): (&RouteId, &RouteConfig)| {
-            let fits = sender.is_none_or(|sender| sender.route == *route) && origin.may_use(route);
+            let fits = message.from.as_ref().is_none_or(|from| from == route) && origin.may_use(route);
             fits.then(|| {
                 config
                     .longest_match(&number)
@@ -196,7 +183,7 @@ impl Gateway {
             .spent(token, now - Duration::from_secs(86_400))
             .await
             .map_err(unavailable)?;
-        let after = spent.saturating_add(each.saturating_mul(i64::try_from(parts).unwrap_or(i64::MAX)));
+        let after = spent.saturating_add(each.saturating_mul(i64::try_from(message.parts.len()).unwrap_or(i64::MAX)));
         if after <= limit {
             return Ok(());
         }
