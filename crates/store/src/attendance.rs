@@ -72,7 +72,7 @@ pub struct AttendanceRuling {
     pub status: String,
     /// The time as claimed (first version), or the note.
     pub time: String,
-    /// Whether it becomes the sender's state.
+    /// Whether it becomes the sender's state, unless a younger request did already.
     pub is_state: bool,
     /// The device's counter and clock.
     pub counter: Option<(u32, Timestamp)>,
@@ -212,9 +212,16 @@ fn attend(
         desk.conn
             .prepare_cached(
                 "INSERT INTO attendance_state (sender, status, time, event) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET status = ?2, time = ?3, event = ?4",
+                 ON CONFLICT DO UPDATE SET status = ?2, time = ?3, event = ?4
+                 WHERE (SELECT received_at FROM attendance_event e WHERE e.row = attendance_state.event) <= ?5",
             )?
-            .execute((request.sender.to_string(), &ruling.status, &ruling.time, row))?;
+            .execute((
+                request.sender.to_string(),
+                &ruling.status,
+                &ruling.time,
+                row,
+                millis(request.received_at),
+            ))?;
     }
     if let (Some(device), Some((highest, seen))) = (request.device, ruling.counters) {
         desk.conn

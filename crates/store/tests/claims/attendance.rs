@@ -160,6 +160,15 @@ async fn the_state_is_the_last_word_and_the_history_all_of_them() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_worked_late_does_not_undo_a_younger_one() {
+    let bench = Bench::new();
+    attend(&bench, request("+989126211770", 9), taken("Exit", " 15.15")).await;
+    attend(&bench, request("+989126211770", 0), taken("Arrival", " 08.00")).await;
+    assert_eq!(states(&bench).await, ["+989126211770|Exit| 15.15"]);
+    assert_eq!(verdicts(&bench, all()).await.len(), 2);
+}
+
+#[tokio::test]
 async fn the_rule_is_told_what_came_before() {
     let bench = Bench::new();
     let first = attend(&bench, request("+989126211770", 0), taken("Arrival", " 08.00")).await;
