@@ -12,7 +12,6 @@ mod gateway;
 mod hold;
 mod pdu;
 mod rig;
-mod sink;
 mod socket;
 mod trace;
 
@@ -22,6 +21,5 @@ pub use gateway::Gateway;
 pub use hold::Hold;
 pub use pdu::{Delivery, Submission};
 pub use rig::{Rig, eventually, program};
-pub use sink::{Manner, Post, Sink};
 pub use socket::Socket;
 pub use trace::{Act, Trace};

@@ -125,6 +125,12 @@ pub fn decode(body: &str, key: &Key) -> Result<Request, Refusal> {
     }
 }
 
+/// SHA-256 of what a body holds, by which the same request is recognised however its base64 is written; `None` where it
+/// holds no base64.
+pub fn fingerprint(body: &str) -> Option<[u8; 32]> {
+    lenient::decode(body).map(|octets| Sha256::digest(octets).into())
+}
+
 /// Writes the body of a frame: of a request, or of the acknowledgement of one. Up to 111 octets of plaintext go into
 /// one SMS.
 pub fn encode(plaintext: &str, key: &Key) -> String {

@@ -1,0 +1,444 @@
+//! The attendance consumer on a real store and gateway; what it sends waits in the queue, since there is no modem.
+#![expect(clippy::unwrap_used, reason = "a panic in a test is the answer")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use gateway::{
+    Carrier, Gateway, Handover, NotTaken, Obstacle, Parts, PinTry, RouteSettings, RouteStatus, UssdStep, joiner,
+};
+use jiff::Timestamp;
+use message::{Committed, Event, Inbound, InboundKind, Level, Memory, MessageId, MessageView, Number, RouteId};
+use router::RouteConfig;
+use store::{AttendanceEvent, AttendanceQuery, Retention, Store};
+use tempfile::TempDir;
+
+use consumers::attendance::protocol::{Frame, v1, v2};
+use consumers::attendance::{Attendance, Config, Keys, NAME};
+use consumers::{Consumer, Verdict, Wish};
+
+const SHARED: &str = "a7b2c3d4e5f6g789abcdef0123456789";
+const EMPLOYEE: &str = "+989126211770";
+const COLLEAGUE: &str = "+989126211771";
+
+/// A carrier with one SIM that never gets a modem.
+#[derive(Debug)]
+struct Drawer;
+
+impl Carrier for Drawer {
+    fn routes(&self) -> Vec<RouteStatus> {
+        vec![RouteStatus {
+            route: RouteId::new("sim1"),
+            number: Some(Number::received("+989102211824")),
+            obstacle: Some(Obstacle {
+                sentence: "there is no modem".to_owned(),
+                needs_operator: false,
+            }),
+            level: Level::Ok,
+            journal: false,
+        }]
+    }
+
+    fn submit(&self, _: Handover) -> Result<(), NotTaken> {
+        Err(busy())
+    }
+
+    fn confirm(&self, _: &RouteId, _: Committed<Option<Memory>>) -> Result<(), NotTaken> {
+        Err(busy())
+    }
+
+    fn ussd(&self, _: &RouteId, _: UssdStep) -> Result<(), NotTaken> {
+        Err(busy())
+    }
+
+    fn enter_pin(&self, _: &RouteId, _: Result<Committed<PinTry>, String>) {}
+
+    fn judge_card(&self, _: &RouteId, _: Result<Option<String>, String>) {}
+
+    fn unlock(&self, _: &RouteId) -> Result<(), NotTaken> {
+        Err(busy())
+    }
+}
+
+fn busy() -> NotTaken {
+    NotTaken {
+        reason: "there is no modem".to_owned(),
+    }
+}
+
+struct World {
+    store: Store,
+    attendance: Attendance,
+    /// Seconds that went by since the first message.
+    seconds: i64,
+    _folder: TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(Config::default(), &format!("shared {SHARED}\n")).await
+    }
+
+    async fn with(config: Config, keys: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store_config = store::Config {
+            consumers: vec![NAME.to_owned()],
+            ..store::Config::default()
+        };
+        let (store, _) = Store::open(folder.path(), &store_config, joiner()).unwrap();
+        let parts = Parts {
+            config: gateway::Config::default(),
+            uncertain_wait: Duration::from_secs(5),
+            // The messages of these tests are years old.
+            retention: Retention {
+                texts_days: 0,
+                facts_days: 0,
+                inbound_days: 0,
+            },
+            settings: RouteSettings {
+                routes: BTreeMap::from([(RouteId::new("sim1"), RouteConfig::default())]),
+                ..RouteSettings::default()
+            },
+            store: store.clone(),
+            carriers: vec![(Arc::new(Drawer), futures_util::stream::pending().boxed())],
+            token_sims: BTreeMap::new(),
+        };
+        let gateway = Gateway::start(parts).await.unwrap();
+        let attendance = Attendance::new(config, Keys::parse(keys).unwrap(), store.clone(), gateway);
+        Self {
+            store,
+            attendance,
+            seconds: 0,
+            _folder: folder,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + self.seconds).unwrap()
+    }
+
+    /// Something arrives; what came of it, and the text that is sent for it.
+    async fn receive(&mut self, from: &str, text: &str) -> (AttendanceEvent, Option<String>) {
+        self.seconds += 1;
+        let message = message(from, text, self.now());
+        let event = Event::Message(message);
+        assert_eq!(self.attendance.wish(&event), Wish::Take, "{text}");
+        self.store.add_event(event, self.now()).await.unwrap();
+        for delivery in self.store.deliveries(NAME, self.now(), 10).await.unwrap() {
+            assert_eq!(self.attendance.work(&delivery).await, Verdict::Done);
+            // A kill before the mark: it is given again.
+            assert_eq!(self.attendance.work(&delivery).await, Verdict::Done);
+            self.store.delivery_done(delivery.id).await.unwrap();
+        }
+        let kept = self.history().await.pop().unwrap();
+        let answer = match kept.answer {
+            Some(id) => Some(self.view(id).await),
+            None => None,
+        };
+        if let Some(answer) = &answer {
+            assert_eq!((answer.to.to_string(), answer.parts.len()), (from.to_owned(), 1));
+        }
+        (kept, answer.and_then(|answer| answer.text))
+    }
+
+    async fn verdict(&mut self, from: &str, text: &str) -> String {
+        let (kept, answer) = self.receive(from, text).await;
+        assert_eq!(answer, None, "{text}");
+        kept.verdict
+    }
+
+    async fn view(&self, id: MessageId) -> MessageView {
+        self.store.status(id).await.unwrap().unwrap()
+    }
+
+    async fn history(&self) -> Vec<AttendanceEvent> {
+        let all = AttendanceQuery {
+            limit: 1_000,
+            ..AttendanceQuery::default()
+        };
+        self.store.attendance_history(all).await.unwrap()
+    }
+
+    async fn states(&self) -> Vec<String> {
+        let states = self.store.attendance().await.unwrap();
+        let shown = states
+            .iter()
+            .map(|state| format!("{}|{}|{}", state.sender, state.status, state.time));
+        shown.collect()
+    }
+}
+
+fn message(from: &str, text: &str, at: Timestamp) -> Inbound {
+    Inbound {
+        id: MessageId::fresh(),
+        cursor: 1,
+        sim: RouteId::new("sim1"),
+        from: Number::received(from),
+        to: None,
+        text: text.to_owned(),
+        kind: InboundKind::Text,
+        class: None,
+        data_hex: None,
+        service_centre_time: None,
+        received_at: at,
+        parts: 1,
+        missing: 0,
+    }
+}
+
+fn sealed(plaintext: &str, key: &str) -> String {
+    format!("$${}$$", v1::encode(plaintext, &v1::Key::new(key).unwrap()))
+}
+
+const DEVICE: &str = "34db2a575a6782faf7351954f12df4325d65bc99bfdb199771852111704b8718";
+
+fn device_key() -> v2::DeviceKey {
+    v2::DeviceKey::new(&hex::decode(DEVICE).unwrap().try_into().unwrap())
+}
+
+fn arrival(counter: u32, unix_time: i64) -> v2::Request {
+    v2::Request {
+        kind: v2::Kind::Arrival,
+        flags: 0,
+        counter,
+        unix_time: unix_time.try_into().unwrap(),
+        quarter_hours: 14,
+        note: String::new(),
+    }
+}
+
+fn frame(request: &v2::Request) -> String {
+    request.seal(1000, &device_key(), [3; 12]).unwrap()
+}
+
+fn status(answer: &str) -> v2::Status {
+    let sealed = v2::Sealed::decode(&Frame::find(answer).unwrap()).unwrap();
+    sealed.answer(&device_key()).unwrap().status
+}
+
+#[tokio::test]
+async fn a_request_is_kept_once_and_answered_once_from_the_sim_it_came_to() {
+    let mut world = World::new().await;
+    let (kept, answer) = world.receive(EMPLOYEE, "$$kpG1avIYqIaaK49i5YE/KQ==$$").await;
+    assert_eq!(
+        (kept.verdict.as_str(), kept.status.as_str(), kept.time.as_str()),
+        ("taken", "Arrival", " 08.00")
+    );
+    let expected = "$$kgrn7zIqaoQmkWvux1FNr/vTV0L/3P/P0+/92hHT2Qe5k03aR3zLF5+OtHnqr/mPYHkVJ3/DoajB9Ph6QlprnoYl7vg7PkU9WAvo/Hlt1N0=$$";
+    assert_eq!(answer.as_deref(), Some(expected));
+    assert_eq!(world.states().await, ["+989126211770|Arrival| 08.00"]);
+    assert_eq!(world.history().await.len(), 1);
+    let due = world.store.due(Timestamp::now(), 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!((due[0].from.clone(), due[0].strict), (Some(RouteId::new("sim1")), true));
+}
+
+#[tokio::test]
+async fn every_bad_message_has_its_verdict_and_meets_the_same_silence() {
+    let config = Config {
+        sims: vec![RouteId::new("sim1")],
+        bad_limit: 100,
+        ..Config::default()
+    };
+    let mut world = World::with(config, &format!("shared {SHARED}\n")).await;
+    let request = sealed("Arrival 08.00", SHARED);
+    let acknowledgement = world.receive(EMPLOYEE, &request).await.1.unwrap();
+    let other = "twenty-four-byte-key-OK!";
+    for (from, text, verdict) in [
+        (EMPLOYEE, "hello", "no_frame"),
+        (EMPLOYEE, "$$AAAAAAAAAAAAAAAAAAAAAAAAA$$", "bad_base64"),
+        (EMPLOYEE, "$$AAAAAAAAAAAAAAAA$$", "bad_length"),
+        (EMPLOYEE, "$$AAAAAAAAAAAAAAAAAAAAAA==$$", "bad_padding"),
+        (EMPLOYEE, &sealed("Arrival 08.00", other), "bad_padding"),
+        (EMPLOYEE, &acknowledgement, "acknowledgement"),
+        ("11111", &request, "loop"),
+        (EMPLOYEE, "$$2:AAAA$$", "bad_length"),
+        (EMPLOYEE, &frame(&arrival(1, 0)), "unknown_device"),
+    ] {
+        assert_eq!(world.verdict(from, text).await, verdict, "{text}");
+    }
+    assert_eq!(
+        world.states().await,
+        ["+989126211770|Arrival| 08.00"],
+        "nothing bad became a state"
+    );
+}
+
+#[tokio::test]
+async fn neither_word_is_kept_as_blanks_and_answered_and_strict_mode_refuses_it() {
+    let mut world = World::new().await;
+    let (kept, answer) = world.receive(EMPLOYEE, &sealed("arrival 08.00", SHARED)).await;
+    assert_eq!(kept.verdict, "neither_word");
+    assert!(answer.is_some());
+    assert_eq!(world.states().await, ["+989126211770||"]);
+
+    let strict = Config {
+        strict: true,
+        ..Config::default()
+    };
+    let mut world = World::with(strict, &format!("shared {SHARED}\n")).await;
+    for loose in ["arrival 08.00", "Arrival", "Arrival 8 Exit 9"] {
+        assert_eq!(world.verdict(EMPLOYEE, &sealed(loose, SHARED)).await, "not_strict");
+    }
+    assert!(
+        world
+            .receive(EMPLOYEE, &sealed("Arrival ۰۸:۳۰", SHARED))
+            .await
+            .1
+            .is_some()
+    );
+    assert_eq!(world.states().await, ["+989126211770|Arrival| ۰۸:۳۰"]);
+}
+
+#[tokio::test]
+async fn after_some_bad_messages_a_sender_is_not_listened_to_for_a_while() {
+    let mut world = World::new().await;
+    let good = sealed("Arrival 08.00", SHARED);
+    for _ in 0..5 {
+        assert_eq!(
+            world.verdict(EMPLOYEE, "$$AAAAAAAAAAAAAAAAAAAAAA==$$").await,
+            "bad_padding"
+        );
+    }
+    assert_eq!(world.verdict(EMPLOYEE, &good).await, "locked");
+    assert_eq!(world.receive(COLLEAGUE, &good).await.0.verdict, "taken");
+    world.seconds += 3_600;
+    assert_eq!(world.receive(EMPLOYEE, &good).await.0.verdict, "taken");
+}
+
+#[tokio::test]
+async fn a_sender_that_sends_too_much_is_not_answered() {
+    let config = Config {
+        request_limit: 2,
+        ..Config::default()
+    };
+    let mut world = World::with(config, &format!("shared {SHARED}\n")).await;
+    let good = sealed("Arrival 08.00", SHARED);
+    for _ in 0..2 {
+        assert!(world.receive(EMPLOYEE, &good).await.1.is_some());
+    }
+    assert_eq!(world.verdict(EMPLOYEE, &good).await, "too_many");
+}
+
+#[tokio::test]
+async fn only_listed_senders_are_listened_to_and_a_key_of_ones_own_shuts_others_out() {
+    let config = Config {
+        senders: vec!["+98912".to_owned()],
+        ..Config::default()
+    };
+    let own = "0123456789abcdef0123456789abcdef";
+    let keys = format!("shared {SHARED}\nsender {EMPLOYEE} {own}\n");
+    let mut world = World::with(config, &keys).await;
+    assert_eq!(
+        world.verdict("+49171123456", &sealed("Exit 9.00", SHARED)).await,
+        "sender_not_allowed"
+    );
+    assert_eq!(
+        world.verdict(EMPLOYEE, &sealed("Exit 9.00", SHARED)).await,
+        "bad_padding"
+    );
+    assert!(world.receive(EMPLOYEE, &sealed("Exit 9.00", own)).await.1.is_some());
+    assert!(world.receive(COLLEAGUE, &sealed("Exit 9.00", SHARED)).await.1.is_some());
+}
+
+#[tokio::test]
+async fn octets_that_came_before_are_flagged_however_they_are_written() {
+    let mut world = World::new().await;
+    assert_eq!(
+        world.receive(EMPLOYEE, "$$kpG1avIYqIaaK49i5YE/KQ==$$").await.0.flags,
+        ""
+    );
+    assert_eq!(
+        world.receive(EMPLOYEE, "$$kpG1avIYqIaaK49i5YE/KQ==$$").await.0.flags,
+        "repeated"
+    );
+    assert_eq!(
+        world
+            .receive(COLLEAGUE, "$$kpG1avIYqIaaK49i5YE/KQ==YQ==$$")
+            .await
+            .0
+            .flags,
+        "copied"
+    );
+}
+
+#[tokio::test]
+async fn a_device_is_answered_once_for_each_counter_and_a_repeat_alike() {
+    let mut world = World::with(
+        Config::default(),
+        &format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE}\n"),
+    )
+    .await;
+    let now = world.now().as_second();
+    assert!(
+        world
+            .receive(EMPLOYEE, &sealed("Arrival 08.00", SHARED))
+            .await
+            .1
+            .is_some()
+    );
+    let first = frame(&arrival(7, now));
+    let (kept, answer) = world.receive(EMPLOYEE, &first).await;
+    assert_eq!(
+        (kept.verdict.as_str(), kept.time.as_str(), kept.counter),
+        ("taken", "01:43", Some(7))
+    );
+    assert_eq!(status(&answer.unwrap()), v2::Status::Kept);
+    let (kept, answer) = world.receive(EMPLOYEE, &first).await;
+    assert_eq!(
+        (kept.verdict.as_str(), status(&answer.unwrap())),
+        ("duplicate", v2::Status::Duplicate)
+    );
+
+    let other = v2::Request {
+        flags: 1,
+        ..arrival(7, now)
+    };
+    assert_eq!(world.verdict(EMPLOYEE, &frame(&other)).await, "replay");
+    assert_eq!(world.verdict(COLLEAGUE, &frame(&arrival(8, now))).await, "wrong_sender");
+    let (kept, answer) = world.receive(EMPLOYEE, &frame(&arrival(8, now - 3_600))).await;
+    assert_eq!(
+        (kept.verdict.as_str(), status(&answer.unwrap())),
+        ("skew", v2::Status::Skew)
+    );
+    let unknown = v2::Request {
+        kind: v2::Kind::Unknown(9),
+        ..arrival(9, now)
+    };
+    assert_eq!(
+        status(&world.receive(EMPLOYEE, &frame(&unknown)).await.1.unwrap()),
+        v2::Status::NotKnown
+    );
+    assert_eq!(world.verdict(EMPLOYEE, &sealed("Exit 9.00", SHARED)).await, "downgrade");
+}
+
+#[tokio::test]
+async fn a_device_that_has_only_the_second_version_is_not_talked_down() {
+    let keys = format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE} only\n");
+    let mut world = World::with(Config::default(), &keys).await;
+    assert_eq!(world.verdict(EMPLOYEE, &sealed("Exit 9.00", SHARED)).await, "downgrade");
+    assert!(world.receive(COLLEAGUE, &sealed("Exit 9.00", SHARED)).await.1.is_some());
+}
+
+#[tokio::test]
+async fn who_cannot_be_answered_is_kept_and_marked() {
+    let mut world = World::new().await;
+    let (kept, answer) = world.receive("Bank", &sealed("Exit 9.00", SHARED)).await;
+    assert_eq!(
+        (kept.verdict.as_str(), kept.flags.as_str(), answer),
+        ("taken", "unanswerable", None)
+    );
+}
+
+#[tokio::test]
+async fn parts_that_never_came_are_no_try_to_find_something_out() {
+    let world = World::new().await;
+    let mut cut = message(EMPLOYEE, &sealed("Exit 9.00", SHARED), world.now());
+    cut.missing = 1;
+    world.store.add_event(Event::Message(cut), world.now()).await.unwrap();
+    let delivery = world.store.deliveries(NAME, world.now(), 1).await.unwrap().remove(0);
+    assert_eq!(world.attendance.work(&delivery).await, Verdict::Done);
+    assert_eq!(world.history().await[0].verdict, "incomplete");
+}
