@@ -12,6 +12,7 @@ mod gateway;
 mod hold;
 mod pdu;
 mod rig;
+mod sink;
 mod socket;
 mod trace;
 
@@ -21,5 +22,6 @@ pub use gateway::Gateway;
 pub use hold::Hold;
 pub use pdu::{Delivery, Submission};
 pub use rig::{Rig, eventually, program};
+pub use sink::{Manner, Post, Sink};
 pub use socket::Socket;
 pub use trace::{Act, Trace};

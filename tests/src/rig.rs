@@ -89,6 +89,12 @@ impl Rig {
         self
     }
 
+    /// Replaces the sections that were added to the configuration.
+    pub fn replace_config(mut self, lines: &str) -> Self {
+        self.extra = format!("{lines}\n");
+        self
+    }
+
     /// Adds a token `id` with these scopes and further lines; the token itself is [`Rig::token_of`].
     pub fn token_entry(self, id: &str, scopes: &[&str], lines: &str) -> Self {
         let entry = format!(
