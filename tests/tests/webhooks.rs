@@ -39,6 +39,17 @@ fn text_of(post: &Post) -> String {
     post.json()["data"]["text"].as_str().unwrap_or_default().to_owned()
 }
 
+/// Whether a program is there that the manual's examples use. Where it is not, says so; in CI that is an error.
+fn is_there(name: &str, argument: &str) -> bool {
+    let found = Command::new(name).arg(argument).output().is_ok();
+    if !found {
+        let required = std::env::var("SIMRELAY_REQUIRE_PEERS").as_deref() == Ok("1");
+        assert!(!required, "{name} is missing: run `tools/peers install`");
+        eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
 /// The fenced block of a language in the manual.
 fn example(language: &str) -> String {
     let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/webhooks.md");
@@ -65,8 +76,12 @@ fn a_post_is_repeated_under_one_id_until_it_is_taken_and_the_manuals_examples_fi
     assert_eq!(post.json()["event"], "received");
     assert_eq!(post.json()["data"]["from"], SENDER);
     assert_eq!(post.headers["simrelay-attempt"], sink.posts().len().to_string());
-    is_genuine_in_a_shell(&rig, post);
-    is_genuine_in_python(post);
+    if is_there("openssl", "version") {
+        is_genuine_in_a_shell(&rig, post);
+    }
+    if is_there("python3", "--version") {
+        is_genuine_in_python(post);
+    }
     assert!(!gateway.log().contains(Sink::SECRET));
 }
 

@@ -61,11 +61,18 @@ impl Store {
         self.write(move |desk| add(desk, &event, millis(at))).await
     }
 
-    /// At most `limit` events that wait for this consumer and are due, oldest first.
+    /// At most `limit` events that wait for this consumer and are due, oldest first. One that cannot be read any more (a
+    /// newer version wrote it) is given up, so that it does not stand before the others for ever.
     pub async fn deliveries(&self, consumer: &str, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
-        let consumer = consumer.to_owned();
-        self.read(move |glance| deliveries(glance, &consumer, millis(now), limit))
-            .await
+        let name = consumer.to_owned();
+        let due = self
+            .read(move |glance| deliveries(glance, &name, millis(now), limit))
+            .await?;
+        for (id, why) in due.unreadable {
+            tracing::error!("{consumer}: an event is given up that cannot be read: {why}");
+            self.delivery_gave_up(id, &why).await?;
+        }
+        Ok(due.found)
     }
 
     /// The consumer worked it.
@@ -169,7 +176,15 @@ fn end(desk: &Desk<'_>, id: DeliveryId, state: u8, error: Option<&str>) -> rusql
     Ok(())
 }
 
-fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -> rusqlite::Result<Vec<Delivery>> {
+/// What is due.
+#[derive(Default)]
+struct Due {
+    found: Vec<Delivery>,
+    /// What cannot be read, and why.
+    unreadable: Vec<(DeliveryId, String)>,
+}
+
+fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -> rusqlite::Result<Due> {
     let mut statement = glance.conn.prepare_cached(
         "SELECT d.consumer, d.event, e.id, e.at, d.attempts, e.inbound, e.body
          FROM delivery d JOIN event e ON e.row = d.event
@@ -177,20 +192,30 @@ fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -
          ORDER BY d.due_at, d.event LIMIT ?3",
     )?;
     let mut rows = statement.query((consumer, now, i64::try_from(limit).unwrap_or(i64::MAX)))?;
-    let mut found = Vec::new();
+    let mut due = Due::default();
     while let Some(row) = rows.next()? {
-        found.push(Delivery {
-            id: DeliveryId {
-                consumer: row.get(0)?,
-                event: row.get(1)?,
-            },
-            event_id: EventId::from_bytes(row.get(2)?),
-            since: timestamp(row.get(3)?),
-            attempts: row.get(4)?,
-            event: read_event(glance, row.get(5)?, row.get(6)?)?,
-        });
+        let id = DeliveryId {
+            consumer: row.get(0)?,
+            event: row.get(1)?,
+        };
+        match read_event(glance, row.get(5)?, row.get(6)?) {
+            Ok(event) => due.found.push(Delivery {
+                id,
+                event_id: EventId::from_bytes(row.get(2)?),
+                since: timestamp(row.get(3)?),
+                attempts: row.get(4)?,
+                event,
+            }),
+            Err(
+                why @ (rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::QueryReturnedNoRows),
+            ) => due.unreadable.push((id, format!("it cannot be read: {why}"))),
+            Err(trouble) => return Err(trouble),
+        }
     }
-    Ok(found)
+    Ok(due)
 }
 
 fn read_event(glance: &mut Glance<'_>, inbound: Option<i64>, body: Option<String>) -> rusqlite::Result<Event> {

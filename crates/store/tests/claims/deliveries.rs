@@ -200,3 +200,30 @@ async fn what_was_given_up_is_shown_with_its_time() {
     assert!(at.as_millisecond() >= before.as_millisecond(), "{at} {before}");
     assert_eq!((backlog.gave_up, backlog.oldest), (1, None));
 }
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_given_up_and_the_next_one_is_given_out() {
+    let bench = Bench::with(consumers(&["mail"]));
+    let call = Event::Call(CallNotice {
+        sim: RouteId::new("sim1"),
+        from: None,
+        at: t(1),
+    });
+    for at in [1, 2] {
+        bench.store.add_event(call.clone(), t(at)).await.expect("kept");
+    }
+    let other = rusqlite::Connection::open(bench.folder.path().join("simrelay.db")).expect("opens");
+    let changed = other.execute(
+        "UPDATE event SET body = '{\"event\":\"of_tomorrow\"}' WHERE row = 1",
+        [],
+    );
+    assert_eq!(changed.expect("changed"), 1);
+    let given = bench.store.deliveries("mail", t(9), 10).await.expect("read");
+    assert_eq!((given.len(), given[0].since), (1, t(2)));
+    let backlog = bench.store.backlog().await.expect("read").remove(0);
+    assert_eq!((backlog.waiting, backlog.gave_up), (1, 1));
+    assert!(
+        backlog.error.as_deref().is_some_and(|why| why.contains("of_tomorrow")),
+        "{backlog:?}"
+    );
+}
