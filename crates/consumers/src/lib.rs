@@ -4,6 +4,7 @@
 //! - [`Consumer`] is the one trait: whether it wants an event ([`Wish`]), what came of working one ([`Verdict`]), and how
 //!   long it goes on trying ([`Patience`]). Each consumer has a folder.
 //! - [`attendance`]: requests of employees' phones, kept and acknowledged.
+//! - [`mail`]: received messages to e-mail.
 //! - [`webhook`]: every event as a signed HTTPS POST.
 //! - [`Room`] runs them, one worker each: it takes what is due, works it, and marks it done, due again, or given up.
 //! - [`Rule`] says which consumer takes a received message (nobody behind it sees it) or copies it.
@@ -17,6 +18,7 @@
 pub mod attendance;
 mod clock;
 mod consumer;
+pub mod mail;
 mod problem;
 mod room;
 mod rules;
