@@ -143,6 +143,8 @@ impl Worker {
         match ended.reached {
             None => {}
             Some(true) => self.away = 0,
+            // Those that were under way with the one that brought the rest say nothing new.
+            Some(false) if self.rest.is_some() => {}
             Some(false) => {
                 self.away = self.away.saturating_add(1);
                 let pause = self.consumer().patience().pause(self.away).min(LONGEST_REST);

@@ -4,6 +4,7 @@
 //! ([`Hold`]), so that the gateway knows and cannot keep, or the modem hangs, so that the gateway has kept and cannot go
 //! on. What went out is told by the simulated network, not by the gateway.
 
+mod delivery;
 mod incoming;
 mod journal;
 mod outgoing;
