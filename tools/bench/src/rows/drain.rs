@@ -7,7 +7,7 @@ use crate::rig::{Rig, Setup, until};
 use crate::simulator::{Plan, Simulator};
 use crate::watch::{Memory, Watch};
 
-use super::{Figure, Measuring};
+use super::{Figure, Measuring, bare};
 
 /// A run: how many modems, and their latency in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,14 +31,17 @@ pub(super) struct Drained {
 
 /// Throughput as a share of N/latency.
 pub(super) fn share(measuring: &Measuring<'_>, modems: usize, reach: f64) -> Result<Figure, Error> {
-    let drained = measuring.drained(Load { modems, latency_ms: 50 })?;
+    let load = Load { modems, latency_ms: 50 };
+    let drained = measuring.drained(load)?;
     let possible = modems as f64 / drained.latency;
     let share = drained.rate / possible;
+    let bare = Window::of(bare::send(measuring.scene, modems, load.latency())?);
     let measured = format!(
-        "{:.1} % ({:.1} of {possible:.1} msg/s at {:.2} ms)",
+        "{:.1} % ({:.1} of {possible:.1} msg/s at {:.2} ms); a bare sender {:.1} %",
         share * 100.0,
         drained.rate,
-        drained.latency * 1000.0
+        drained.latency * 1000.0,
+        bare.rate() / (modems as f64 / bare.latency_s()) * 100.0,
     );
     Ok(Figure {
         measured,
@@ -113,7 +116,7 @@ impl Measuring<'_> {
         let watch = Watch::start(rig.pid());
         let plan = Plan {
             modems: load.modems,
-            latency: Duration::from_millis(load.latency_ms),
+            latency: load.latency(),
             record: "times",
             sim_places: 50,
         };
@@ -131,8 +134,8 @@ impl Measuring<'_> {
         let window = Window::of(simulator.times()?);
         let used = watch.used(window.from_us, window.to_us).unwrap_or(0);
         Ok(Drained {
-            rate: window.messages as f64 / window.seconds(),
-            latency: window.latency_us / 1e6,
+            rate: window.rate(),
+            latency: window.latency_s(),
             processor: used as f64 / 1e6 / window.messages as f64 * 1000.0,
             memory,
         })
@@ -140,6 +143,10 @@ impl Measuring<'_> {
 }
 
 impl Load {
+    fn latency(self) -> Duration {
+        Duration::from_millis(self.latency_ms)
+    }
+
     /// Enough messages for some seconds of what is to be reached.
     fn messages(self, quick: bool) -> usize {
         let seconds = if quick { 4 } else { 16 };
@@ -181,8 +188,14 @@ impl Window {
         }
     }
 
-    fn seconds(&self) -> f64 {
-        (self.to_us - self.from_us).max(1) as f64 / 1e6
+    /// Messages per second.
+    fn rate(&self) -> f64 {
+        self.messages as f64 / ((self.to_us - self.from_us).max(1) as f64 / 1e6)
+    }
+
+    /// Mean latency in seconds.
+    fn latency_s(&self) -> f64 {
+        self.latency_us / 1e6
     }
 }
 
@@ -202,9 +215,6 @@ mod tests {
         };
         let times = (0..100).map(|at| (time(at), time(at) + 4000)).collect();
         let window = Window::of(times);
-        assert_eq!(
-            (window.messages, window.seconds(), window.latency_us),
-            (50, 0.5, 4000.0)
-        );
+        assert_eq!((window.messages, window.rate(), window.latency_us), (50, 100.0, 4000.0));
     }
 }

@@ -1,5 +1,6 @@
 //! The rows of the table: each measures one thing and says what is to be reached.
 
+mod bare;
 mod drain;
 mod fetch;
 mod kills;
