@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_serial::{FlowControl, SerialPort as _, SerialStream};
 
 use crate::{Config, glob};
@@ -115,12 +117,27 @@ pub(crate) struct Opening {
 
 /// Opens a port. Drivers of sick sticks may block for seconds, so this is done on a thread that may wait.
 pub(crate) async fn open(opening: Opening) -> Result<SerialStream, String> {
-    let opening = tokio::task::spawn_blocking(move || open_now(&opening));
-    match tokio::time::timeout(OPEN_PATIENCE, opening).await {
-        Ok(Ok(opened)) => opened,
-        // The thread goes on, and closes the port should it ever be opened.
-        Ok(Err(_)) | Err(_) => Err(String::from("its driver takes too long to open it")),
-    }
+    let opened = on_a_thread(OPEN_PATIENCE, move || open_now(&opening)).await;
+    // The thread goes on, and closes the port should it ever be opened.
+    opened.unwrap_or_else(|| Err(String::from("its driver takes too long to open it")))
+}
+
+/// Does what may block. `None`: it takes longer than this, and goes on by itself.
+///
+/// A pool of modems is opened and closed at once, and each thread costs memory, so only a few such works have a place at
+/// a time. Nearly all are done in a moment; one that is not gives up its place to the next.
+async fn on_a_thread<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let place = PLACES.acquire().await;
+    let mut working = tokio::task::spawn_blocking(work);
+    let done = match tokio::time::timeout(A_MOMENT, &mut working).await {
+        Ok(done) => done,
+        Err(_) => {
+            drop(place);
+            tokio::time::timeout(patience, working).await.ok()?
+        }
+    };
+    // Only the runtime's end can cancel it.
+    done.ok()
 }
 
 fn open_now(opening: &Opening) -> Result<SerialStream, String> {
@@ -137,13 +154,13 @@ fn open_now(opening: &Opening) -> Result<SerialStream, String> {
 
 /// Closes a port, on a thread that may wait: a driver may want to send out first what nobody reads.
 pub(crate) async fn close(stream: SerialStream) {
-    let closing = tokio::task::spawn_blocking(move || {
+    let closing = move || {
         // Nothing to be done about a device that is gone already.
         let _gone = stream.clear(tokio_serial::ClearBuffer::All);
         drop(stream);
-    });
-    // Only the runtime's end can cancel it, and then the kernel closes.
-    let _ended = tokio::time::timeout(CLOSE_PATIENCE, closing).await;
+    };
+    // Where it takes too long the kernel closes in the end.
+    let _ended = on_a_thread(CLOSE_PATIENCE, closing).await;
 }
 
 fn explain(error: &tokio_serial::Error) -> String {
@@ -164,10 +181,16 @@ fn explain(error: &tokio_serial::Error) -> String {
 }
 
 /// An open that takes longer is given up.
-const OPEN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+const OPEN_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A close that takes longer goes on by itself.
-const CLOSE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ports that are opened or closed at a time.
+static PLACES: Semaphore = Semaphore::const_new(8);
+
+/// After this a driver counts as slow.
+const A_MOMENT: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,7 @@ impl Threads {
         let refused = |error| Failure::refused(format!("cannot start: {error}"));
         let cores = available_parallelism().map_or(1, usize::from);
         let api = Builder::new_multi_thread()
-            .worker_threads(cores.min(API_THREADS))
+            .worker_threads((cores / 2).clamp(1, API_THREADS))
             .thread_name("api")
             .enable_all()
             .build()
