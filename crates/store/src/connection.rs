@@ -63,18 +63,20 @@ pub(crate) fn reading(path: &Path, config: &Config) -> rusqlite::Result<Connecti
 }
 
 /// Gives the log its working size at start, so that the first commits need not grow it: writing into a file that has its
-/// size spares the file system a commit of its own journal at every sync (here 0.2 ms instead of 1.5 ms). Where there is
-/// no room for that, it stays small.
+/// size spares the file system a commit of its own journal at every sync. Where there is no room for that, it stays small.
 pub(crate) fn warm(conn: &Connection, config: &Config) {
     let quota = i64::try_from(config.max_size).unwrap_or(i64::MAX);
     let size = match quota {
         0 => AUTO_CHECKPOINT * PAGE,
         quota => (AUTO_CHECKPOINT * PAGE).min(quota / 8),
     };
+    // With little room for pages they go to the log as they are made, and not by way of memory.
     let filled = conn
-        .execute("UPDATE probe SET filler = zeroblob(?1)", [size])
+        .pragma_update(None, "cache_size", WARMING_CACHE)
+        .and_then(|()| conn.execute("UPDATE probe SET filler = zeroblob(?1)", [size]))
         .and_then(|_| conn.execute("UPDATE probe SET filler = NULL", []))
-        .and_then(|_| conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(0)));
+        .and_then(|_| conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(0)))
+        .and_then(|_| conn.pragma_update(None, "cache_size", WRITER_CACHE));
     if let Err(trouble) = filled {
         tracing::warn!(%trouble, "the log could not be given its working size");
     }
@@ -108,9 +110,11 @@ const PAGE: i64 = 4096;
 /// What SQLite allows at most.
 const MOST_PAGES: i64 = 0xffff_fffe;
 /// Negative: KiB. The working set of the hot path is a few hundred pages.
-const WRITER_CACHE: i64 = -4096;
+const WRITER_CACHE: i64 = -1024;
 /// Negative: KiB.
-const READER_CACHE: i64 = -1024;
+const READER_CACHE: i64 = -512;
+/// Negative: KiB.
+const WARMING_CACHE: i64 = -128;
 /// Pages in the log before a commit carries them over. Larger means fewer syncs of the file, and more pages that are
 /// carried over once instead of many times.
 const AUTO_CHECKPOINT: i64 = 1000;
