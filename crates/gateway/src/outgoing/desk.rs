@@ -5,6 +5,8 @@
 //! `work`. All of them are durable in the store; the desk may forget any of them that is not in work, and reads it
 //! again later.
 
+mod moving;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub(crate) struct Desk {
     lanes: Vec<Lane>,
     index: HashMap<RouteId, usize>,
     /// Parts no route can take now.
-    waiting: BTreeMap<Order, DuePart>,
+    waiting: BTreeMap<Order, Box<DuePart>>,
     /// Every part the desk holds.
     known: HashSet<PartKey>,
     /// The lane that a message of several parts belongs to, with the number of its parts held here.
@@ -189,7 +191,7 @@ impl Desk {
                 continue;
             }
             if part.due_at.is_none_or(|due_at| due_at <= now) && self.known.insert(part.key) {
-                self.assign(part, now);
+                self.assign(Box::new(part), now);
             }
         }
     }
@@ -233,7 +235,7 @@ impl Desk {
     /// A message was taken back, expired or made anew: what the desk holds of it is void.
     pub(crate) fn forget(&mut self, message: MessageId) {
         let void = |part: &DuePart| part.message == message;
-        let mut gone: Vec<DuePart> = self
+        let mut gone: Vec<Box<DuePart>> = self
             .waiting
             .extract_if(.., |_, part| void(part))
             .map(|(_, part)| part)
@@ -340,7 +342,7 @@ impl Desk {
         };
         let until = now + STORE_PAUSE;
         if let Some(part) = next {
-            self.lanes[at].queue.insert(order(&part), *part);
+            self.lanes[at].queue.insert(order(&part), part);
         }
         self.lanes[at].work = Work::Blocked { settle, until };
     }
@@ -410,7 +412,7 @@ impl Desk {
         self.lanes.iter().any(|lane| !lane.is_idle())
     }
 
-    fn assign(&mut self, part: DuePart, now: Timestamp) {
+    fn assign(&mut self, part: Box<DuePart>, now: Timestamp) {
         if let Some(at) = self.home_of(&part) {
             self.enqueue(at, part, now);
             return;
@@ -421,7 +423,7 @@ impl Desk {
                 None => self.wait(part, None, now),
             },
             Decision::Wait { until, .. } => self.wait(part, until, now),
-            Decision::Refuse { reason } => self.refuse(part, reason, now),
+            Decision::Refuse { reason } => self.refuse(&part, reason, now),
         }
     }
 
@@ -457,7 +459,7 @@ impl Desk {
         choose(&ask, &facts, &self.routing)
     }
 
-    fn enqueue(&mut self, at: usize, part: DuePart, now: Timestamp) {
+    fn enqueue(&mut self, at: usize, part: Box<DuePart>, now: Timestamp) {
         if self.lanes[at].queue.len() >= self.lane_room() && part.priority.0 < URGENT {
             self.pass_over(&part);
             return;
@@ -491,7 +493,7 @@ impl Desk {
         self.lanes.iter().any(|lane| lane.is_usable() && lane.load() == 0)
     }
 
-    fn wait(&mut self, part: DuePart, until: Option<Timestamp>, now: Timestamp) {
+    fn wait(&mut self, part: Box<DuePart>, until: Option<Timestamp>, now: Timestamp) {
         if self.waiting.len() >= WAITING && part.priority.0 < URGENT {
             self.pass_over(&part);
             return;
@@ -501,7 +503,7 @@ impl Desk {
         self.waiting.insert(order(&part), part);
     }
 
-    fn refuse(&mut self, part: DuePart, reason: String, now: Timestamp) {
+    fn refuse(&mut self, part: &DuePart, reason: String, now: Timestamp) {
         let route = part.route.clone().unwrap_or_else(|| RouteId::new("-"));
         let failure = Failure {
             class: ErrorClass::Permanent,
@@ -546,14 +548,11 @@ impl Desk {
             settle: settle.clone(),
             attempt,
         };
-        lane.work = Work::Recording {
-            settle,
-            next: next.map(Box::new),
-        };
+        lane.work = Work::Recording { settle, next };
         self.actions.push_back(Action::Record { route, progress });
     }
 
-    fn next_part(&mut self, at: usize, now: Timestamp) -> Option<DuePart> {
+    fn next_part(&mut self, at: usize, now: Timestamp) -> Option<Box<DuePart>> {
         let lane = &mut self.lanes[at];
         if self.closing || !lane.is_usable() {
             return None;
@@ -596,75 +595,13 @@ impl Desk {
             }
         }
     }
-
-    /// Puts what waits on a lane back to the unrouted, except parts whose message has begun there.
-    fn unqueue(&mut self, at: usize) {
-        let bound = |part: &DuePart| part.parts > 1 && part.route.is_some();
-        let free: Vec<_> = self.lanes[at].queue.extract_if(.., |_, part| !bound(part)).collect();
-        for (place, part) in free {
-            if part.parts > 1 {
-                self.homes.remove(&part.key.message);
-            }
-            self.waiting.insert(place, part);
-        }
-    }
-
-    /// Routes the waiting parts again, and spreads what is queued where a lane has nothing to do.
-    fn reroute(&mut self, now: Timestamp) {
-        if self.is_starved() {
-            for at in 0..self.lanes.len() {
-                if self.lanes[at].queue.len() > 1 {
-                    self.unqueue(at);
-                }
-            }
-        }
-        for (_, part) in std::mem::take(&mut self.waiting) {
-            self.assign(part, now);
-        }
-        if self.waiting.len() < WAITING / 2 {
-            self.look.refill();
-        }
-    }
-
-    /// Messages whose SIM has been gone for long are made anew for another one.
-    fn move_stranded(&mut self, now: Timestamp) {
-        let mut stranded = Vec::new();
-        for lane in &self.lanes {
-            let gone = lane
-                .unusable_since
-                .is_some_and(|since| now.duration_since(since) >= STRANDED);
-            if gone {
-                stranded.extend(lane.queue.values().map(|part| (lane.id.clone(), part.clone())));
-            }
-        }
-        for (route, part) in stranded {
-            let elsewhere = DuePart {
-                excluded: [part.excluded.clone(), vec![route.clone()]].concat(),
-                ..part
-            };
-            let known = self.remaking.contains(&elsewhere.message);
-            if !known && matches!(self.decide(&elsewhere, now), Decision::Take { .. }) {
-                self.forget(elsewhere.message);
-                self.remaking.insert(elsewhere.message);
-                let remake = Remake {
-                    exclude: Some(route),
-                    alphabet: None,
-                    template: elsewhere.tpdu,
-                };
-                self.actions.push_back(Action::Remake {
-                    message: elsewhere.message,
-                    remake,
-                });
-            }
-        }
-    }
 }
 
 /// How many parts the desk holds at most; the rest waits in the store.
-const WINDOW: usize = 8192;
+const WINDOW: usize = 4096;
 
 /// How many parts that no route can take now are held at most; the rest waits in the store.
-const WAITING: usize = 2048;
+const WAITING: usize = 1024;
 
 /// How many senders are remembered for their replies.
 const CONTACTS: usize = 10_000;
@@ -680,9 +617,6 @@ const WAIT_RECHECK: Duration = Duration::from_secs(30);
 
 /// How soon a lane tries again to record what the store refused.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a begun message waits for its SIM before all of it is sent over another one.
-const STRANDED: jiff::SignedDuration = jiff::SignedDuration::from_secs(600);
 
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ pub(crate) struct Lane {
     /// Whether a part's fate is kept on the modem itself (`+CMGW`/`+CMSS`).
     pub(crate) journal: bool,
     pub(crate) usage: Option<Usage>,
-    pub(crate) queue: BTreeMap<Order, DuePart>,
+    pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
     pub(crate) work: Work,
     pub(crate) last_used: Option<Timestamp>,
 }

@@ -39,7 +39,7 @@ pub(crate) enum Page {
 
 impl Page {
     /// How many parts a page holds.
-    pub(crate) const SIZE: usize = 1024;
+    pub(crate) const SIZE: usize = 512;
 
     /// The page that begins earlier.
     fn min(self, other: Self) -> Self {
