@@ -283,3 +283,25 @@ fn the_test_command_posts_a_test_and_tells_the_answer() {
     let run = test("shpo", &[]);
     assert!(run.code == 2 && run.err.contains("there are: shop"), "{run:?}");
 }
+
+#[test]
+fn what_is_given_up_is_shown_in_health_and_holds_up_nothing() {
+    let rig = Rig::new(1);
+    let sink = Sink::open(&rig, "sink");
+    sink.be(Manner::Answer(410));
+    let rig = rig.config(&sink.hook("shop", "events = [\"received\"]"));
+    let gateway = rig.start_ready();
+    arrive(&rig, &["unwanted"]);
+    let finding = gateway.wait_finding("webhook.shop", "1 events were given up");
+    assert_eq!(finding["level"], "WARNING");
+    assert!(
+        finding["sentence"]
+            .as_str()
+            .is_some_and(|said| said.contains("it answers 410")),
+        "{finding:#}"
+    );
+    sink.be(Manner::Answer(200));
+    arrive(&rig, &["wanted"]);
+    let taken = wait_taken(&sink, &["wanted"]);
+    assert_eq!(taken.len(), 1, "what was given up does not come again");
+}

@@ -216,3 +216,48 @@ fn authorities(file: &PathBuf) -> Result<Vec<Certificate>, Error> {
 const GONE: u16 = 410;
 /// How much of an answer is read, in octets.
 const LONGEST_ANSWER: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn verdict(status: u16, after: Option<&'static str>) -> Verdict {
+        let mut headers = HeaderMap::new();
+        if let Some(after) = after {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(after));
+        }
+        refused(StatusCode::from_u16(status).unwrap(), &headers).into()
+    }
+
+    #[test]
+    fn every_answer_but_gone_means_again() {
+        for status in [300, 301, 307, 400, 401, 404, 413, 429, 500, 503, 599] {
+            assert!(matches!(verdict(status, None), Verdict::Later { .. }), "{status}");
+        }
+        assert_eq!(
+            verdict(410, None),
+            Verdict::give_up("it answers 410; nothing more is wanted there")
+        );
+    }
+
+    #[test]
+    fn a_wish_when_to_come_again_is_followed_where_it_is_in_seconds() {
+        let after = |text| match verdict(503, text) {
+            Verdict::Later { after, .. } => after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(after(Some("120")), Some(Duration::from_secs(120)));
+        for strange in ["-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999999"] {
+            assert_eq!(after(Some(strange)), None, "{strange}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_cause_is_told() {
+        let inner = io::Error::new(io::ErrorKind::ConnectionRefused, "the reason");
+        let outer = io::Error::other(inner);
+        assert_eq!(innermost(&outer), "the reason");
+    }
+}
