@@ -423,6 +423,26 @@ async fn a_device_that_has_only_the_second_version_is_not_talked_down() {
 }
 
 #[tokio::test]
+async fn the_projection_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("attendance.db");
+    let config = Config {
+        projection: Some(file.clone()),
+        ..Config::default()
+    };
+    let mut world = World::with(config, &format!("shared {SHARED}\n")).await;
+    world.receive(EMPLOYEE, &sealed("Exit 9.00", SHARED)).await;
+    let holds_it = || std::fs::read(&file).is_ok_and(|octets| octets.windows(12).any(|word| word == b"989126211770"));
+    for _ in 0..100 {
+        if holds_it() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the file does not hold the sender after five seconds");
+}
+
+#[tokio::test]
 async fn who_cannot_be_answered_is_kept_and_marked() {
     let mut world = World::new().await;
     let (kept, answer) = world.receive("Bank", &sealed("Exit 9.00", SHARED)).await;

@@ -55,6 +55,7 @@ mod writer;
 
 pub use attendance::{
     AttendanceEvent, AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, AttendanceState, Attended,
+    ProjectionError,
 };
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};

@@ -13,6 +13,9 @@ use super::protocol::{Content, Frame};
 pub struct Config {
     /// The key file; without one there is no attendance.
     pub key_file: Option<PathBuf>,
+    /// Where the states are shown as the first version's table, for its query program; none: nowhere. A path that is
+    /// not absolute begins at the data folder.
+    pub projection: Option<PathBuf>,
     /// SIMs that serve attendance alone: everything that comes to them is taken. To any other SIM only what looks like
     /// a request is.
     pub sims: Vec<RouteId>,
@@ -34,6 +37,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             key_file: None,
+            projection: None,
             sims: Vec::new(),
             senders: Vec::new(),
             strict: false,

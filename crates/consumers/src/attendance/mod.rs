@@ -22,6 +22,7 @@ use crate::{Consumer, Patience, Verdict, Wish, clock};
 mod config;
 mod judge;
 mod keys;
+mod projection;
 pub mod protocol;
 mod reading;
 
@@ -29,6 +30,7 @@ pub use config::Config;
 pub use keys::{Device, Keys, KeysError, LineFault};
 
 use judge::{Circumstances, Judgement, judge};
+use projection::Projection;
 use protocol::{Delimiter, v1, v2};
 use reading::{Found, Reading};
 
@@ -39,6 +41,7 @@ pub struct Attendance {
     keys: Keys,
     store: Store,
     gateway: Gateway,
+    projection: Option<Arc<Projection>>,
 }
 
 /// A request on its way through the store's transaction.
@@ -51,9 +54,15 @@ struct Case {
 }
 
 impl Attendance {
-    /// A consumer with these keys. The gateway sends the acknowledgements.
+    /// A consumer with these keys. The gateway sends the acknowledgements. Needs a runtime: the projection is made by a
+    /// task of its own.
     pub fn new(config: Config, keys: Keys, store: Store, gateway: Gateway) -> Self {
+        let projection = config
+            .projection
+            .clone()
+            .map(|file| Projection::new(file, store.clone()));
         Self {
+            projection,
             config: Arc::new(config),
             keys,
             store,
@@ -84,8 +93,9 @@ impl Attendance {
         };
         match self.store.attend(request, move |known| case.rule(known)).await {
             Ok(kept) => {
-                if let Attended::Now(Some(answer)) = kept.into_inner() {
-                    self.gateway.accepted(answer);
+                if let Attended::Now(answer) = kept.into_inner() {
+                    answer.map(|answer| self.gateway.accepted(answer));
+                    self.projection.iter().for_each(Projection::renew);
                 }
                 Verdict::Done
             }

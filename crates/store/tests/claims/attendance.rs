@@ -224,6 +224,39 @@ async fn the_counters_of_a_device_are_kept() {
 }
 
 #[tokio::test]
+async fn the_projection_is_the_table_that_the_first_query_program_reads() {
+    let bench = Bench::new();
+    let file = bench.folder.path().join("attendance.db");
+    bench.store.attendance_projection(&file).await.expect("written");
+    attend(&bench, request("+989126211770", 0), taken("Arrival", " 08.00")).await;
+    attend(&bench, request("+989126211771", 1), taken("", "")).await;
+    attend(&bench, request("989126211770", 2), taken("Exit", " 15.15")).await;
+    bench.store.attendance_projection(&file).await.expect("written");
+    let conn = rusqlite::Connection::open(&file).expect("opens");
+    let mut statement = conn
+        .prepare("SELECT source_address || '|' || status || '|' || time FROM attendance ORDER BY source_address")
+        .expect("the table");
+    let rows: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .expect("read")
+        .collect::<Result<_, _>>()
+        .expect("texts");
+    assert_eq!(rows, ["989126211770|Exit| 15.15", "989126211771||"]);
+
+    let nowhere = bench.folder.path().join("no/attendance.db");
+    let refused = bench
+        .store
+        .attendance_projection(&nowhere)
+        .await
+        .expect_err("no folder");
+    assert!(
+        refused.to_string().contains("attendance.db cannot be written"),
+        "{refused}"
+    );
+    bench.sound().await;
+}
+
+#[tokio::test]
 async fn who_wants_to_be_forgotten_is() {
     let bench = Bench::new();
     attend(&bench, request("+989126211770", 0), taken("Arrival", " 08.00")).await;

@@ -4,6 +4,8 @@
 //! nothing, and an event that is given again is recognised. What a request is worth is decided by the caller's rule,
 //! which is asked inside of that transaction and so sees every request before it.
 
+mod projection;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
@@ -16,6 +18,8 @@ use crate::outgoing::row::number;
 use crate::reader::Glance;
 use crate::store::transpose;
 use crate::{AcceptError, AcceptedParts, Error, NewMessage, Store};
+
+pub use projection::ProjectionError;
 
 /// A request on its way in: what is known of it before it is judged.
 #[derive(Debug, Clone, PartialEq)]
