@@ -52,7 +52,8 @@ impl Running {
     /// Starts everything above the store, with the API on a port that was taken before: where another gateway has it,
     /// no modem is touched.
     pub(crate) async fn start(settings: Settings, store: Store, door: Door) -> Result<Self, Failure> {
-        let consumers = consuming::consumers(&settings)?;
+        let mut consumers = consuming::consumers(&settings)?;
+        let attendance = consuming::attendance(&settings)?;
         let rules = Rules::new(settings.rules.clone());
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
@@ -75,6 +76,9 @@ impl Running {
         let gateway = Gateway::start(parts)
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
+        if let Some(attendance) = attendance {
+            consumers.insert(0, attendance.open(&store, &gateway));
+        }
         let room = Room::start(&store, consumers, rules);
         let server = Server::new(&settings.api, gateway.clone()).map_err(|error| api_refused(&error))?;
         let api = server.handle();

@@ -4,6 +4,7 @@
 //! for the daemon and for `config check` alike: the file is read strictly with `toml`, which gives every fault its
 //! line; [`rules`] checks what no type can say; then `config` lays the environment over the file.
 
+mod attendance;
 mod document;
 mod environment;
 mod fault;
@@ -49,6 +50,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     let mut settings = environment::lay_over(file)?;
     read_pins(file, &mut settings)?;
     hooks::read_secrets(file, &mut settings)?;
+    attendance::find_keys(file, &mut settings);
     settings.store.consumers = settings.consumers();
     Ok(settings)
 }
@@ -248,7 +250,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

@@ -8,6 +8,7 @@ use router::{Limits, RouteConfig};
 use tpdu::Language;
 use tracing_subscriber::EnvFilter;
 
+use super::attendance;
 use super::hooks;
 use super::reader::Reader;
 use super::secrets;
@@ -34,6 +35,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
         check_route(&format!("routes.{name}"), route, reader);
     }
     pin_files(settings, reader);
+    attendance::check(settings, reader);
     hooks::check(settings, reader);
     set_elsewhere(reader);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use consumers::{Rule, webhook};
+use consumers::{Rule, attendance, webhook};
 use message::RouteId;
 use router::{RouteConfig, RoutingConfig};
 use serde::Deserialize;
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) pin_files: BTreeMap<RouteId, PathBuf>,
     /// The database.
     pub(crate) store: store::Config,
+    /// Attendance by SMS; without a key file there is none.
+    pub(crate) attendance: attendance::Config,
     /// Who is told of events, a hook each.
     pub(crate) webhooks: Vec<webhook::Config>,
     /// Which consumer takes or copies a received message.
@@ -50,6 +52,7 @@ impl Default for Settings {
             pool: pool::Config::default(),
             pin_files: BTreeMap::new(),
             store: store::Config::default(),
+            attendance: attendance::Config::default(),
             webhooks: Vec::new(),
             rules: Vec::new(),
             retention: store::Retention::default(),
@@ -60,7 +63,10 @@ impl Default for Settings {
 impl Settings {
     /// The names of the consumers that are configured, in their order.
     pub(crate) fn consumers(&self) -> Vec<String> {
-        self.webhooks.iter().map(webhook::Config::consumer).collect()
+        let attendance = self.attendance.key_file.iter().map(|_| attendance::NAME.to_owned());
+        attendance
+            .chain(self.webhooks.iter().map(webhook::Config::consumer))
+            .collect()
     }
 
     /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.

@@ -45,6 +45,7 @@ fn every_example_in_the_shipped_file_can_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("simrelay.toml");
     fs::write(folder.path().join("sim1.pin"), "0000").unwrap();
+    fs::write(folder.path().join("attendance.keys"), "shared 0123456789abcdef").unwrap();
     // The one key that excludes another, and files that are not there.
     let left_out = [
         "#pin = ",
@@ -60,7 +61,8 @@ fn every_example_in_the_shipped_file_can_be_used() {
         .map(|line| format!("{}\n", setting(line).unwrap_or(line).replace(EXAMPLE, "= ")))
         .collect();
     fs::write(&file, examples).unwrap();
-    for file in [&file, &folder.path().join("sim1.pin")] {
+    for name in ["simrelay.toml", "sim1.pin", "attendance.keys"] {
+        let file = folder.path().join(name);
         fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
     let told: Vec<String> = load(&file)
@@ -145,7 +147,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "",
     "[log]",
     "[api]",
@@ -160,6 +162,7 @@ const TABLES: [&str; 16] = [
     "[routes.sim1.limits]",
     "[store]",
     "[retention]",
+    "[attendance]",
     "[[webhooks]]",
     "[[rules]]",
 ];
