@@ -292,7 +292,7 @@ fn what_is_given_up_is_shown_in_health_and_holds_up_nothing() {
     let rig = rig.config(&sink.hook("shop", "events = [\"received\"]"));
     let gateway = rig.start_ready();
     arrive(&rig, &["unwanted"]);
-    let finding = gateway.wait_finding("webhook.shop", "1 events were given up");
+    let finding = gateway.wait_finding("webhook.shop", "1 event was given up");
     assert_eq!(finding["level"], "WARNING");
     assert!(
         finding["sentence"]

@@ -44,12 +44,20 @@ pub(crate) fn of_consumer(backlog: &Backlog, now: Timestamp) -> Vec<Finding> {
             true => Level::Critical,
             false => Level::Warning,
         };
-        let sentence = format!("{} events wait, the oldest since {oldest:.0}: {why}", backlog.waiting);
+        let waiting = match backlog.waiting {
+            1 => "1 event waits".to_owned(),
+            many => format!("{many} events wait"),
+        };
+        let sentence = format!("{waiting}, the oldest since {oldest:.0}: {why}");
         let hint = "it goes on by itself when the other side takes them again";
         findings.push(finding(level, &backlog.consumer, sentence, hint, oldest));
     }
     if let Some(at) = backlog.gave_up_at.filter(|at| age(*at) <= REMEMBERED) {
-        let sentence = format!("{} events were given up, the last at {at:.0}: {why}", backlog.gave_up);
+        let gave_up = match backlog.gave_up {
+            1 => "1 event was".to_owned(),
+            many => format!("{many} events were"),
+        };
+        let sentence = format!("{gave_up} given up, the last at {at:.0}: {why}");
         let hint = "the log names them; received messages can still be fetched; this is shown for a day";
         findings.push(finding(Level::Warning, &backlog.consumer, sentence, hint, at));
     }
