@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use consumers::Consumer;
 use consumers::attendance::{Attendance, Keys};
+use consumers::mail::Mail;
 use consumers::webhook::Webhook;
 use gateway::Gateway;
 use store::Store;
@@ -38,6 +39,9 @@ impl AttendanceDesk {
 /// All other consumers in their order; with attendance before them it is that of [`Settings::consumers`].
 pub(crate) fn consumers(settings: &Settings) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
     let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
+    if settings.mail.is_on() {
+        consumers.push(Arc::new(Mail::new(&settings.mail)));
+    }
     for config in &settings.webhooks {
         let hook = Webhook::new(config.clone())
             .map_err(|error| Failure::refused(format!("webhooks.{}: {error}", config.name)))?;

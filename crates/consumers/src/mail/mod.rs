@@ -74,11 +74,6 @@ impl Mail {
         }
     }
 
-    /// Says goodbye to the mail server, where there is a connection.
-    pub async fn close(&self) {
-        self.server.close().await;
-    }
-
     async fn mail(&self, event: EventId, sms: &Inbound) -> Verdict {
         let to = self.recipients.of(sms);
         let had = self.partial(event);
@@ -160,7 +155,7 @@ impl Mail {
 
 impl Consumer for Mail {
     fn name(&self) -> &str {
-        "mail"
+        NAME
     }
 
     fn wish(&self, event: &Event) -> Wish {
@@ -183,6 +178,9 @@ impl Consumer for Mail {
         self.patience.clone()
     }
 }
+
+/// The name of the consumer.
+pub const NAME: &str = "mail";
 
 /// The longest pause: when the server is back, nothing waits longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);

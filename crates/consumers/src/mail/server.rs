@@ -13,7 +13,7 @@ use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Noop, Quit, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
 use super::config::{Config, Password, Security};
@@ -77,13 +77,6 @@ impl Server {
             self.park(connection);
         }
         result
-    }
-
-    /// Says goodbye, where there is a connection.
-    pub(super) async fn close(&self) {
-        if let Some(mut parked) = self.take() {
-            let _ = self.step(parked.connection.command(Quit)).await;
-        }
     }
 
     /// A connection that took `MAIL FROM`: the parked one, or a new one where that is gone meanwhile.

@@ -98,7 +98,6 @@ async fn one_connection_carries_all_mails_and_a_lost_one_is_made_anew() {
     for (first, second) in mails[..20].iter().zip(&mails[20..]) {
         assert_eq!(header(first, "Message-ID"), header(second, "Message-ID"));
     }
-    mail.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use config::{Config, ConfigError, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat, Value};
 use serde::Deserialize;
 
 use super::fault::Fault;
+use super::mail;
 use super::settings::Settings;
 use super::slots;
 use super::words::{Keys, reworded};
@@ -17,12 +18,18 @@ pub(super) fn lay_over(file: &Path) -> Result<Settings, Vec<Fault>> {
     let environment = Environment::with_prefix("SIMRELAY")
         .prefix_separator("__")
         .separator("__");
-    read(file, environment).map_err(|error| vec![fault(&error)])
+    let seeds = mail::seeds(|name| std::env::var(name).ok());
+    read(file, environment, seeds).map_err(|error| vec![fault(&error)])
 }
 
-fn read(file: &Path, environment: Environment) -> Result<Settings, ConfigError> {
+/// `seeds` are what the file may leave out.
+fn read(file: &Path, environment: Environment, seeds: Vec<(&str, Value)>) -> Result<Settings, ConfigError> {
     let file = File::from(file).format(FileFormat::Toml);
-    let merged = Config::builder().add_source(file).add_source(environment).build()?;
+    let mut builder = Config::builder();
+    for (key, value) in seeds {
+        builder = builder.set_default(key, value)?;
+    }
+    let merged = builder.add_source(file).add_source(environment).build()?;
     let mut root = merged.cache;
     slots::part(&mut root);
     Settings::deserialize(root)
@@ -60,7 +67,27 @@ mod tests {
             .prefix_separator("__")
             .separator("__")
             .source(Some(variables.collect()));
-        read(file.path(), environment).map_err(|error| fault(&error).to_string())
+        read(file.path(), environment, Vec::new()).map_err(|error| fault(&error).to_string())
+    }
+
+    #[test]
+    fn the_file_goes_before_what_it_may_leave_out() {
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), "[mail]\nport = 2525\n").unwrap();
+        let seeds = mail::seeds(|name| match name {
+            "SMTP_HOST" => Some("mail.example.org".into()),
+            "SMTP_PORT" => Some("587".into()),
+            "ALERT_RECIPIENT" => Some("ops@example.org".into()),
+            _ => None,
+        });
+        let settings = read(file.path(), Environment::with_prefix("NOBODY"), seeds).unwrap();
+        assert_eq!(
+            (settings.mail.host.as_str(), settings.mail.port),
+            ("mail.example.org", 2525)
+        );
+        assert_eq!(settings.mail.security, consumers::mail::Security::Starttls);
+        assert_eq!(settings.mail.to, ["ops@example.org"]);
+        assert_eq!(settings.consumers(), ["mail"]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 fn check_rules(settings: &Settings, reader: &mut Reader<'_>) {
     let consumers = settings.consumers();
     let known = match consumers.is_empty() {
-        true => "configure a consumer first: [[webhooks]]".to_owned(),
+        true => "configure a consumer first: [mail] or [[webhooks]]".to_owned(),
         false => format!("known here: {}", consumers.join(", ")),
     };
     for (index, rule) in settings.rules.iter().enumerate() {

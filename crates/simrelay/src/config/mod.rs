@@ -9,6 +9,7 @@ mod document;
 mod environment;
 mod fault;
 mod hooks;
+mod mail;
 mod reader;
 mod rules;
 mod secrets;
@@ -48,9 +49,14 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
         return Err(faults);
     }
     let mut settings = environment::lay_over(file)?;
+    let faults = mail::overlaid(&settings);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     read_pins(file, &mut settings)?;
     hooks::read_secrets(file, &mut settings)?;
     attendance::find_keys(file, &mut settings);
+    mail::read_password(file, &mut settings)?;
     settings.store.consumers = settings.consumers();
     Ok(settings)
 }
@@ -250,7 +256,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, mail, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

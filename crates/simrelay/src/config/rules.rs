@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::attendance;
 use super::hooks;
+use super::mail;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
@@ -37,6 +38,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     pin_files(settings, reader);
     attendance::check(settings, reader);
     hooks::check(settings, reader);
+    mail::check(settings, reader);
     set_elsewhere(reader);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use consumers::{Rule, attendance, webhook};
+use consumers::{Rule, attendance, mail, webhook};
 use message::RouteId;
 use router::{RouteConfig, RoutingConfig};
 use serde::Deserialize;
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) store: store::Config,
     /// Attendance by SMS; without a key file there is none.
     pub(crate) attendance: attendance::Config,
+    /// Who gets received messages by mail.
+    pub(crate) mail: mail::Config,
     /// Who is told of events, a hook each.
     pub(crate) webhooks: Vec<webhook::Config>,
     /// Which consumer takes or copies a received message.
@@ -53,6 +55,7 @@ impl Default for Settings {
             pin_files: BTreeMap::new(),
             store: store::Config::default(),
             attendance: attendance::Config::default(),
+            mail: mail::Config::default(),
             webhooks: Vec::new(),
             rules: Vec::new(),
             retention: store::Retention::default(),
@@ -64,9 +67,9 @@ impl Settings {
     /// The names of the consumers that are configured, in their order.
     pub(crate) fn consumers(&self) -> Vec<String> {
         let attendance = self.attendance.key_file.iter().map(|_| attendance::NAME.to_owned());
-        attendance
-            .chain(self.webhooks.iter().map(webhook::Config::consumer))
-            .collect()
+        let mail = self.mail.is_on().then(|| mail::NAME.to_owned());
+        let hooks = self.webhooks.iter().map(webhook::Config::consumer);
+        attendance.chain(mail).chain(hooks).collect()
     }
 
     /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.

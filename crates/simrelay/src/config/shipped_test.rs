@@ -50,6 +50,7 @@ fn every_example_in_the_shipped_file_can_be_used() {
     let left_out = [
         "#pin = ",
         "#secret_file = ",
+        "#password_file = ",
         "#certificate = ",
         "#key = ",
         "#ca_file = ",
@@ -147,7 +148,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 19] = [
     "",
     "[log]",
     "[api]",
@@ -163,6 +164,8 @@ const TABLES: [&str; 17] = [
     "[store]",
     "[retention]",
     "[attendance]",
+    "[mail]",
+    "[[mail.rules]]",
     "[[webhooks]]",
     "[[rules]]",
 ];
