@@ -3,7 +3,8 @@
 //! - [`cli`] reads the arguments and leads to each command. [`commands`] holds those that ask a running gateway through
 //!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs.
 //! - [`serve`] is the daemon and [`demo`] the demonstration. Both are a [`running`] gateway: its parts started from the
-//!   bottom up and stopped from the top down, on its [`threads`]; [`consuming`] makes its consumers. [`config`] is the one way to its settings, [`logging`] its log.
+//!   bottom up and stopped from the top down, on its [`threads`], which share their memory ([`arena`]); [`consuming`] makes
+//!   its consumers. [`config`] is the one way to its settings, [`logging`] its log.
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
 //!   times as people write them.
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arena;
 mod certificate;
 mod cli;
 mod client;

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::arena;
 use crate::config::{self, Settings};
 use crate::failure::Failure;
 use crate::logging;
@@ -32,6 +33,7 @@ pub(crate) struct ServeArgs {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    arena::share();
     let settings = config::load(&args.config).map_err(|faults| refuse(&args.config, &faults))?;
     logging::start(&settings.log);
     let (store, recovered) = open_store(&settings)?;
