@@ -62,7 +62,10 @@ fn a_second_signal_does_not_wait_for_the_modem() {
     assert_eq!(rig.network.wait_sent(1, LIMIT).len(), 1);
     gateway.terminate();
     eventually("it waits for the modem", LIMIT, || {
-        gateway.log().contains("waiting for the consumers and the modems").then_some(())
+        gateway
+            .log()
+            .contains("waiting for the consumers and the modems")
+            .then_some(())
     });
     gateway.terminate();
     let exit = gateway.wait(SOON);
