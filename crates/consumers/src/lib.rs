@@ -6,6 +6,7 @@
 //! - [`attendance`]: requests of employees' phones, kept and acknowledged.
 //! - [`mail`]: received messages to e-mail.
 //! - [`webhook`]: every event as a signed HTTPS POST.
+//! - [`smtp`]: mail coming in, for whoever takes it.
 //! - [`Room`] runs them, one worker each: it takes what is due, works it, and marks it done, due again, or given up.
 //! - [`Rule`] says which consumer takes a received message (nobody behind it sees it) or copies it.
 //!
@@ -22,6 +23,7 @@ pub mod mail;
 mod problem;
 mod room;
 mod rules;
+pub mod smtp;
 pub mod webhook;
 mod worker;
 
