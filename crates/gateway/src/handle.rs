@@ -14,6 +14,7 @@ use store::{CancelError, Joiner, ResolveError, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::alerts::Antechamber;
 use crate::carrier::{Carrier, CarrierEvents, RouteStatus};
 use crate::incoming::read;
 use crate::keeper::Keeper;
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     /// Where something lies that could not be kept or confirmed.
     pub(crate) unkept: Arc<Unkept>,
     pub(crate) dialogues: Arc<Dialogues>,
+    pub(crate) antechamber: Antechamber,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     tasks: Mutex<Tasks>,
 }
@@ -140,6 +142,7 @@ impl Gateway {
                 overflowed,
                 unkept: Arc::default(),
                 dialogues,
+                antechamber: Antechamber::default(),
                 snapshot,
                 tasks: Mutex::default(),
             }),

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alerts;
 mod carrier;
 mod clock;
 mod config;

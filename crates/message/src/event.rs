@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Inbound, Level, MessageId, MessageState, Number, RouteId};
+use crate::{Inbound, Level, MessageId, MessageState, Number, RaisedAlert, RouteId};
 
 /// Something a consumer may want to know. Each event is durable, with one delivery per consumer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,11 @@ pub enum Event {
     Call(CallNotice),
     /// Something got better or worse.
     Health(HealthChange),
+    /// An alert was raised, or ended.
+    Alert {
+        /// The alert with its number.
+        alert: Box<RaisedAlert>,
+    },
 }
 
 /// An outgoing message's new state.

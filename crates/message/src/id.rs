@@ -18,6 +18,11 @@ pub struct MessageId(Uuid);
 #[serde(transparent)]
 pub struct EventId(Uuid);
 
+/// The id of an alert: a UUID of version 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AlertId(Uuid);
+
 macro_rules! uuid_id {
     ($name:ident) => {
         impl $name {
@@ -55,6 +60,7 @@ macro_rules! uuid_id {
 
 uuid_id!(MessageId);
 uuid_id!(EventId);
+uuid_id!(AlertId);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -9,11 +9,13 @@
 //! - [`PartState`], [`Outcome`], [`ErrorClass`]: what became of one attempt; [`MessageState::of`] is the one place where
 //!   the state of a message is computed.
 //! - [`Inbound`], [`Event`]: what arrived.
+//! - [`RawAlert`] → [`NewAlert`] → [`Alert`]: what a camera or a monitoring system says, cleaned at the door.
 //! - [`Snapshot`]: the one value that health, statistics and the command line read.
 //! - [`Committed`]: the proof that something is kept, asked for by whatever is only right afterwards.
 
 #![forbid(unsafe_code)]
 
+mod alert;
 mod committed;
 mod event;
 mod id;
@@ -25,9 +27,10 @@ mod part;
 mod snapshot;
 mod view;
 
+pub use alert::{Alert, AlertReceipt, ImageNote, NewAlert, RaisedAlert, RawAlert, RawImage, Severity};
 pub use committed::Committed;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
-pub use id::{EventId, MessageId, RouteId, TokenId};
+pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
 pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, ReportStatus, StatusReport};
 pub use number::{Number, NumberError};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Who gets every event: one delivery row per consumer. A consumer added later gets the events from then on.
     pub consumers: Vec<String>,
+    /// Who of them gets alerts, which may be very many: nobody else has rows for them.
+    pub alert_consumers: Vec<String>,
     /// How many parts one token may have waiting before `accept` refuses; 0: no limit.
     pub queue_limit_token: u64,
     /// How many parts may wait for one route (messages that name it) before `accept` refuses; 0: no limit.
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             consumers: Vec::new(),
+            alert_consumers: Vec::new(),
             queue_limit_token: 100_000,
             queue_limit_route: 100_000,
             max_size: 0,

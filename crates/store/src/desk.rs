@@ -29,8 +29,11 @@ pub(crate) struct Memory {
     pub(crate) cursor: i64,
     /// The last event made.
     pub(crate) event: i64,
-    /// The configured consumers' rows.
+    /// The last number given to an alert.
+    pub(crate) alert: i64,
+    /// The configured consumers' rows, and those of them that are told of alerts.
     pub(crate) consumers: Vec<i64>,
+    pub(crate) alert_consumers: Vec<i64>,
     /// Route and reference of reports that fitted nothing yet. May hold too much, never too little.
     pub(crate) unmatched: HashSet<(i64, u8)>,
     /// Validities up to this time (and row, among those of one time) were looked at.
@@ -59,7 +62,9 @@ impl Memory {
             next_message: 1 + number("SELECT max(texts, (SELECT coalesce(max(row), 0) FROM message)) FROM total")?,
             cursor: number("SELECT max(cursor, (SELECT coalesce(max(cursor), 0) FROM inbound)) FROM total")?,
             event: number("SELECT coalesce(max(row), 0) FROM event")?,
+            alert: number("SELECT max(worked, (SELECT coalesce(max(number), 0) FROM alert)) FROM alert_mark")?,
             consumers: Vec::new(),
+            alert_consumers: Vec::new(),
             unmatched: unmatched(conn)?,
             swept: (number("SELECT swept FROM total")?, 0),
             stops: Vec::new(),
@@ -68,6 +73,9 @@ impl Memory {
             join,
         };
         memory.consumers = consumers(conn, &memory.config.consumers)?;
+        let told = |place: &usize| memory.config.alert_consumers.contains(&memory.config.consumers[*place]);
+        let told = (0..memory.consumers.len()).filter(told);
+        memory.alert_consumers = told.map(|place| memory.consumers[place]).collect();
         Ok(memory)
     }
 

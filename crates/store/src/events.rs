@@ -8,6 +8,7 @@ use rusqlite::types::Type;
 
 use message::{Committed, Event, EventId};
 
+use crate::alerts;
 use crate::clock::{self, maybe_timestamp, millis, timestamp};
 use crate::desk::Desk;
 use crate::incoming::fetch;
@@ -139,7 +140,11 @@ pub(crate) fn add(desk: &mut Desk<'_>, event: &Event, at: i64) -> rusqlite::Resu
     }
     let body =
         serde_json::to_string(event).map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))?;
-    insert(desk, None, Some(&body), at).map(Some)
+    let source = Source {
+        body: Some(&body),
+        ..Source::default()
+    };
+    insert(desk, &source, at).map(Some)
 }
 
 /// Keeps the event that a message arrived; the message itself lies where it lies.
@@ -147,20 +152,48 @@ pub(crate) fn add_message(desk: &mut Desk<'_>, cursor: i64, at: i64) -> rusqlite
     if desk.memory.consumers.is_empty() {
         return Ok(());
     }
-    insert(desk, Some(cursor), None, at).map(drop)
+    let source = Source {
+        inbound: Some(cursor),
+        ..Source::default()
+    };
+    insert(desk, &source, at).map(drop)
 }
 
-fn insert(desk: &mut Desk<'_>, inbound: Option<i64>, body: Option<&str>, at: i64) -> rusqlite::Result<EventId> {
+/// Keeps the event that an alert was raised, for those who are told of alerts; the alert itself lies where it lies.
+pub(crate) fn add_alert(desk: &mut Desk<'_>, number: i64, at: i64) -> rusqlite::Result<()> {
+    if desk.memory.alert_consumers.is_empty() {
+        return Ok(());
+    }
+    let source = Source {
+        alert: Some(number),
+        ..Source::default()
+    };
+    insert(desk, &source, at).map(drop)
+}
+
+/// Where it lies what an event tells.
+#[derive(Debug, Default)]
+struct Source<'a> {
+    inbound: Option<i64>,
+    alert: Option<i64>,
+    body: Option<&'a str>,
+}
+
+fn insert(desk: &mut Desk<'_>, source: &Source<'_>, at: i64) -> rusqlite::Result<EventId> {
     let id = EventId::fresh();
     desk.memory.event += 1;
     let row = desk.memory.event;
     desk.conn
-        .prepare_cached("INSERT INTO event (row, id, at, inbound, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((row, id.as_bytes(), at, inbound, body))?;
+        .prepare_cached("INSERT INTO event (row, id, at, inbound, alert, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute((row, id.as_bytes(), at, source.inbound, source.alert, source.body))?;
     let mut delivery = desk
         .conn
         .prepare_cached("INSERT INTO delivery (consumer, event, state, due_at, attempts) VALUES (?1, ?2, 0, ?3, 0)")?;
-    for consumer in &desk.memory.consumers {
+    let consumers = match source.alert {
+        Some(_) => &desk.memory.alert_consumers,
+        None => &desk.memory.consumers,
+    };
+    for consumer in consumers {
         delivery.execute((consumer, row, at))?;
     }
     Ok(id)
@@ -186,7 +219,7 @@ struct Due {
 
 fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -> rusqlite::Result<Due> {
     let mut statement = glance.conn.prepare_cached(
-        "SELECT d.consumer, d.event, e.id, e.at, d.attempts, e.inbound, e.body
+        "SELECT d.consumer, d.event, e.id, e.at, d.attempts, e.inbound, e.alert, e.body
          FROM delivery d JOIN event e ON e.row = d.event
          WHERE d.consumer = (SELECT row FROM consumer WHERE name = ?1) AND d.state = 0 AND d.due_at <= ?2
          ORDER BY d.due_at, d.event LIMIT ?3",
@@ -198,7 +231,7 @@ fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -
             consumer: row.get(0)?,
             event: row.get(1)?,
         };
-        match read_event(glance, row.get(5)?, row.get(6)?) {
+        match read_event(glance, row.get(5)?, row.get(6)?, row.get(7)?) {
             Ok(event) => due.found.push(Delivery {
                 id,
                 event_id: EventId::from_bytes(row.get(2)?),
@@ -218,12 +251,24 @@ fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -
     Ok(due)
 }
 
-fn read_event(glance: &mut Glance<'_>, inbound: Option<i64>, body: Option<String>) -> rusqlite::Result<Event> {
+fn read_event(
+    glance: &mut Glance<'_>,
+    inbound: Option<i64>,
+    alert: Option<i64>,
+    body: Option<String>,
+) -> rusqlite::Result<Event> {
     if let Some(cursor) = inbound {
         let mut statement = glance.conn.prepare_cached(fetch::ONE)?;
         let mut rows = statement.query([cursor])?;
         let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         return fetch::read_inbound(glance.conn, glance.names, row).map(Event::Message);
+    }
+    if let Some(number) = alert {
+        let mut statement = glance
+            .conn
+            .prepare_cached("SELECT number, body FROM alert WHERE number = ?1")?;
+        let alert = Box::new(statement.query_row([number], alerts::read_alert)?);
+        return Ok(Event::Alert { alert });
     }
     serde_json::from_str(body.as_deref().unwrap_or_default())
         .map_err(|trouble| rusqlite::Error::FromSqlConversionFailure(BODY, Type::Text, Box::new(trouble)))
@@ -271,4 +316,4 @@ fn backlog(glance: &Glance<'_>, consumer: &str) -> rusqlite::Result<Backlog> {
 const DONE: u8 = 1;
 const GAVE_UP: u8 = 2;
 /// The column of an event's body.
-const BODY: usize = 6;
+const BODY: usize = 7;

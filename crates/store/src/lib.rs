@@ -14,6 +14,7 @@
 //!   (`outgoing/row.rs`) and never after a final one.
 //! - incoming: `receive` recognises twins, gathers parts and completes messages; `fetch` reads them by cursor.
 //! - events: what consumers are told, with one delivery each.
+//! - alerts: what cameras and monitoring systems report, with pictures, and what followed.
 //! - attendance: requests of employees' phones, judged and kept with their acknowledgement.
 //! - sim, stop, facts: PINs and cards, the STOP list, figures for limits.
 //! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
@@ -25,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alerts;
 mod attendance;
 mod clock;
 mod config;

@@ -33,6 +33,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "attendance",
         sql: include_str!("schema/0003_attendance.sql"),
     },
+    Step {
+        name: "alerts",
+        sql: include_str!("schema/0004_alerts.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

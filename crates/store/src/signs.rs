@@ -16,6 +16,7 @@ pub(crate) struct Signs {
     pub(crate) health: watch::Sender<Health>,
     pub(crate) arrivals: watch::Sender<i64>,
     pub(crate) events: watch::Sender<i64>,
+    pub(crate) alerts: watch::Sender<i64>,
     pub(crate) counts: Arc<Mutex<Counts>>,
     pub(crate) stopped: Arc<StopList>,
 }
@@ -37,6 +38,7 @@ impl Signs {
         self.stopped.apply(&mut memory.stops);
         raise(&self.arrivals, memory.cursor);
         raise(&self.events, memory.event);
+        raise(&self.alerts, memory.alert);
     }
 
     /// Shows the counts as they are.

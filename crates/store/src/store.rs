@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     health: watch::Receiver<Health>,
     arrivals: watch::Receiver<i64>,
     events: watch::Receiver<i64>,
+    pub(crate) alerts: watch::Receiver<i64>,
     pub(crate) counts: Arc<Mutex<Counts>>,
     /// The STOP list, as committed.
     pub(crate) stopped: Arc<StopList>,
@@ -217,6 +218,7 @@ fn launch(
         health: watch::Sender::new(Health::Well),
         arrivals: watch::Sender::new(memory.cursor),
         events: watch::Sender::new(memory.event),
+        alerts: watch::Sender::new(memory.alert),
         counts: Arc::new(Mutex::new(Counts::default())),
         stopped: Arc::new(stopped),
     };
@@ -230,6 +232,7 @@ fn launch(
         health: signs.health.subscribe(),
         arrivals: signs.arrivals.subscribe(),
         events: signs.events.subscribe(),
+        alerts: signs.alerts.subscribe(),
         counts: Arc::clone(&signs.counts),
         stopped: Arc::clone(&signs.stopped),
         config: Arc::clone(&config),

@@ -22,6 +22,8 @@ pub enum Kind {
     MissedCall,
     /// Something got better or worse.
     Health,
+    /// An alert was raised, or ended.
+    Alert,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Failed,
             Self::MissedCall,
             Self::Health,
+            Self::Alert,
         ]
     }
 
@@ -43,6 +46,7 @@ impl Kind {
             Event::Message(_) => Some(Self::Received),
             Event::Call(_) => Some(Self::MissedCall),
             Event::Health(_) => Some(Self::Health),
+            Event::Alert { .. } => Some(Self::Alert),
             Event::Report(notice) => match notice.state {
                 MessageState::Sent => Some(Self::Sent),
                 MessageState::Delivered => Some(Self::Delivered),
@@ -71,6 +75,7 @@ pub(super) fn of(hook: &str, delivery: &Delivery) -> Option<Body> {
         Event::Report(notice) => serde_json::to_value(notice),
         Event::Call(call) => serde_json::to_value(call),
         Event::Health(change) => serde_json::to_value(change),
+        Event::Alert { alert } => serde_json::to_value(alert),
     };
     Some(body(hook, delivery.event_id, &kind, delivery.since, data.ok()?))
 }

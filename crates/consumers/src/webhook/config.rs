@@ -216,7 +216,7 @@ mod tests {
     fn a_hook_needs_a_name_a_url_and_a_secret_and_no_more() {
         let config = config("https://example.org/hook?x=1");
         assert_eq!(config.problems(), []);
-        assert_eq!((config.events.len(), config.consumer().as_str()), (6, "webhook.shop"));
+        assert_eq!((config.events.len(), config.consumer().as_str()), (7, "webhook.shop"));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Consumer for Webhook {
                     let from = call.from.as_ref().map(ToString::to_string).unwrap_or_default();
                     self.config.wants_sim(&call.sim) && self.config.wants_sender(&from)
                 }
-                Event::Report(_) | Event::Health(_) => true,
+                Event::Report(_) | Event::Health(_) | Event::Alert { .. } => true,
             };
         match wanted {
             true => Wish::Copy,

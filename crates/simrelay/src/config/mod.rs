@@ -58,6 +58,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     attendance::find_keys(file, &mut settings);
     mail::read_password(file, &mut settings)?;
     settings.store.consumers = settings.consumers();
+    settings.store.alert_consumers = settings.alert_consumers();
     Ok(settings)
 }
 
@@ -233,7 +234,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
                 "FILE:4: webhooks.shop.secret = (not shown): can be guessed; write 16 characters or more, as `openssl \
                  rand -hex 32` makes them",
                 "FILE:5: webhooks.shop.events.#1 = 'recieved': unknown word; did you mean \"received\"? (allowed: \
-                 received, sent, delivered, failed, missed_call, health)",
+                 received, sent, delivered, failed, missed_call, health, alert)",
                 "FILE:7: webhooks.shop.name = 'shop': is there twice; choose another name",
                 "FILE:10: webhooks.shop.sims.#1 = 'sim9': there is no slot sim9; name a slot: [slots.NAME]",
                 "FILE:12: rules.#1.consumer = 'webhook.shp': there is no such consumer; known here: webhook.shop, \

@@ -223,6 +223,10 @@ pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
         "store.consumers",
         "leave it out: consumers are configured where they are",
     ),
+    (
+        "store.alert_consumers",
+        "leave it out: webhooks say themselves which events they want",
+    ),
 ];
 
 const PREFIX: &str = "write a plus and digits, as +49 or +4917, or the digits of a short code";

@@ -72,6 +72,16 @@ impl Settings {
         attendance.chain(mail).chain(hooks).collect()
     }
 
+    /// Those of them that are told of alerts.
+    pub(crate) fn alert_consumers(&self) -> Vec<String> {
+        let told = |hook: &&webhook::Config| hook.events.contains(&webhook::Kind::Alert);
+        self.webhooks
+            .iter()
+            .filter(told)
+            .map(webhook::Config::consumer)
+            .collect()
+    }
+
     /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.
     pub(crate) fn route_settings(&self) -> gateway::RouteSettings {
         let slots = self.pool.slots.keys();

@@ -1,0 +1,43 @@
+//! Alerts: the one door through which they come in.
+
+use std::sync::Arc;
+
+use message::{AlertReceipt, NewAlert, RawAlert};
+use tokio::sync::Semaphore;
+
+use crate::outgoing::send::unavailable;
+use crate::{Error, ErrorKind, Gateway, clock};
+
+/// Room for alerts on their way into the store.
+#[derive(Debug, Clone)]
+pub(crate) struct Antechamber(Arc<Semaphore>);
+
+impl Default for Antechamber {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(ROOM_KIB)))
+    }
+}
+
+impl Gateway {
+    /// Takes alerts as they came from outside: cleans them, and keeps all of them or none in one transaction. When this
+    /// answers they are durable, pictures too, and here is what each is called by, in their order.
+    ///
+    /// Alerts on their way share a bounded room of 24 MiB; where it is full, this waits.
+    ///
+    /// # Errors
+    /// The store cannot keep anything now; the same call may succeed later.
+    pub async fn raise(&self, alerts: Vec<RawAlert>) -> Result<Vec<AlertReceipt>, Error> {
+        let now = clock::now();
+        let clean: Vec<NewAlert> = alerts.into_iter().map(|raw| NewAlert::clean(raw, now)).collect();
+        let size: usize = clean.iter().map(NewAlert::size).sum();
+        // What is larger than the room has it to itself.
+        let share = u32::try_from(size.div_ceil(1024).min(ROOM_KIB)).unwrap_or(u32::MAX);
+        let stopping = |_| Error::new(ErrorKind::Unavailable, "the gateway is stopping");
+        let _place = self.inner.antechamber.0.acquire_many(share).await.map_err(stopping)?;
+        let kept = self.inner.store.raise(clean).await.map_err(unavailable)?;
+        Ok(kept.into_inner())
+    }
+}
+
+/// What alerts on their way may take in memory together, in KiB.
+const ROOM_KIB: usize = 24 << 10;
