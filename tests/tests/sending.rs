@@ -403,6 +403,10 @@ fn numbers_are_understood_or_refused_with_the_reason() {
     }
     let route = api.call("route.explain", json!({ "to": "112" })).expect("explained");
     assert!(route["chosen"].is_null() && route["refusal"].is_string(), "{route}");
+    assert!(
+        !route.to_string().contains("chosen: "),
+        "a refused number chooses no SIM: {route}"
+    );
     for (params, field) in [
         (json!({ "to": "+4930001", "text": "" }), "text"),
         (json!({ "to": "+4930001", "text": "x".repeat(50_000) }), "text"),

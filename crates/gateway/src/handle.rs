@@ -297,11 +297,12 @@ impl Gateway {
             .await
             .map_err(|_| Error::new(ErrorKind::Unavailable, "the gateway is stopping"))?;
         if let Some(kind) = self.inner.guard.refusal(&to) {
-            told.chosen = None;
-            told.refusal = Some(format!("{to} is {}; `{}` allows it", kind.word(), kind.setting()));
+            refuse(
+                &mut told,
+                format!("{to} is {}; `{}` allows it", kind.word(), kind.setting()),
+            );
         } else if self.inner.store.stopped(&to) {
-            told.chosen = None;
-            told.refusal = Some(format!("{to} asked for no more messages (STOP list)"));
+            refuse(&mut told, format!("{to} asked for no more messages (STOP list)"));
         }
         Ok(told)
     }
@@ -395,4 +396,13 @@ async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -> Result<La
 /// A state's word, as the API writes it.
 fn word(state: message::MessageState) -> String {
     format!("{state:?}").to_lowercase()
+}
+
+/// The number itself is refused, so nothing is chosen for it, however well a route would do.
+fn refuse(told: &mut RouteExplanation, why: String) {
+    told.chosen = None;
+    told.refusal = Some(why);
+    for route in told.routes.iter_mut().filter(|route| route.usable) {
+        route.why = "usable, were the number not refused".into();
+    }
 }
