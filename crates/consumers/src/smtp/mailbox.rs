@@ -13,6 +13,11 @@ pub trait Mailbox: fmt::Debug + Send + Sync + 'static {
     /// Its name, for the log.
     fn name(&self) -> &str;
 
+    /// Whether mail that could go round in circles ([`Letter::loop_reason`]) is refused before it is given to it.
+    fn minds_loops(&self) -> bool {
+        true
+    }
+
     /// Whether it takes mail for this address from this sender. Asked at `RCPT`, for each recipient; nothing is kept.
     /// The mailboxes are asked in their order until one says something else than [`Answer::NotMine`].
     fn answer<'a>(&'a self, to: &'a Recipient, sender: &'a Sender) -> BoxFuture<'a, Answer>;

@@ -1,0 +1,5 @@
+//! The SMTP server against real clients and bad ones.
+
+mod clients;
+mod oddities;
+mod server;
