@@ -79,7 +79,11 @@ impl Running {
         if let Some(attendance) = attendance {
             consumers.insert(0, attendance.open(&store, &gateway));
         }
-        let room = Room::start(&store, consumers, rules);
+        let room = {
+            // Mail servers, webhooks and floods of alerts have the API's threads: none of it may hold up a modem.
+            let _apart = door.api.enter();
+            Room::start(&store, consumers, rules)
+        };
         let server = Server::new(&settings.api, gateway.clone()).map_err(|error| api_refused(&error))?;
         let api = server.handle();
         let (stop_api, stopped) = oneshot::channel::<()>();

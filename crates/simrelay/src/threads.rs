@@ -1,9 +1,9 @@
 //! The threads of a gateway.
 //!
 //! One thread has everything between the modems' ports and the store: the pool, the carriers and the flows. What one
-//! hands to the next needs no other thread to wake up, and one is enough for hundreds of modems. The API has threads of
-//! its own, so that no flood of requests and no large one holds up a modem. What waits for a disk, a driver or bcrypt
-//! has further threads as it needs them.
+//! hands to the next needs no other thread to wake up, and one is enough for hundreds of modems. The API and the consumers
+//! have threads of their own, so that no flood of requests, mails or alerts holds up a modem. What waits for a disk, a
+//! driver or bcrypt has further threads as it needs them.
 
 use std::future::Future;
 use std::thread::available_parallelism;
