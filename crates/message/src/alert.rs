@@ -34,6 +34,8 @@ pub struct RawAlert {
     pub ended: bool,
     /// Pictures.
     pub images: Vec<RawImage>,
+    /// What was left out before, and why, for people.
+    pub left_out: Vec<String>,
 }
 
 /// A picture as it came from outside.
@@ -145,7 +147,8 @@ impl NewAlert {
         let camera = or(line(&raw.camera, LINE_MOST), "camera");
         let claimed_at = line(&raw.claimed_at, WORD_MOST);
         let key = or(line(&raw.key, KEY_MOST), &format!("{source}/{camera}/{event}"));
-        let mut left_out = Vec::new();
+        let before = raw.left_out.iter().take(NOTES_MOST);
+        let mut left_out: Vec<String> = before.map(|note| line(note, NOTE_MOST)).collect();
         let meta = match raw.meta.to_string().len() > META_MOST {
             true => {
                 left_out.push(format!("what else it said: longer than {META_MOST} octets"));
@@ -304,6 +307,8 @@ const IMAGES_MOST: usize = 16;
 const IMAGES_SIZE_MOST: usize = 12 << 20;
 /// The most notes of what was left out.
 const NOTES_MOST: usize = 4;
+/// The longest of them, in characters.
+const NOTE_MOST: usize = 200;
 /// What an alert without text and pictures takes in memory, in octets.
 const ALERT_SIZE: usize = 1024;
 
@@ -389,6 +394,15 @@ mod tests {
         assert_eq!(told, [("a.jpg", "application/octet-stream"), ("2-a.jpg", "image/jpeg")]);
         assert_eq!(alert.images.len(), 2);
         assert_eq!(alert.alert.left_out.len(), 2, "{:?}", alert.alert.left_out);
+    }
+
+    #[test]
+    fn what_was_left_out_before_is_told_on_one_line() {
+        let alert = clean(RawAlert {
+            left_out: vec!["picture a\r\nb: it is empty".into(); 9],
+            ..RawAlert::default()
+        });
+        assert_eq!(alert.alert.left_out, vec!["picture a b: it is empty"; NOTES_MOST]);
     }
 
     #[test]
