@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alerts;
 pub mod attendance;
 mod clock;
 mod consumer;

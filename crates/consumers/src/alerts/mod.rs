@@ -1,0 +1,3 @@
+//! Alerts: what cameras and monitoring say is wrong.
+
+pub mod intake;
