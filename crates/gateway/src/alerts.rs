@@ -28,13 +28,22 @@ impl Gateway {
     /// The store cannot keep anything now; the same call may succeed later.
     pub async fn raise(&self, alerts: Vec<RawAlert>) -> Result<Vec<AlertReceipt>, Error> {
         let now = clock::now();
-        let clean: Vec<NewAlert> = alerts.into_iter().map(|raw| NewAlert::clean(raw, now)).collect();
-        let size: usize = clean.iter().map(NewAlert::size).sum();
+        let clean = alerts.into_iter().map(|raw| Arc::new(NewAlert::clean(raw, now)));
+        self.raise_clean(clean.collect()).await
+    }
+
+    /// As [`Gateway::raise`], for whoever cleans them first and keeps them, so as to try again where they could not be
+    /// kept.
+    ///
+    /// # Errors
+    /// As [`Gateway::raise`].
+    pub async fn raise_clean(&self, alerts: Vec<Arc<NewAlert>>) -> Result<Vec<AlertReceipt>, Error> {
+        let size: usize = alerts.iter().map(|alert| alert.size()).sum();
         // What is larger than the room has it to itself.
         let share = u32::try_from(size.div_ceil(1024).min(ROOM_KIB)).unwrap_or(u32::MAX);
         let stopping = |_| Error::new(ErrorKind::Unavailable, "the gateway is stopping");
         let _place = self.inner.antechamber.0.acquire_many(share).await.map_err(stopping)?;
-        let kept = self.inner.store.raise(clean).await.map_err(unavailable)?;
+        let kept = self.inner.store.raise(alerts).await.map_err(unavailable)?;
         Ok(kept.into_inner())
     }
 }

@@ -4,6 +4,8 @@
 //! In the database, pictures too: an alert and its pictures are one transaction and share their sync with all others
 //! that wait, so a hundred alerts a second cost no more syncs than ten do (`docs/decisions/alerts.md` has the figures).
 
+use std::borrow::Borrow;
+
 use rusqlite::types::Type;
 
 use message::{Alert, AlertReceipt, Committed, NewAlert, RaisedAlert};
@@ -14,8 +16,11 @@ use crate::{Error, Store, events};
 
 impl Store {
     /// Keeps alerts with their pictures, all of them or none, in one transaction; what each is called by, in their order.
-    pub async fn raise(&self, alerts: Vec<NewAlert>) -> Result<Committed<Vec<AlertReceipt>>, Error> {
-        self.write(move |desk| alerts.iter().map(|alert| raise(desk, alert)).collect())
+    pub async fn raise<A>(&self, alerts: Vec<A>) -> Result<Committed<Vec<AlertReceipt>>, Error>
+    where
+        A: Borrow<NewAlert> + Send + 'static,
+    {
+        self.write(move |desk| alerts.iter().map(|alert| raise(desk, alert.borrow())).collect())
             .await
     }
 
