@@ -21,6 +21,7 @@ pub mod attendance;
 mod clock;
 mod consumer;
 pub mod mail;
+mod places;
 mod problem;
 mod room;
 mod rules;

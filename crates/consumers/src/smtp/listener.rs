@@ -1,15 +1,13 @@
 //! The server: its ports, places for connections, and stopping.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -18,6 +16,7 @@ use super::connection::{Connection, Stage};
 use super::house::House;
 use super::session::Rules;
 use super::{Config, Doorman, Mailbox};
+use crate::places::Places;
 
 /// What a server is made of, besides its settings.
 pub struct Parts {
@@ -70,7 +69,7 @@ impl Listener {
         };
         Ok(Self {
             doors,
-            places: Arc::new(Places::new(config)),
+            places: Places::new(config.connections, config.connections_per_address),
             house: Arc::new(House::new(rules, parts.tls.map(TlsAcceptor::from), parts.mailboxes)),
         })
     }
@@ -136,80 +135,6 @@ fn turn_away(socket: &TcpStream, peer: SocketAddr) {
     tracing::debug!(%peer, "too many SMTP connections");
     // There is room for a line in the buffer of a new socket; if not, the client sees the end alone.
     let _ = socket.try_write(b"421 4.7.0 too many connections: later again\r\n");
-}
-
-/// Places for connections: so many in all, so many a neighbour.
-struct Places {
-    free: Arc<Semaphore>,
-    all: u32,
-    each: u32,
-    taken: Mutex<HashMap<IpAddr, u32>>,
-}
-
-/// A connection's place, free again when it is dropped.
-struct Place {
-    neighbour: IpAddr,
-    places: Arc<Places>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Places {
-    fn new(config: &Config) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(config.connections as usize)),
-            all: config.connections,
-            each: config.connections_per_address,
-            taken: Mutex::default(),
-        }
-    }
-
-    fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        let neighbour = neighbour(peer);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = taken.entry(neighbour).or_default();
-        if *own >= self.each {
-            return None;
-        }
-        *own += 1;
-        Some(Place {
-            neighbour,
-            places: Arc::clone(self),
-            _permit: permit,
-        })
-    }
-
-    /// Waits until every connection has ended.
-    async fn all_free(&self) {
-        let _ = self.free.acquire_many(self.all).await;
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(own) = taken.get_mut(&self.neighbour) else {
-            return;
-        };
-        *own -= 1;
-        if *own == 0 {
-            taken.remove(&self.neighbour);
-        }
-    }
-}
-
-impl fmt::Debug for Places {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Places({} of {} free)", self.free.available_permits(), self.all)
-    }
-}
-
-/// Who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer is given.
-fn neighbour(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(four) => IpAddr::V4(four),
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
-    }
 }
 
 /// How long mails that are coming may take when the server stops, and connections that were cut to end.
