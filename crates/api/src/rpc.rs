@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use gateway::{Gateway, Origin};
+use gateway::{Desks, Gateway, Origin};
 use jsonrpsee::core::middleware::{Batch, BatchEntry, Notification, RpcServiceT};
 use jsonrpsee::core::server::{BatchResponseBuilder, MethodResponse};
 use jsonrpsee::types::error::TOO_MANY_SUBSCRIPTIONS_CODE;
@@ -24,6 +24,7 @@ use crate::methods::{self, Need, Place};
 /// What every call can reach.
 pub(crate) struct App {
     pub(crate) gateway: Gateway,
+    pub(crate) desks: Desks,
     pub(crate) keeper: Keeper,
     pub(crate) limits: Limits,
     /// Cancelled when the gateway stops: long polls end then.
@@ -38,9 +39,10 @@ pub(crate) struct App {
 pub(crate) struct WaitRoom(#[expect(dead_code, reason = "held, not read")] [OwnedSemaphorePermit; 2]);
 
 impl App {
-    pub(crate) fn new(gateway: Gateway, keeper: Keeper, limits: Limits) -> Self {
+    pub(crate) fn new(gateway: Gateway, desks: Desks, keeper: Keeper, limits: Limits) -> Self {
         Self {
             gateway,
+            desks,
             keeper,
             stopping: CancellationToken::new(),
             discovery: Arc::new(crate::openrpc::document()),

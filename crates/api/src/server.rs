@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use gateway::Gateway;
+use gateway::{Desks, Gateway};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -73,14 +73,19 @@ struct Shared {
 }
 
 impl Server {
-    /// Checks the settings, reads the certificate and makes everything ready. Takes tens of milliseconds.
+    /// A server for a gateway whose consumers nobody asks.
     pub fn new(config: &Config, gateway: Gateway) -> Result<Self, Error> {
+        Self::with(config, gateway, Desks::default())
+    }
+
+    /// Checks the settings, reads the certificate and makes everything ready. Takes tens of milliseconds.
+    pub fn with(config: &Config, gateway: Gateway, desks: Desks) -> Result<Self, Error> {
         check(config)?;
         let per_minute = NonZeroU32::new(config.failures_per_minute).unwrap_or(NonZeroU32::MIN);
         let keeper = Keeper::new(&config.tokens, per_minute, config.limits.waits_per_token)?;
         let certificate = Certificate::load(config.files())?;
         let acceptor = TlsAcceptor::from(certificate.server_config()?);
-        let app = Arc::new(App::new(gateway, keeper, config.limits.clone()));
+        let app = Arc::new(App::new(gateway, desks, keeper, config.limits.clone()));
         let (stop, sockets) = stop_channel();
         let front = Front::new(app.clone(), methods::register(&app)?, stop);
         Ok(Self {

@@ -27,18 +27,21 @@ pub enum Scope {
     Health,
     /// Read counts.
     Stats,
+    /// Read who came and went.
+    Attendance,
     /// All of it, for everybody's messages, and what only an operator does.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Send,
         Self::Fetch,
         Self::Ussd,
         Self::Health,
         Self::Stats,
+        Self::Attendance,
         Self::Admin,
     ];
 
@@ -50,6 +53,7 @@ impl Scope {
             Self::Ussd => "ussd",
             Self::Health => "health",
             Self::Stats => "stats",
+            Self::Attendance => "attendance",
             Self::Admin => "admin",
         }
     }
@@ -112,7 +116,7 @@ impl TokenConfig {
             problems.push(Problem::new(key("hash"), "(not shown)", right));
         }
         if self.scopes.is_empty() {
-            let right = "at least one of send, fetch, ussd, health, stats, admin";
+            let right = "at least one of send, fetch, ussd, health, stats, attendance, admin";
             problems.push(Problem::new(key("scopes"), "[]", right));
         }
         if self.per_minute == Some(0) {
@@ -228,7 +232,7 @@ pub enum TokenError {
     #[error("'{0}' is no token id: use 1 to 32 letters, digits, '-' and '_'")]
     Id(String),
     /// The caller's: no such scope.
-    #[error("there is no scope '{0}': use send, fetch, ussd, health, stats or admin")]
+    #[error("there is no scope '{0}': use send, fetch, ussd, health, stats, attendance or admin")]
     Scope(String),
     /// The system's: it gives no random octets.
     #[error("the system gives no random numbers")]

@@ -7,21 +7,27 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use gateway::{
-    Carrier, Gateway, Handover, NotTaken, Obstacle, Parts, PinTry, RouteSettings, RouteStatus, UssdStep, joiner,
+    AttendanceDesk, Carrier, Gateway, Handover, NotTaken, Obstacle, Origin, Parts, PinTry, RouteSettings, RouteStatus,
+    UssdStep, joiner,
 };
 use jiff::Timestamp;
-use message::{Committed, Event, Inbound, InboundKind, Level, Memory, MessageId, MessageView, Number, RouteId};
+use message::{
+    AttendanceEvent, AttendanceSearch, Committed, Event, Inbound, InboundKind, Level, Memory, MessageId, MessageView,
+    Number, RouteId,
+};
 use router::RouteConfig;
-use store::{AttendanceEvent, AttendanceQuery, Retention, Store};
+use store::{AttendanceQuery, Retention, Store};
 use tempfile::TempDir;
 
 use consumers::attendance::protocol::{Frame, v1, v2};
-use consumers::attendance::{Attendance, Config, Keys, NAME};
+use consumers::attendance::{Attendance, Config, Keyring, Keys, NAME, Office, Person};
 use consumers::{Consumer, Verdict, Wish};
 
 const SHARED: &str = "a7b2c3d4e5f6g789abcdef0123456789";
 const EMPLOYEE: &str = "+989126211770";
 const COLLEAGUE: &str = "+989126211771";
+/// 2023-11-15 08:00 UTC, where people work in these tests.
+const EIGHT_O_CLOCK: i64 = 1_700_035_200;
 
 /// A carrier with one SIM that never gets a modem.
 #[derive(Debug)]
@@ -71,6 +77,8 @@ fn busy() -> NotTaken {
 struct World {
     store: Store,
     attendance: Attendance,
+    office: Office,
+    gateway: Gateway,
     /// Seconds that went by since the first message.
     seconds: i64,
     _folder: TempDir,
@@ -106,17 +114,24 @@ impl World {
             token_sims: BTreeMap::new(),
         };
         let gateway = Gateway::start(parts).await.unwrap();
-        let attendance = Attendance::new(config, Keys::parse(keys).unwrap(), store.clone(), gateway);
+        let config = Config {
+            time_zone: config.time_zone.or(Some("UTC".to_owned())),
+            ..config
+        };
+        let keys = Keyring::fixed(Keys::parse(keys).unwrap());
+        let office = Office::new(&config, keys, store.clone());
         Self {
+            attendance: Attendance::new(config, office.clone(), gateway.clone()),
+            gateway,
             store,
-            attendance,
+            office,
             seconds: 0,
             _folder: folder,
         }
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + self.seconds).unwrap()
+        Timestamp::from_second(EIGHT_O_CLOCK + self.seconds).unwrap()
     }
 
     /// Something arrives; what came of it, and the text that is sent for it.
@@ -165,7 +180,7 @@ impl World {
         let states = self.store.attendance().await.unwrap();
         let shown = states
             .iter()
-            .map(|state| format!("{}|{}|{}", state.sender, state.status, state.time));
+            .map(|state| format!("{}|{}|{}", state.number, state.status, state.time));
         shown.collect()
     }
 }
@@ -191,6 +206,8 @@ fn message(from: &str, text: &str, at: Timestamp) -> Inbound {
 fn sealed(plaintext: &str, key: &str) -> String {
     format!("$${}$$", v1::encode(plaintext, &v1::Key::new(key).unwrap()))
 }
+
+const NOTHING: [&str; 0] = [];
 
 const DEVICE: &str = "34db2a575a6782faf7351954f12df4325d65bc99bfdb199771852111704b8718";
 
@@ -348,11 +365,11 @@ async fn octets_that_came_before_are_flagged_however_they_are_written() {
     let mut world = World::new().await;
     assert_eq!(
         world.receive(EMPLOYEE, "$$kpG1avIYqIaaK49i5YE/KQ==$$").await.0.flags,
-        ""
+        NOTHING
     );
     assert_eq!(
         world.receive(EMPLOYEE, "$$kpG1avIYqIaaK49i5YE/KQ==$$").await.0.flags,
-        "repeated"
+        ["repeated"]
     );
     assert_eq!(
         world
@@ -360,7 +377,7 @@ async fn octets_that_came_before_are_flagged_however_they_are_written() {
             .await
             .0
             .flags,
-        "copied"
+        ["copied"]
     );
 }
 
@@ -383,7 +400,7 @@ async fn a_device_is_answered_once_for_each_counter_and_a_repeat_alike() {
     let (kept, answer) = world.receive(EMPLOYEE, &first).await;
     assert_eq!(
         (kept.verdict.as_str(), kept.time.as_str(), kept.counter),
-        ("taken", "01:43", Some(7))
+        ("taken", "11:30", Some(7))
     );
     assert_eq!(status(&answer.unwrap()), v2::Status::Kept);
     let (kept, answer) = world.receive(EMPLOYEE, &first).await;
@@ -416,7 +433,7 @@ async fn a_device_is_answered_once_for_each_counter_and_a_repeat_alike() {
 
 #[tokio::test]
 async fn a_device_that_has_only_the_second_version_is_not_talked_down() {
-    let keys = format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE} only\n");
+    let keys = format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE} v2\n");
     let mut world = World::with(Config::default(), &keys).await;
     assert_eq!(world.verdict(EMPLOYEE, &sealed("Exit 9.00", SHARED)).await, "downgrade");
     assert!(world.receive(COLLEAGUE, &sealed("Exit 9.00", SHARED)).await.1.is_some());
@@ -445,11 +462,9 @@ async fn the_projection_follows() {
 #[tokio::test]
 async fn who_cannot_be_answered_is_kept_and_marked() {
     let mut world = World::new().await;
-    let (kept, answer) = world.receive("Bank", &sealed("Exit 9.00", SHARED)).await;
-    assert_eq!(
-        (kept.verdict.as_str(), kept.flags.as_str(), answer),
-        ("taken", "unanswerable", None)
-    );
+    let (kept, answer) = world.receive("Bank", &sealed("Exit 8.00", SHARED)).await;
+    assert_eq!((kept.verdict.as_str(), answer), ("taken", None));
+    assert_eq!(kept.flags, ["unanswerable"]);
 }
 
 #[tokio::test]
@@ -461,4 +476,160 @@ async fn parts_that_never_came_are_no_try_to_find_something_out() {
     let delivery = world.store.deliveries(NAME, world.now(), 1).await.unwrap().remove(0);
     assert_eq!(world.attendance.work(&delivery).await, Verdict::Done);
     assert_eq!(world.history().await[0].verdict, "incomplete");
+}
+
+#[tokio::test]
+async fn a_claimed_time_far_from_the_networks_is_flagged_and_answered_as_ever() {
+    let mut world = World::new().await;
+    let (kept, answer) = world.receive(EMPLOYEE, &sealed("Arrival 07.44", SHARED)).await;
+    assert_eq!((kept.verdict.as_str(), answer.is_some()), ("taken", true));
+    assert_eq!((kept.skew_s, kept.flags), (Some(-961), vec!["skew".to_owned()]));
+    let (kept, _) = world.receive(EMPLOYEE, &sealed("Arrival 08.10", SHARED)).await;
+    assert_eq!((kept.skew_s, kept.flags), (Some(598), Vec::new()));
+    let (kept, _) = world.receive(EMPLOYEE, &sealed("Arrival some day", SHARED)).await;
+    assert_eq!((kept.skew_s, kept.flags), (None, Vec::new()), "no time to compare");
+}
+
+#[tokio::test]
+async fn a_message_that_the_network_kept_is_no_skew() {
+    let keys = format!("shared {SHARED}\ndevice 1000 {COLLEAGUE} {DEVICE}\n");
+    let world = World::with(Config::default(), &keys).await;
+    let sent = world.now();
+    let late = sent + Duration::from_secs(5 * 3600);
+    for (from, text) in [
+        (EMPLOYEE, sealed("Arrival 08.00", SHARED)),
+        (COLLEAGUE, frame(&arrival(1, sent.as_second()))),
+    ] {
+        let kept = Inbound {
+            service_centre_time: Some(sent),
+            ..message(from, &text, late)
+        };
+        world.store.add_event(Event::Message(kept), late).await.unwrap();
+    }
+    for delivery in world.store.deliveries(NAME, late, 10).await.unwrap() {
+        assert_eq!(world.attendance.work(&delivery).await, Verdict::Done);
+    }
+    for kept in world.history().await {
+        assert_eq!(
+            (kept.verdict.as_str(), kept.skew_s, kept.flags),
+            ("taken", Some(0), Vec::new())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_device_is_told_and_nothing_it_says_counts() {
+    let keys = format!("device 1000 {EMPLOYEE} {DEVICE} revoked\n");
+    let mut world = World::with(Config::default(), &keys).await;
+    let request = frame(&arrival(1, world.now().as_second()));
+    for _ in 0..2 {
+        let (kept, answer) = world.receive(EMPLOYEE, &request).await;
+        assert_eq!(
+            (kept.verdict.as_str(), status(&answer.unwrap())),
+            ("revoked", v2::Status::Revoked)
+        );
+    }
+    assert!(world.states().await.is_empty());
+    assert_eq!(
+        world.verdict(COLLEAGUE, &request).await,
+        "wrong_sender",
+        "others learn nothing"
+    );
+    let replayed = v2::Request {
+        flags: 1,
+        ..arrival(1, world.now().as_second())
+    };
+    assert_eq!(world.verdict(EMPLOYEE, &frame(&replayed)).await, "replay");
+}
+
+#[tokio::test]
+async fn a_phone_moves_from_the_first_version_over_both_to_the_second_and_back_only_by_the_operator() {
+    let keys = |mode: &str| format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE} {mode}\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let write = |mode| {
+        std::fs::write(&file, keys(mode)).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    write("v1");
+    let mut world = World::new().await;
+    let config = Config {
+        time_zone: Some("UTC".to_owned()),
+        ..Config::default()
+    };
+    world.office = Office::new(&config, Keyring::load(file.clone()).unwrap(), world.store.clone());
+    world.attendance = Attendance::new(config, world.office.clone(), world.gateway.clone());
+    let first = sealed("Arrival 08.00", SHARED);
+    let mut counter = 0;
+    let mut second = |now: Timestamp| {
+        counter += 1;
+        frame(&arrival(counter, now.as_second()))
+    };
+
+    assert!(world.receive(EMPLOYEE, &first).await.1.is_some());
+    let request = second(world.now());
+    assert_eq!(world.verdict(EMPLOYEE, &request).await, "not_in_use");
+
+    write("both");
+    world.office.reload().await.unwrap();
+    assert!(world.receive(EMPLOYEE, &first).await.1.is_some());
+    let request = second(world.now());
+    assert!(world.receive(EMPLOYEE, &request).await.1.is_some());
+    assert_eq!(world.verdict(EMPLOYEE, &first).await, "downgrade");
+
+    write("v2");
+    world.office.reload().await.unwrap();
+    assert_eq!(world.verdict(EMPLOYEE, &first).await, "downgrade");
+    let request = second(world.now());
+    assert!(world.receive(EMPLOYEE, &request).await.1.is_some());
+
+    write("v1");
+    world.office.reload().await.unwrap();
+    assert!(world.receive(EMPLOYEE, &first).await.1.is_some());
+
+    std::fs::write(&file, "shared no key").unwrap();
+    let told = world.office.reload().await.unwrap_err();
+    assert!(!told.reason.contains("no key"), "{told}");
+    assert!(world.receive(EMPLOYEE, &first).await.1.is_some(), "the keys stay");
+}
+
+#[tokio::test]
+async fn the_office_knows_people_by_number_and_name_and_shows_a_bound_token_its_own_sims_alone() {
+    let person: Person = serde_json::from_value(serde_json::json!({ "number": EMPLOYEE, "name": "Sara" })).unwrap();
+    let config = Config {
+        people: vec![person],
+        ..Config::default()
+    };
+    let mut world = World::with(config, &format!("shared {SHARED}\n")).await;
+    world.receive(EMPLOYEE, &sealed("Arrival 08.00", SHARED)).await;
+    world.receive(COLLEAGUE, &sealed("Exit 08.00", SHARED)).await;
+    world.receive(EMPLOYEE, "$$AAAAAAAAAAAAAAAAAAAAAA==$$").await;
+
+    let operator = Origin::operator();
+    let office = world.office.clone();
+    for who in ["sara", EMPLOYEE, "989126211770", "0912 621 1770"] {
+        let record = office.show(&operator, who).await.unwrap();
+        let verdicts: Vec<_> = record.events.iter().map(|event| event.verdict.as_str()).collect();
+        assert_eq!(verdicts, ["taken", "bad_padding"], "{who}");
+        assert_eq!(record.state.unwrap().name.as_deref(), Some("Sara"), "{who}");
+    }
+    assert!(office.show(&operator, "+989120000000").await.is_err());
+    let roll = office.who(&operator, Some(world.now())).await.unwrap();
+    let told: Vec<_> = roll
+        .people
+        .iter()
+        .map(|one| (one.name.is_some(), one.state.word()))
+        .collect();
+    assert_eq!(told, [(true, "in"), (false, "out")]);
+
+    let bound = Origin {
+        sims: Some(vec![RouteId::new("sim2")]),
+        ..Origin::default()
+    };
+    assert!(office.list(&bound).await.unwrap().is_empty());
+    let everything = AttendanceSearch::default();
+    assert!(office.history(&bound, &everything).await.unwrap().events.is_empty());
+    assert_eq!(office.history(&operator, &everything).await.unwrap().events.len(), 3);
+    let roll = office.who(&bound, Some(world.now())).await.unwrap();
+    assert!(roll.people.iter().all(|one| one.came_at.is_none()));
 }

@@ -1,6 +1,7 @@
 //! The flows between store, router and carriers, and the one handle that the floors above hold.
 //!
 //! - [`Gateway`] is the handle: cloned freely, asked by front ends, never blocking for anything but the answer.
+//! - [`Desks`] are what front ends ask of those who consume messages, handed in by the binary.
 //! - [`Carrier`] is what carries messages: the pool of modems ([`PoolCarrier`]) now, an SMPP upstream later.
 //! - Outgoing parts are decided on by a desk without clock or I/O and dispatched by one task; incoming ones are kept by
 //!   one task per carrier; a keeper looks after deadlines, retention and the [`Snapshot`](message::Snapshot).
@@ -15,6 +16,7 @@ mod alerts;
 mod carrier;
 mod clock;
 mod config;
+mod desks;
 mod error;
 mod fetch;
 mod handle;
@@ -31,6 +33,7 @@ mod ussd;
 
 pub use carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};
 pub use config::{Config, National, RouteSettings};
+pub use desks::{AttendanceDesk, Desks};
 pub use error::{Error, ErrorKind};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;

@@ -10,12 +10,14 @@
 //!   the state of a message is computed.
 //! - [`Inbound`], [`Event`]: what arrived.
 //! - [`RawAlert`] → [`NewAlert`] → [`Alert`]: what a camera or a monitoring system says, cleaned at the door.
+//! - [`AttendanceEvent`], [`AttendanceState`], [`Presence`]: attendance by SMS as callers are shown it.
 //! - [`Snapshot`]: the one value that health, statistics and the command line read.
 //! - [`Committed`]: the proof that something is kept, asked for by whatever is only right afterwards.
 
 #![forbid(unsafe_code)]
 
 mod alert;
+mod attendance;
 mod committed;
 mod event;
 mod id;
@@ -28,6 +30,10 @@ mod snapshot;
 mod view;
 
 pub use alert::{Alert, AlertReceipt, ImageNote, NewAlert, RaisedAlert, RawAlert, RawImage, Severity};
+pub use attendance::{
+    AttendanceDevice, AttendanceEvent, AttendancePage, AttendanceRecord, AttendanceRoll, AttendanceSearch,
+    AttendanceState, Presence, Whereabouts,
+};
 pub use committed::Committed;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use consumers::Consumer;
-use consumers::attendance::{Attendance, Keys};
+use consumers::attendance::{Attendance, Keyring, Office};
 use consumers::mail::Mail;
 use consumers::webhook::Webhook;
 use gateway::Gateway;
@@ -12,27 +12,35 @@ use store::Store;
 use crate::config::Settings;
 use crate::failure::Failure;
 
-/// The consumer of attendance requests, before there is a gateway to answer them.
+/// Attendance, before there is a gateway to answer requests.
 pub(crate) struct AttendanceDesk {
     config: consumers::attendance::Config,
-    keys: Keys,
+    office: Office,
 }
 
 /// Reads the keys of attendance; none where it is not configured.
-pub(crate) fn attendance(settings: &Settings) -> Result<Option<AttendanceDesk>, Failure> {
+pub(crate) fn attendance(settings: &Settings, store: &Store) -> Result<Option<AttendanceDesk>, Failure> {
     let mut config = settings.attendance.clone();
     config.projection = config.projection.map(|file| settings.data.join(file));
-    let Some(file) = &config.key_file else { return Ok(None) };
-    let keys = Keys::load(file)
-        .map_err(|error| Failure::refused(format!("attendance.key_file: {}: {error}", file.display())))?;
-    tracing::info!("attendance is taken: {keys}");
-    Ok(Some(AttendanceDesk { config, keys }))
+    let Some(file) = config.key_file.clone() else {
+        return Ok(None);
+    };
+    let told = format!("attendance.key_file: {}", file.display());
+    let keyring = Keyring::load(file).map_err(|error| Failure::refused(format!("{told}: {error}")))?;
+    tracing::info!("attendance is taken: {}", keyring.current());
+    let office = Office::new(&config, keyring, store.clone());
+    Ok(Some(AttendanceDesk { config, office }))
 }
 
 impl AttendanceDesk {
+    /// What answers the questions about it.
+    pub(crate) fn office(&self) -> &Office {
+        &self.office
+    }
+
     /// Opens it. It takes messages by what they say, so it stands before those that copy.
-    pub(crate) fn open(self, store: &Store, gateway: &Gateway) -> Arc<dyn Consumer> {
-        Arc::new(Attendance::new(self.config, self.keys, store.clone(), gateway.clone()))
+    pub(crate) fn open(self, gateway: &Gateway) -> Arc<dyn Consumer> {
+        Arc::new(Attendance::new(self.config, self.office, gateway.clone()))
     }
 }
 

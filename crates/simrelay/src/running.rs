@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::Server;
+use consumers::attendance::Office;
 use consumers::{Room, Rules};
-use gateway::{Carrier, Gateway, Parts, PoolCarrier};
+use gateway::{AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier};
 use pool::{Pool, PoolHandle};
 use store::Store;
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ pub(crate) struct Running {
     room: Room,
     store: Store,
     api: api::Handle,
+    office: Option<Office>,
     address: SocketAddr,
     stop_api: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), api::Error>>,
@@ -53,7 +55,8 @@ impl Running {
     /// no modem is touched.
     pub(crate) async fn start(settings: Settings, store: Store, door: Door) -> Result<Self, Failure> {
         let mut consumers = consuming::consumers(&settings)?;
-        let attendance = consuming::attendance(&settings)?;
+        let attendance = consuming::attendance(&settings, &store)?;
+        let office = attendance.as_ref().map(|desk| desk.office().clone());
         let rules = Rules::new(settings.rules.clone());
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
@@ -77,14 +80,17 @@ impl Running {
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
         if let Some(attendance) = attendance {
-            consumers.insert(0, attendance.open(&store, &gateway));
+            consumers.insert(0, attendance.open(&gateway));
         }
         let room = {
             // Mail servers, webhooks and floods of alerts have the API's threads: none of it may hold up a modem.
             let _apart = door.api.enter();
             Room::start(&store, consumers, rules)
         };
-        let server = Server::new(&settings.api, gateway.clone()).map_err(|error| api_refused(&error))?;
+        let desks = Desks {
+            attendance: office.clone().map(|office| Arc::new(office) as Arc<dyn AttendanceDesk>),
+        };
+        let server = Server::with(&settings.api, gateway.clone(), desks).map_err(|error| api_refused(&error))?;
         let api = server.handle();
         let (stop_api, stopped) = oneshot::channel::<()>();
         let serving = door.api.spawn(server.serve(door.listener, async move {
@@ -97,6 +103,7 @@ impl Running {
             room,
             store,
             api,
+            office,
             address,
             stop_api,
             serving,
@@ -113,9 +120,21 @@ impl Running {
         &self.gateway
     }
 
-    /// Takes the tokens and the certificate of other settings.
-    pub(crate) async fn reload(&self, settings: &Settings) -> Result<(), api::Error> {
-        self.api.reload(&settings.api).await
+    /// Takes the tokens, the certificate, the keys of attendance and its people of other settings. Where one of them is
+    /// not right it stays as it was, and the others are taken.
+    pub(crate) async fn reload(&self, settings: &Settings) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if let Err(error) = self.api.reload(&settings.api).await {
+            troubles.push(format!("tokens and certificate stay as they were: {error}"));
+        }
+        if let Some(office) = &self.office {
+            office.adopt(&settings.attendance);
+            match office.reload().await {
+                Ok(keys) => tracing::info!("attendance is taken: {keys}"),
+                Err(error) => troubles.push(format!("{error} ({})", error.detail.clone().unwrap_or_default())),
+            }
+        }
+        troubles
     }
 
     /// Waits until the API ends by itself, which it does only when something is wrong.

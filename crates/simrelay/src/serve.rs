@@ -23,7 +23,7 @@ use crate::threads::Threads;
   simrelay serve --config /etc/simrelay/simrelay.toml
 
 SIGTERM and SIGINT stop it in order: the API, then what is with a modem, the database last; a second one stops it at
-once, which loses nothing but may leave a part uncertain. SIGHUP reads the file again for tokens and certificate.
+once, which loses nothing but may leave a part uncertain. SIGHUP reads the file again for tokens, certificate, and the keys and people of attendance.
 The exit code is 1 where it cannot start, and the last line says why.")]
 pub(crate) struct ServeArgs {
     /// The configuration file
@@ -89,9 +89,12 @@ async fn reload(file: &Path, running: &Running) {
             return error!("nothing is changed: {} is not right", file.display());
         }
     };
-    match running.reload(&settings).await {
-        Ok(()) => info!("tokens and certificate are read again; other settings need a restart"),
-        Err(error) => error!("nothing is changed: {error}"),
+    let troubles = running.reload(&settings).await;
+    troubles.iter().for_each(|trouble| error!("{trouble}"));
+    if troubles.is_empty() {
+        info!(
+            "tokens and certificate are read again, and the keys and people of attendance; other settings need a restart"
+        );
     }
 }
 

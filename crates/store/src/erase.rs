@@ -60,6 +60,8 @@ fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
     collect("SELECT row, sender FROM assembly", Trace::Assembly)?;
     collect("SELECT row, recipient FROM report", Trace::Report)?;
     collect("SELECT row, sender FROM attendance_event", Trace::Attendance)?;
+    // A device may have sent it from another number than its owner's.
+    collect("SELECT event, sender FROM attendance_state", Trace::Attendance)?;
     let mut events = conn.prepare("SELECT row FROM event WHERE body IS NOT NULL AND instr(body, ?1) > 0")?;
     let mut rows = events.query([who.digits()])?;
     while let Some(row) = rows.next()? {

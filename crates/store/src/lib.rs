@@ -56,8 +56,7 @@ mod upkeep;
 mod writer;
 
 pub use attendance::{
-    AttendanceEvent, AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, AttendanceState, Attended,
-    ProjectionError,
+    AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, Attended, ProjectionError,
 };
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};

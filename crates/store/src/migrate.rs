@@ -37,6 +37,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "alerts",
         sql: include_str!("schema/0004_alerts.sql"),
     },
+    Step {
+        name: "attendance_skew",
+        sql: include_str!("schema/0005_attendance_skew.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

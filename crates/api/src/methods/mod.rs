@@ -1,5 +1,6 @@
 //! The one table of methods: it registers them, checks who may call them, and writes the OpenRPC document.
 
+mod attendance;
 mod look;
 mod operator;
 mod sms;
@@ -84,6 +85,7 @@ pub(crate) fn table() -> impl Iterator<Item = &'static Method> {
         subscribe::METHODS,
         ussd::METHODS,
         look::METHODS,
+        attendance::METHODS,
         operator::METHODS,
     ];
     rooms.into_iter().flatten()

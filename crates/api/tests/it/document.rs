@@ -158,6 +158,82 @@ fn slots_are_as_the_document_describes_them() {
     }
 }
 
+#[test]
+fn attendance_is_as_the_document_describes_it() {
+    let text = include_str!("../../src/schemas.json");
+    let document = json!({"components": {"schemas": serde_json::from_str::<Value>(text).unwrap()}});
+    let described = |schema: &str, value: Value| {
+        let schema = &document["components"]["schemas"][schema];
+        assert_eq!(mismatch(&document, schema, &value, "attendance"), None);
+    };
+    let now = jiff::Timestamp::now();
+    let number = message::Number::received("+989126211770");
+    let event = message::AttendanceEvent {
+        cursor: 1,
+        message: message::MessageId::fresh(),
+        number: number.clone(),
+        name: Some("Sara".into()),
+        sim: message::RouteId::new("sim1"),
+        service_centre_time: Some(now),
+        received_at: now,
+        version: 2,
+        verdict: "taken".into(),
+        flags: vec!["repeated".into()],
+        status: "Arrival".into(),
+        time: "08:00".into(),
+        skew_s: Some(-3),
+        device: Some(1000),
+        counter: Some(7),
+        device_time: Some(now),
+        answer: Some(message::MessageId::fresh()),
+    };
+    let state = message::AttendanceState {
+        number: number.clone(),
+        name: Some("Sara".into()),
+        status: "Exit".into(),
+        time: " 15.15".into(),
+        sim: message::RouteId::new("sim1"),
+        received_at: now,
+    };
+    let presence = message::Presence {
+        number: number.clone(),
+        name: Some("Sara".into()),
+        state: message::Whereabouts::In,
+        came_at: Some(now),
+        went_at: Some(now),
+        late_s: Some(60),
+        claimed: Some("08.00".into()),
+        flags: vec!["skew".into()],
+    };
+    let device = message::AttendanceDevice {
+        id: 1000,
+        number,
+        name: Some("Sara".into()),
+        mode: "both".into(),
+        roaming: false,
+        revoked: false,
+        counter: Some(7),
+    };
+    let roll = message::AttendanceRoll {
+        at: now,
+        day: "2026-11-22".parse().unwrap(),
+        people: vec![presence],
+    };
+    described("AttendancePage", json!({ "events": [event], "next": 1 }));
+    described("AttendanceRecord", json!({ "state": state, "events": [event] }));
+    described("AttendanceStates", json!([state]));
+    described("AttendanceDevices", json!([device]));
+    described("AttendanceRoll", serde_json::to_value(roll).unwrap());
+}
+
+#[tokio::test]
+async fn without_attendance_its_methods_say_so() {
+    let reader = token("reader", &[Scope::Attendance]);
+    let house = House::new(&[&reader]).await;
+    let answer = house.call(Some(&reader), "attendance.who", json!({})).await;
+    assert_eq!(answer.error().1, 2008);
+}
+
 #[tokio::test]
 async fn the_page_for_people_names_every_method_and_every_code() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")).unwrap();

@@ -65,7 +65,14 @@ async fn a_ping_is_answered_whatever_token_comes_with_it_and_tells_nothing_of_it
 
 #[tokio::test]
 async fn every_method_asks_for_its_scope() {
-    let scopes = [Scope::Send, Scope::Fetch, Scope::Ussd, Scope::Health, Scope::Stats];
+    let scopes = [
+        Scope::Send,
+        Scope::Fetch,
+        Scope::Ussd,
+        Scope::Health,
+        Scope::Stats,
+        Scope::Attendance,
+    ];
     let tokens = scopes.map(|scope| token(scope.word(), &[scope]));
     let house = House::new(&tokens.each_ref()).await;
     for (method, needs) in [
@@ -83,6 +90,12 @@ async fn every_method_asks_for_its_scope() {
         ("health", Some(Scope::Health)),
         ("modems.list", Some(Scope::Health)),
         ("stats", Some(Scope::Stats)),
+        ("attendance.list", Some(Scope::Attendance)),
+        ("attendance.show", Some(Scope::Attendance)),
+        ("attendance.history", Some(Scope::Attendance)),
+        ("attendance.who", Some(Scope::Attendance)),
+        ("attendance.devices", Some(Scope::Attendance)),
+        ("attendance.reload", None),
         ("sim.unlock", None),
         ("numbers.erase", None),
     ] {

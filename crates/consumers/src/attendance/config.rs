@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use message::{Inbound, InboundKind, Number, RouteId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::hours::{Day, Person, TimeOfDay, WORKING_WEEK};
 use super::protocol::{Content, Frame};
 
 /// How attendance requests are taken.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The key file; without one there is no attendance.
@@ -31,6 +32,18 @@ pub struct Config {
     pub bad_limit: u32,
     /// Requests of one sender in that time after which it is not listened to.
     pub request_limit: u32,
+    /// Where people work, as the IANA database calls it; none: where the machine stands.
+    pub time_zone: Option<String>,
+    /// When the day starts; none: nobody is late or absent.
+    pub day_starts: Option<TimeOfDay>,
+    /// How many minutes later is not late.
+    pub grace_min: u32,
+    /// The days that are worked.
+    pub days: Vec<Day>,
+    /// How many hours somebody who does not say *Exit* counts as in.
+    pub longest_stay_h: u32,
+    /// Who is expected.
+    pub people: Vec<Person>,
 }
 
 impl Default for Config {
@@ -45,6 +58,12 @@ impl Default for Config {
             window_s: 3_600,
             bad_limit: 5,
             request_limit: 30,
+            time_zone: None,
+            day_starts: None,
+            grace_min: 10,
+            days: WORKING_WEEK.to_vec(),
+            longest_stay_h: 16,
+            people: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The key file: who shares which key with the gateway.
 //!
-//! The file is read at start, is never part of the configuration, and is overwritten in memory once it was read. A line
-//! each, blank lines and lines that begin with `#` aside:
+//! The file is read at start and when the gateway is told to, is never part of the configuration, and is overwritten in
+//! memory once it was read. A line each, blank lines and lines that begin with `#` aside:
 //!
 //! ```text
 //! shared KEY                                the first version's key, for all senders without one of their own
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A key of the first version is the rest of the line behind one blank, as it stands: it may hold blanks and `#`. Words
-//! behind a device's key are `only` (its sender's requests of the first version are refused) and `roaming` (any sender
-//! may use it).
+//! behind a device's key are its [`Mode`] (`v1`, `both`, `v2`; without: `both`), `roaming` (any sender may use it) and
+//! `revoked` (it is told not to be used any more).
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -39,10 +39,35 @@ pub struct Device {
     pub owner: Number,
     /// What it shares with the gateway.
     pub key: v2::DeviceKey,
-    /// Whether requests of the first version are refused from its owner.
-    pub only: bool,
+    /// Which versions are taken from its owner.
+    pub mode: Mode,
     /// Whether its messages may come from any sender.
     pub roaming: bool,
+    /// Whether it was taken out of use.
+    pub revoked: bool,
+}
+
+/// Which versions of the protocol are taken from the owner of a device: the way of a phone from the first to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// The first alone: the device is registered and not in use yet.
+    V1,
+    /// Both, until the device's first message; from then on the second alone.
+    #[default]
+    Both,
+    /// The second alone.
+    V2,
+}
+
+/// What becomes of a sender's requests of the first version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstVersion {
+    /// They are taken.
+    Taken,
+    /// They are taken until one of the second was.
+    UntilSecond,
+    /// They are refused.
+    Refused,
 }
 
 /// Why a key file is not taken. It never tells what stands in the file.
@@ -68,7 +93,7 @@ pub enum KeysError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LineFault {
     /// It begins with no word that is known, or ends too early.
-    #[error("write `shared KEY`, `sender NUMBER KEY` or `device ID NUMBER HEX [only] [roaming]`")]
+    #[error("write `shared KEY`, `sender NUMBER KEY` or `device ID NUMBER HEX [v1|both|v2] [roaming] [revoked]`")]
     Form,
     /// The number is none.
     #[error(transparent)]
@@ -117,10 +142,20 @@ impl Keys {
         self.devices.get(&id)
     }
 
-    /// Whether a sender has a device that makes the first version needless.
-    pub fn refuses_first(&self, sender: &Number) -> bool {
-        let mut devices = self.devices.values();
-        devices.any(|device| device.only && device.owner.matches(sender))
+    /// All devices with their ids.
+    pub fn devices(&self) -> impl Iterator<Item = (u32, &Device)> {
+        self.devices.iter().map(|(id, device)| (*id, device))
+    }
+
+    /// What becomes of a sender's requests of the first version, by its devices' modes: the strictest counts.
+    pub(super) fn first_version(&self, sender: &Number) -> FirstVersion {
+        let owned = || self.devices.values().filter(|device| device.owner.matches(sender));
+        let has = |mode| owned().any(|device| device.mode == mode);
+        match (has(Mode::V2), has(Mode::Both), has(Mode::V1)) {
+            (true, _, _) => FirstVersion::Refused,
+            (false, false, true) => FirstVersion::Taken,
+            _ => FirstVersion::UntilSecond,
+        }
     }
 
     fn enter(&mut self, entry: &str) -> Result<(), LineFault> {
@@ -147,6 +182,24 @@ impl Device {
     }
 }
 
+impl Mode {
+    /// Reads its word.
+    pub fn read(word: &str) -> Option<Self> {
+        [Self::V1, Self::Both, Self::V2]
+            .into_iter()
+            .find(|mode| mode.word() == word)
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::Both => "both",
+            Self::V2 => "v2",
+        }
+    }
+}
+
 /// Tells how much is known of whom, and nothing else.
 impl fmt::Display for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,20 +223,21 @@ fn device(line: &str) -> Result<(u32, Device), LineFault> {
     let mut octets = Zeroizing::new([0; 32]);
     hex::decode_to_slice(next()?, &mut *octets).map_err(|_| LineFault::Hex)?;
     let key = v2::DeviceKey::new(&octets);
-    let (mut only, mut roaming) = (false, false);
+    let mut device = Device {
+        owner,
+        key,
+        mode: Mode::default(),
+        roaming: false,
+        revoked: false,
+    };
     for word in fields {
-        match word {
-            "only" => only = true,
-            "roaming" => roaming = true,
+        match (word, Mode::read(word)) {
+            (_, Some(mode)) => device.mode = mode,
+            ("roaming", _) => device.roaming = true,
+            ("revoked", _) => device.revoked = true,
             _ => return Err(LineFault::Form),
         }
     }
-    let device = Device {
-        owner,
-        key,
-        only,
-        roaming,
-    };
     Ok((id, device))
 }
 
@@ -202,7 +256,7 @@ fn once<T>(before: Option<T>) -> Result<(), LineFault> {
 }
 
 /// The file is for its owner, and at most for its group to read: as the configuration's own secrets.
-fn refuse_open(file: &Path) -> Result<(), KeysError> {
+pub(super) fn refuse_open(file: &Path) -> Result<(), KeysError> {
     let mode = fs::metadata(file)?.permissions().mode() & 0o7777;
     match mode & (OTHERS | GROUP_MORE) {
         0 => Ok(()),
@@ -250,15 +304,30 @@ mod tests {
 
     #[test]
     fn a_device_serves_its_owner_and_a_roaming_one_everybody() {
-        let text = format!("device 1000 +989126211770 {HEX} only\ndevice 1001 +989126211771 {HEX} roaming\n");
+        let text = format!("device 1000 +989126211770 {HEX} v2\ndevice 1001 +989126211771 {HEX} roaming\n");
         let keys = Keys::parse(&text).unwrap();
         let serves = |id, sender| keys.device(id).unwrap().serves(&number(sender));
         assert!(serves(1000, "+989126211770"));
         assert!(!serves(1000, "+989126211771"));
         assert!(serves(1001, "+989126211770"));
         assert!(keys.device(1).is_none());
-        assert!(keys.refuses_first(&number("+989126211770")));
-        assert!(!keys.refuses_first(&number("+989126211771")));
+    }
+
+    #[test]
+    fn the_strictest_of_a_senders_devices_says_whether_the_first_version_is_taken() {
+        let of = |modes: &[&str]| {
+            let lines = (1..).zip(modes);
+            let text: String = lines
+                .map(|(id, mode)| format!("device {id} +989126211770 {HEX} {mode}\n"))
+                .collect();
+            Keys::parse(&text).unwrap().first_version(&number("09126211770"))
+        };
+        assert_eq!(of(&[]), FirstVersion::UntilSecond);
+        assert_eq!(of(&["both"]), FirstVersion::UntilSecond);
+        assert_eq!(of(&["v1"]), FirstVersion::Taken);
+        assert_eq!(of(&["v1", "both"]), FirstVersion::UntilSecond);
+        assert_eq!(of(&["v1", "v2"]), FirstVersion::Refused);
+        assert_eq!(of(&["v2 revoked"]), FirstVersion::Refused);
     }
 
     #[test]

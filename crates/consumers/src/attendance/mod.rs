@@ -1,9 +1,11 @@
 //! Attendance by SMS: employees' phones say *Arrival 08.00* in a ciphered text, the gateway keeps it and acknowledges.
 //!
 //! - [`protocol`] is the wire, both versions of it, as pure functions: texts in; what they say and what to answer out.
-//! - [`Keys`] is the key file, [`Config`] the settings.
+//! - [`Keys`] is what stands in the key file, [`Keyring`] the keys in use, [`KeyFile`] the file being changed; [`Config`]
+//!   holds the settings.
 //! - [`Attendance`] is the consumer: it reads a message by the keys, has it judged inside of the store's transaction, by
 //!   what came before it, and keeps it there with the state and the acknowledgement that follow.
+//! - [`Office`] answers what is asked: the last words, the history, and who is in, by the hours of work.
 //!
 //! Every message it takes is in the history with its verdict, good or bad. A sender learns nothing from a bad one: all
 //! are met with the same silence. `docs/attendance.md` tells what the first version can and cannot promise.
@@ -13,23 +15,34 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::{Gateway, Origin};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use message::{Event, Inbound, SendRequest};
-use store::{AttendanceKnown, AttendanceRequest, AttendanceRuling, Attended, Delivery, NewMessage, Store};
+use store::{AttendanceKnown, AttendanceRequest, AttendanceRuling, Attended, Delivery, NewMessage};
 
 use crate::{Consumer, Patience, Verdict, Wish, clock};
 
 mod config;
+mod hours;
 mod judge;
+mod keyfile;
+mod keyring;
 mod keys;
+mod office;
 mod projection;
 pub mod protocol;
 mod reading;
+mod roll;
 
 pub use config::Config;
-pub use keys::{Device, Keys, KeysError, LineFault};
+pub use hours::{Day, Person, TimeOfDay};
+pub use keyfile::{KeyFile, KeyFileError, NewDevice};
+pub use keyring::Keyring;
+pub use keys::{Device, Keys, KeysError, LineFault, Mode};
+pub use office::Office;
 
 use judge::{Circumstances, Judgement, judge};
+use keys::FirstVersion;
 use projection::Projection;
 use protocol::{Delimiter, v1, v2};
 use reading::{Found, Reading};
@@ -38,8 +51,7 @@ use reading::{Found, Reading};
 #[derive(Debug)]
 pub struct Attendance {
     config: Arc<Config>,
-    keys: Keys,
-    store: Store,
+    office: Office,
     gateway: Gateway,
     projection: Option<Arc<Projection>>,
 }
@@ -50,32 +62,35 @@ struct Case {
     gateway: Gateway,
     message: Inbound,
     reading: Reading,
-    refuses_first: bool,
+    first_version: FirstVersion,
+    zone: TimeZone,
 }
 
 impl Attendance {
-    /// A consumer with these keys. The gateway sends the acknowledgements. Needs a runtime: the projection is made by a
-    /// task of its own.
-    pub fn new(config: Config, keys: Keys, store: Store, gateway: Gateway) -> Self {
+    /// A consumer with an office's keys and store. The gateway sends the acknowledgements. Needs a runtime: the
+    /// projection is made by a task of its own.
+    pub fn new(config: Config, office: Office, gateway: Gateway) -> Self {
         let projection = config
             .projection
             .clone()
-            .map(|file| Projection::new(file, store.clone()));
+            .map(|file| Projection::new(file, office.store().clone()));
         Self {
             projection,
             config: Arc::new(config),
-            keys,
-            store,
+            office,
             gateway,
         }
     }
 
     async fn attend(&self, delivery: &Delivery, message: &Inbound) -> Verdict {
-        let reading = Reading::of(message, &self.keys);
+        let keys = self.office.keyring().current();
+        let reading = Reading::of(message, &keys);
+        let device = reading.device.and_then(|id| keys.device(id));
         let request = AttendanceRequest {
             event: delivery.event_id,
             message: message.id,
             sender: message.from.clone(),
+            person: device.map_or(&message.from, |device| &device.owner).clone(),
             sim: message.sim.clone(),
             service_centre_time: message.service_centre_time,
             received_at: message.received_at,
@@ -89,9 +104,10 @@ impl Attendance {
             gateway: self.gateway.clone(),
             message: message.clone(),
             reading,
-            refuses_first: self.keys.refuses_first(&message.from),
+            first_version: keys.first_version(&message.from),
+            zone: self.office.hours().zone().clone(),
         };
-        match self.store.attend(request, move |known| case.rule(known)).await {
+        match self.office.store().attend(request, move |known| case.rule(known)).await {
             Ok(kept) => {
                 if let Attended::Now(answer) = kept.into_inner() {
                     answer.map(|answer| self.gateway.accepted(answer));
@@ -143,8 +159,10 @@ impl Case {
     fn rule(&self, known: &AttendanceKnown) -> AttendanceRuling {
         let around = Circumstances {
             sender: &self.message.from,
-            refuses_first: self.refuses_first,
+            first_version: self.first_version,
+            service_centre_time: self.message.service_centre_time,
             received_at: self.message.received_at,
+            zone: &self.zone,
         };
         let judged = judge(&self.reading, known, around, &self.config);
         let answer = self.answer(&judged).and_then(|text| self.draft(text));
@@ -159,6 +177,7 @@ impl Case {
             status: judged.status,
             time: judged.time,
             is_state: judged.is_state,
+            skew_s: judged.skew_s,
             counter: judged.counter,
             counters: judged.counters,
             answer,
@@ -170,16 +189,16 @@ impl Case {
         let status = judged.answer?;
         match self.reading.found.as_ref().ok()? {
             Found::First(request, key) => Some(Delimiter::Dollar.wrap(&v1::encode(&request.acknowledgement(), key))),
-            Found::Second(request, reference, key) => {
+            Found::Second(found) => {
                 let answer = v2::Answer {
                     status,
-                    counter: request.counter,
+                    counter: found.request.counter,
                     unix_time: unix_time(clock::now()),
-                    request: *reference,
+                    request: found.reference,
                 };
                 let mut nonce = [0; v2::NONCE];
                 getrandom::fill(&mut nonce).ok()?;
-                Some(answer.seal(self.reading.device?, key, nonce))
+                Some(answer.seal(self.reading.device?, &found.key, nonce))
             }
         }
     }

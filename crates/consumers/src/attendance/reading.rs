@@ -3,7 +3,7 @@
 use message::{Inbound, Number};
 use sha2::{Digest, Sha256};
 
-use super::keys::Keys;
+use super::keys::{Keys, Mode};
 use super::protocol::{Content, Frame, Refusal, is_loop, v1, v2};
 
 /// A received message as far as keys can tell.
@@ -24,8 +24,20 @@ pub(super) struct Reading {
 pub(super) enum Found {
     /// A request of the first version, and the key to answer it with.
     First(v1::Request, v1::Key),
-    /// A request of the second, how an answer refers to it, and the key.
-    Second(v2::Request, [u8; 16], v2::DeviceKey),
+    /// A request of the second.
+    Second(Second),
+}
+
+/// A request of the second version.
+#[derive(Debug)]
+pub(super) struct Second {
+    pub(super) request: v2::Request,
+    /// How an answer refers to it.
+    pub(super) reference: [u8; 16],
+    /// The key to answer it with.
+    pub(super) key: v2::DeviceKey,
+    /// Whether the device was taken out of use.
+    pub(super) revoked: bool,
 }
 
 /// Why a message says nothing that counts.
@@ -43,6 +55,8 @@ pub(super) enum Cause {
     UnknownDevice,
     /// The device belongs to another sender.
     WrongSender,
+    /// The device is registered and not in use yet.
+    NotInUse,
 }
 
 impl Cause {
@@ -55,6 +69,7 @@ impl Cause {
             Self::NoKey => "no_key",
             Self::UnknownDevice => "unknown_device",
             Self::WrongSender => "wrong_sender",
+            Self::NotInUse => "not_in_use",
         }
     }
 
@@ -62,7 +77,7 @@ impl Cause {
     pub(super) fn is_bad(self) -> bool {
         !matches!(
             self,
-            Self::Loop | Self::Incomplete | Self::Refused(Refusal::NoFrame | Refusal::Acknowledgement)
+            Self::Loop | Self::Incomplete | Self::NotInUse | Self::Refused(Refusal::NoFrame | Refusal::Acknowledgement)
         )
     }
 }
@@ -127,8 +142,16 @@ fn first(body: &str, sender: &Number, keys: &Keys) -> Result<Found, Cause> {
 fn open(sealed: &v2::Sealed, sender: &Number, keys: &Keys) -> Result<Found, Cause> {
     let device = keys.device(sealed.key_id).ok_or(Cause::UnknownDevice)?;
     let request = sealed.request(&device.key)?;
-    match device.serves(sender) {
-        true => Ok(Found::Second(request, sealed.reference(), device.key.clone())),
-        false => Err(Cause::WrongSender),
+    if !device.serves(sender) {
+        return Err(Cause::WrongSender);
     }
+    if device.mode == Mode::V1 && !device.revoked {
+        return Err(Cause::NotInUse);
+    }
+    Ok(Found::Second(Second {
+        request,
+        reference: sealed.reference(),
+        key: device.key.clone(),
+        revoked: device.revoked,
+    }))
 }

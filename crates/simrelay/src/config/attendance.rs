@@ -17,6 +17,10 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             reader.wrong(&key, format!("there is no slot {sim}"), "name a slot: [slots.NAME]");
         }
     }
+    for problem in section.problems() {
+        let key = format!("attendance.{}", problem.key);
+        reader.wrong(&key, problem.problem, format!("write {}", problem.right));
+    }
     let numbers = [
         ("window_s", section.window_s),
         ("bad_limit", section.bad_limit),
@@ -29,7 +33,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let Some(named) = &section.key_file else { return };
     let file = secrets::find(named, reader.file());
     if let Err(error) = Keys::load(&file) {
-        let right = "name a key file as docs/attendance.md shows it";
+        let right = "name a key file as docs/attendance.md shows it; simrelay attendance device add makes one";
         reader.wrong("attendance.key_file", format!("{}: {error}", file.display()), right);
     }
 }
@@ -69,6 +73,24 @@ mod tests {
             fault.contains("line 1: a key has 16, 24 or 32 octets") && !fault.contains("nobody"),
             "{fault}"
         );
+    }
+
+    #[test]
+    fn hours_and_people_that_cannot_be_are_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = "[attendance]\ntime_zone = 'Tehran'\nday_starts = '8 Uhr'\ndays = ['mon', 'tues']\n\
+                     [[attendance.people]]\nnumber = '0912'\nname = 'Sara'\n";
+        fs::write(file.path(), lines).unwrap();
+        let faults: Vec<String> = load(file.path()).unwrap_err().iter().map(ToString::to_string).collect();
+        for (fault, words) in faults.iter().zip([
+            ":2: attendance.time_zone = 'Tehran': no such time zone; write a name of the IANA database",
+            ":3: attendance.day_starts = '8 Uhr': no time of day; write it as \"08:00\"",
+            ":4: attendance.days.#2 = 'tues': unknown word; did you mean \"tue\"?",
+            ":6: attendance.people.",
+        ]) {
+            assert!(fault.contains(words), "{fault}");
+        }
+        assert_eq!(faults.len(), 4, "{faults:?}");
     }
 
     #[test]

@@ -200,7 +200,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             "api.tokens.a b.hash = (not shown): cannot be used; write a bcrypt hash of cost 4 to 14, as `simrelay token \
              new` prints it",
             "api.tokens.a b.scopes.#1 = \"sned\": unknown word; did you mean \"send\"? (allowed: send, fetch, ussd, health, \
-             stats, admin)",
+             stats, attendance, admin)",
             "api.tokens.a b.sims.#1 = \"sim9\": there is no slot sim9; name a slot: [slots.NAME]",
             "gateway.country_code = \"049\": no country code; write 1 to 3 digits without plus, as \"49\"",
             "gateway.validity_s = 5: cannot be told to the network; write 300 (5 minutes) to 38102400 (63 weeks)",

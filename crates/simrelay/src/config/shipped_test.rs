@@ -148,7 +148,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "",
     "[log]",
     "[api]",
@@ -164,6 +164,7 @@ const TABLES: [&str; 19] = [
     "[store]",
     "[retention]",
     "[attendance]",
+    "[[attendance.people]]",
     "[mail]",
     "[[mail.rules]]",
     "[[webhooks]]",

@@ -6,10 +6,13 @@
 
 mod projection;
 
-use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
 
-use message::{Committed, EventId, MessageId, Number, RouteId};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params, params_from_iter};
+
+use message::{AttendanceEvent, AttendanceState, Committed, EventId, MessageId, Number, RouteId};
 
 use crate::clock::{maybe_timestamp, millis, timestamp};
 use crate::desk::Desk;
@@ -30,6 +33,8 @@ pub struct AttendanceRequest {
     pub message: MessageId,
     /// Who sent it.
     pub sender: Number,
+    /// Whose state it can become: the owner of the device, or else the sender.
+    pub person: Number,
     /// The SIM it came to.
     pub sim: RouteId,
     /// The service centre's stamp.
@@ -76,12 +81,14 @@ pub struct AttendanceRuling {
     pub status: String,
     /// The time as claimed (first version), or the note.
     pub time: String,
-    /// Whether it becomes the sender's state, unless a younger request did already.
+    /// Whether it becomes the person's state, unless a younger request did already.
     pub is_state: bool,
     /// The device's counter and clock.
     pub counter: Option<(u32, Timestamp)>,
     /// The device's counters after it, where they change: the highest, and the bits of those seen below.
     pub counters: Option<(u32, u64)>,
+    /// How far the claimed time is from the network's, in seconds; above 0: the phone is ahead.
+    pub skew_s: Option<i32>,
     /// The acknowledgement.
     pub answer: Option<NewMessage>,
 }
@@ -95,60 +102,18 @@ pub enum Attended {
     Now(Option<AcceptedParts>),
 }
 
-/// A request in the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttendanceEvent {
-    /// The received message.
-    pub message: MessageId,
-    /// Who sent it.
-    pub sender: Number,
-    /// The SIM it came to.
-    pub sim: RouteId,
-    /// The service centre's stamp.
-    pub service_centre_time: Option<Timestamp>,
-    /// When the gateway had it.
-    pub received_at: Timestamp,
-    /// The version of the protocol; 0 where it could not be told.
-    pub version: u8,
-    /// What came of it.
-    pub verdict: String,
-    /// What was remarkable, in words parted by blanks.
-    pub flags: String,
-    /// What it states.
-    pub status: String,
-    /// The time as claimed, or the note.
-    pub time: String,
-    /// The device that it names.
-    pub device: Option<u32>,
-    /// The device's counter.
-    pub counter: Option<u32>,
-    /// The device's clock.
-    pub device_time: Option<Timestamp>,
-    /// The acknowledgement.
-    pub answer: Option<MessageId>,
-}
-
-/// The last word of a sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttendanceState {
-    /// Who.
-    pub sender: Number,
-    /// `Arrival`, `Exit`, or nothing.
-    pub status: String,
-    /// The time as claimed.
-    pub time: String,
-    /// When the gateway had it.
-    pub received_at: Timestamp,
-}
-
 /// Which part of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AttendanceQuery {
-    /// Only this sender's.
+    /// Only this sender's, with or without its plus.
     pub sender: Option<Number>,
-    /// Only since then.
+    /// Only what the gateway had at this time or later.
     pub since: Option<Timestamp>,
-    /// At most so many, the newest.
+    /// Only what it had before this time.
+    pub until: Option<Timestamp>,
+    /// Only what stands behind this cursor; the oldest of it, where there is more. Without: the newest.
+    pub after: Option<i64>,
+    /// At most so many.
     pub limit: usize,
 }
 
@@ -165,21 +130,24 @@ impl Store {
         transpose(self.write(move |desk| attend(desk, &request, &mut rule)).await?)
     }
 
-    /// The last word of every sender, in the order of their numbers.
+    /// The last word of everybody, in the order of their numbers.
     pub async fn attendance(&self) -> Result<Vec<AttendanceState>, Error> {
         self.read(|glance| {
             glance
                 .conn
                 .prepare_cached(
-                    "SELECT s.sender, s.status, s.time, e.received_at
-                     FROM attendance_state s JOIN attendance_event e ON e.row = s.event ORDER BY s.sender",
+                    "SELECT s.sender, s.status, s.time, r.name, e.received_at
+                     FROM attendance_state s JOIN attendance_event e ON e.row = s.event JOIN route r ON r.row = e.route
+                     ORDER BY s.sender",
                 )?
                 .query_map([], |row| {
                     Ok(AttendanceState {
-                        sender: number(row, 0)?,
+                        number: number(row, 0)?,
+                        name: None,
                         status: row.get(1)?,
                         time: row.get(2)?,
-                        received_at: timestamp(row.get(3)?),
+                        sim: RouteId::new(&row.get::<_, String>(3)?),
+                        received_at: timestamp(row.get(4)?),
                     })
                 })?
                 .collect()
@@ -187,9 +155,21 @@ impl Store {
         .await
     }
 
-    /// The history, oldest first. Looks through the whole of it where no sender is named.
+    /// The history, oldest first.
     pub async fn attendance_history(&self, query: AttendanceQuery) -> Result<Vec<AttendanceEvent>, Error> {
         self.read(move |glance| history(glance, &query)).await
+    }
+
+    /// The highest counter that was taken from each device.
+    pub async fn attendance_counters(&self) -> Result<BTreeMap<u32, u32>, Error> {
+        self.read(|glance| {
+            glance
+                .conn
+                .prepare_cached("SELECT device, highest FROM attendance_device")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .await
     }
 }
 
@@ -220,7 +200,7 @@ fn attend(
                  WHERE (SELECT received_at FROM attendance_event e WHERE e.row = attendance_state.event) <= ?5",
             )?
             .execute((
-                request.sender.to_string(),
+                request.person.to_string(),
                 &ruling.status,
                 &ruling.time,
                 row,
@@ -293,8 +273,8 @@ fn insert(
     desk.conn
         .prepare_cached(
             "INSERT INTO attendance_event (event, inbound, sender, route, service_centre_time, received_at, version,
-                verdict, bad, flags, status, time, device, counter, device_time, frame, answer)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                verdict, bad, flags, status, time, device, counter, device_time, frame, answer, skew_s)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
             request.event.as_bytes(),
@@ -314,43 +294,69 @@ fn insert(
             ruling.counter.map(|(_, clock)| millis(clock)),
             request.frame,
             answer.as_ref().map(MessageId::as_bytes),
+            ruling.skew_s,
         ])?;
     Ok(desk.conn.last_insert_rowid())
 }
 
 fn history(glance: &mut Glance<'_>, query: &AttendanceQuery) -> rusqlite::Result<Vec<AttendanceEvent>> {
-    let mut statement = glance.conn.prepare_cached(
-        "SELECT e.inbound, e.sender, r.name, e.service_centre_time, e.received_at, e.version, e.verdict, e.flags,
-            e.status, e.time, e.device, e.counter, e.device_time, e.answer
-         FROM attendance_event e JOIN route r ON r.row = e.route
-         WHERE (?1 IS NULL OR e.sender = ?1) AND (?2 IS NULL OR e.received_at >= ?2)
-         ORDER BY e.row DESC LIMIT ?3",
-    )?;
-    let sender = query.sender.as_ref().map(Number::to_string);
-    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let mut wanted = String::from("TRUE");
+    let mut values: Vec<Value> = Vec::new();
+    let mut want = |clause: &str, more: Vec<Value>| {
+        wanted.push_str(clause);
+        values.extend(more);
+    };
+    if let Some(sender) = &query.sender {
+        let digits = sender.digits().to_owned();
+        want(
+            " AND e.sender IN (?, ?)",
+            vec![format!("+{digits}").into(), digits.into()],
+        );
+    }
+    if let Some(since) = query.since {
+        want(" AND e.received_at >= ?", vec![millis(since).into()]);
+    }
+    if let Some(until) = query.until {
+        want(" AND e.received_at < ?", vec![millis(until).into()]);
+    }
+    if let Some(after) = query.after {
+        want(" AND e.row > ?", vec![after.into()]);
+    }
+    let order = if query.after.is_some() { "ASC" } else { "DESC" };
+    values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).into());
+    let mut statement = glance.conn.prepare_cached(&format!(
+        "SELECT e.row, e.inbound, e.sender, r.name, e.service_centre_time, e.received_at, e.version, e.verdict, e.flags,
+            e.status, e.time, e.device, e.counter, e.device_time, e.answer, e.skew_s
+         FROM attendance_event e JOIN route r ON r.row = e.route WHERE {wanted} ORDER BY e.row {order} LIMIT ?"
+    ))?;
     let mut found: Vec<_> = statement
-        .query_map((sender, query.since.map(millis), limit), read_event)?
+        .query_map(params_from_iter(values), read_event)?
         .collect::<Result<_, _>>()?;
-    found.reverse();
+    if query.after.is_none() {
+        found.reverse();
+    }
     Ok(found)
 }
 
 fn read_event(row: &rusqlite::Row<'_>) -> rusqlite::Result<AttendanceEvent> {
     Ok(AttendanceEvent {
-        message: MessageId::from_bytes(row.get(0)?),
-        sender: number(row, 1)?,
-        sim: RouteId::new(&row.get::<_, String>(2)?),
-        service_centre_time: maybe_timestamp(row.get(3)?),
-        received_at: timestamp(row.get(4)?),
-        version: row.get(5)?,
-        verdict: row.get(6)?,
-        flags: row.get(7)?,
-        status: row.get(8)?,
-        time: row.get(9)?,
-        device: row.get(10)?,
-        counter: row.get(11)?,
-        device_time: maybe_timestamp(row.get(12)?),
-        answer: row.get::<_, Option<[u8; 16]>>(13)?.map(MessageId::from_bytes),
+        cursor: row.get(0)?,
+        message: MessageId::from_bytes(row.get(1)?),
+        number: number(row, 2)?,
+        name: None,
+        sim: RouteId::new(&row.get::<_, String>(3)?),
+        service_centre_time: maybe_timestamp(row.get(4)?),
+        received_at: timestamp(row.get(5)?),
+        version: row.get(6)?,
+        verdict: row.get(7)?,
+        flags: row.get::<_, String>(8)?.split_whitespace().map(str::to_owned).collect(),
+        status: row.get(9)?,
+        time: row.get(10)?,
+        device: row.get(11)?,
+        counter: row.get(12)?,
+        device_time: maybe_timestamp(row.get(13)?),
+        answer: row.get::<_, Option<[u8; 16]>>(14)?.map(MessageId::from_bytes),
+        skew_s: row.get(15)?,
     })
 }
 

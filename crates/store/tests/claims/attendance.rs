@@ -13,6 +13,7 @@ fn request(sender: &str, seconds: i64) -> AttendanceRequest {
         event: EventId::fresh(),
         message: MessageId::fresh(),
         sender: number(sender),
+        person: number(sender),
         sim: RouteId::new("sim1"),
         service_centre_time: Some(t(seconds - 2)),
         received_at: t(seconds),
@@ -64,7 +65,7 @@ async fn states(bench: &Bench) -> Vec<String> {
     let states = bench.store.attendance().await.expect("read");
     let shown = states
         .iter()
-        .map(|state| format!("{}|{}|{}", state.sender, state.status, state.time));
+        .map(|state| format!("{}|{}|{}", state.number, state.status, state.time));
     shown.collect()
 }
 
@@ -153,10 +154,52 @@ async fn the_state_is_the_last_word_and_the_history_all_of_them() {
         ..one.clone()
     };
     assert_eq!(verdicts(&bench, late).await, ["taken", "bad_padding"]);
+    let newest = AttendanceQuery {
+        limit: 1,
+        ..one.clone()
+    };
+    assert_eq!(verdicts(&bench, newest).await, ["bad_padding"]);
+    let before = AttendanceQuery {
+        until: Some(t(2)),
+        sender: Some(number("989126211770")),
+        ..all()
+    };
+    assert_eq!(verdicts(&bench, before).await, ["taken"], "a number without its plus");
+    let first = AttendanceQuery {
+        after: Some(0),
+        limit: 2,
+        ..all()
+    };
+    let page = bench.store.attendance_history(first.clone()).await.expect("read");
+    assert_eq!(page.len(), 2);
+    let rest = AttendanceQuery {
+        after: Some(page[1].cursor),
+        ..first
+    };
+    assert_eq!(verdicts(&bench, rest).await, ["taken", "bad_padding"], "page by page");
+}
+
+#[tokio::test]
+async fn what_a_roaming_device_sends_is_its_owners_state_and_is_erased_with_it() {
+    let bench = Bench::new();
+    let roaming = AttendanceRequest {
+        person: number("+989126211779"),
+        ..request("+989126211770", 0)
+    };
+    let told = AttendanceRuling {
+        skew_s: Some(-90),
+        ..taken("Arrival", "08:00")
+    };
+    attend(&bench, roaming, told).await;
+    assert_eq!(states(&bench).await, ["+989126211779|Arrival|08:00"]);
+    let kept = bench.store.attendance_history(all()).await.expect("read");
     assert_eq!(
-        verdicts(&bench, AttendanceQuery { limit: 1, ..one }).await,
-        ["bad_padding"]
+        (kept[0].number.to_string().as_str(), kept[0].skew_s),
+        ("+989126211770", Some(-90))
     );
+    bench.store.erase(&number("+989126211779")).await.expect("erased");
+    assert!(states(&bench).await.is_empty());
+    assert!(verdicts(&bench, all()).await.is_empty());
 }
 
 #[tokio::test]
