@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::client::{Client, Connection};
 use crate::commands::{
-    certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token, ussd, webhook,
+    attendance, certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token, ussd,
+    webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -59,6 +60,8 @@ enum Command {
     Config(check::ConfigCommand),
     Certificate(certificate::CertificateArgs),
     #[command(subcommand)]
+    Attendance(attendance::AttendanceCommand),
+    #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
@@ -92,6 +95,12 @@ impl Command {
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
+            Self::Attendance(command) => runtime()?.block_on(async {
+                if attendance::run_here(&command, connection, screen).await? {
+                    return Ok(());
+                }
+                attendance::run(command, &Client::new(connection)?, screen).await
+            }),
             asking => {
                 let client = Client::new(connection)?;
                 runtime()?.block_on(asking.ask(&client, screen))
@@ -123,6 +132,7 @@ impl Command {
             | Self::Pdu(_)
             | Self::Config(_)
             | Self::Certificate(_)
+            | Self::Attendance(_)
             | Self::Webhook(_)
             | Self::Completions(_)
             | Self::Man(_) => Ok(()),

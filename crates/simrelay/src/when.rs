@@ -31,6 +31,11 @@ pub(crate) fn parse_moment(text: &str) -> Result<Timestamp, String> {
     parse_moment_at(text, Timestamp::now())
 }
 
+/// Reads a moment that lies behind us: as [`parse_moment`], or `2h` or `31d` ago.
+pub(crate) fn parse_past(text: &str) -> Result<Timestamp, String> {
+    parse_past_at(text, Timestamp::now())
+}
+
 /// A moment in local time, to the second.
 pub(crate) fn local(moment: Timestamp) -> String {
     moment
@@ -53,6 +58,16 @@ pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{} d", seconds / 86_400),
     }
+}
+
+fn parse_past_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let Ok(length) = parse_duration(text) else {
+        let wrong =
+            |_| format!("'{text}' is no time: write 2026-11-22T08:00:00Z, '2026-11-22 08:00', 2026-11-22 or 2h");
+        return parse_moment_at(text, now).map_err(wrong);
+    };
+    let length = SignedDuration::try_from(length).map_err(|error| error.to_string())?;
+    now.checked_sub(length).map_err(|error| error.to_string())
 }
 
 fn parse_moment_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
@@ -106,6 +121,16 @@ mod tests {
         );
         assert!(parse_moment_at("2026-11-22 08:00", now).is_ok());
         assert!(parse_moment_at("tomorrow", now).is_err());
+    }
+
+    #[test]
+    fn a_moment_behind_us_can_be_so_long_ago() {
+        let now: Timestamp = "2026-11-22T08:00:00Z".parse().expect("a time");
+        let read = |text| parse_past_at(text, now).map(|moment| moment.to_string());
+        assert_eq!(read("2h"), Ok("2026-11-22T06:00:00Z".to_owned()));
+        assert_eq!(read("2026-11-01T00:00:00Z"), Ok("2026-11-01T00:00:00Z".to_owned()));
+        assert!(read("2026-11-01").is_ok());
+        assert!(read("yesterday").is_err());
     }
 
     #[test]

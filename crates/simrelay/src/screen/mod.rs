@@ -35,6 +35,13 @@ impl Screen {
         Ok(out.flush()?)
     }
 
+    /// Prints a text that has its line breaks, made harmless.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        write!(out, "{}", harmless_lines(text))?;
+        Ok(out.flush()?)
+    }
+
     /// Prints a table, or `empty` where it has no rows.
     pub(crate) fn table(&self, table: &Table, empty: &str) -> Result<(), Failure> {
         match table.is_empty() {
