@@ -33,6 +33,11 @@ impl Places {
         })
     }
 
+    /// Waits until a place is free.
+    pub(crate) async fn some_free(&self) {
+        let _ = self.free.acquire().await;
+    }
+
     /// A place for somebody; `None` where none is free, or they have as many as they may.
     pub(crate) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;

@@ -82,7 +82,7 @@ impl Reader {
 
     /// The alert in a mail to `to`, the local part of the address. What stands behind a plus in it is the camera where
     /// the mail names none, since many devices can be told only an address.
-    pub fn read(&self, letter: Letter, to: &str) -> RawAlert {
+    pub fn read(&self, letter: &Letter, to: &str) -> RawAlert {
         let from = letter
             .from
             .clone()
@@ -121,8 +121,12 @@ impl Reader {
             meta: serde_json::json!({ "from": from, "subject": letter.subject }),
             ..RawAlert::default()
         };
-        for image in letter.images {
-            picture::add(&mut alert, image.name.as_deref().unwrap_or_default(), image.octets);
+        for image in &letter.images {
+            picture::add(
+                &mut alert,
+                image.name.as_deref().unwrap_or_default(),
+                image.octets.clone(),
+            );
         }
         alert
     }
@@ -249,7 +253,7 @@ mod tests {
     }
 
     fn read(subject: &str, text: &str, to: &str) -> [String; 3] {
-        let alert = Reader::default().read(letter(subject, text), to);
+        let alert = Reader::default().read(&letter(subject, text), to);
         [alert.event, alert.camera, alert.claimed_at]
     }
 
@@ -300,13 +304,13 @@ mod tests {
             },
             profile,
         ]);
-        let alert = reader.read(letter("[gate] tamper", "at 08:00\r\nEVENT TYPE: other"), "alerts");
+        let alert = reader.read(&letter("[gate] tamper", "at 08:00\r\nEVENT TYPE: other"), "alerts");
         assert_eq!(
             [alert.event, alert.camera, alert.claimed_at],
             ["tamper", "gate", "08:00"]
         );
         assert_eq!(alert.severity, Severity::Critical);
-        let other = reader.read(letter("no brackets", "at 08:00"), "alerts");
+        let other = reader.read(&letter("no brackets", "at 08:00"), "alerts");
         assert_eq!(
             (other.event.as_str(), other.severity),
             ("no brackets", Severity::Warning)
@@ -332,7 +336,7 @@ mod tests {
             octets,
         };
         letter.images = vec![image("a.jpg", jpeg(640, 480)), image("b.jpg", b"MZ".to_vec())];
-        let alert = Reader::default().read(letter, "alerts");
+        let alert = Reader::default().read(&letter, "alerts");
         assert_eq!((alert.images.len(), alert.left_out.len()), (1, 1));
     }
 }

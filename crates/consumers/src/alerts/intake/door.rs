@@ -1,0 +1,158 @@
+//! Ports that are taken, and the connections that come in through them; the same for lines and for HTTP.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::places::Places;
+
+/// A port's worth of bytes, encrypted or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Whoever serves connections.
+pub(super) trait Host: Send + Sync + 'static {
+    /// What its connections are called in the log.
+    const NAME: &str;
+
+    /// Serves one to its end. Once the server stops it should end soon.
+    fn serve(self: Arc<Self>, stream: Box<dyn Stream>, peer: SocketAddr, stop: Stop)
+    -> impl Future<Output = ()> + Send;
+}
+
+/// Tells a connection when the server stops.
+#[derive(Debug, Clone)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Waits until the server stops.
+    pub(super) async fn wait(&mut self) {
+        // A server that is gone has stopped.
+        let _ = self.0.wait_for(|stops| *stops).await;
+    }
+}
+
+/// Ports that are taken.
+pub(super) struct Doors {
+    listeners: Vec<TcpListener>,
+    tls: Option<TlsAcceptor>,
+    places: Arc<Places>,
+}
+
+impl Doors {
+    /// Takes the ports.
+    ///
+    /// # Errors
+    /// The address that cannot be taken, and why.
+    pub(super) async fn open(
+        addresses: &[SocketAddr],
+        tls: Option<Arc<ServerConfig>>,
+        places: Arc<Places>,
+    ) -> Result<Self, (SocketAddr, io::Error)> {
+        let mut listeners = Vec::new();
+        for address in addresses {
+            let listener = TcpListener::bind(address).await;
+            listeners.push(listener.map_err(|error| (*address, error))?);
+        }
+        Ok(Self {
+            listeners,
+            tls: tls.map(TlsAcceptor::from),
+            places,
+        })
+    }
+
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// Serves until `stop` is over. The ports close first; connections may then end within [`STOP`], and what is left is
+    /// cut.
+    pub(super) async fn serve<H: Host>(self, host: Arc<H>, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let (cut, is_cut) = watch::channel(false);
+        let ends = (Stop(stopped), Stop(is_cut));
+        let accepting = self
+            .listeners
+            .iter()
+            .map(|listener| self.accept(listener, &host, &ends));
+        tokio::select! {
+            _ = join_all(accepting) => {}
+            () = stop => {}
+        }
+        let Self { listeners, places, .. } = self;
+        drop(listeners);
+        stopping.send_replace(true);
+        if timeout(STOP, places.all_free()).await.is_err() {
+            cut.send_replace(true);
+            let _ = timeout(CUT, places.all_free()).await;
+        }
+    }
+
+    async fn accept<H: Host>(&self, listener: &TcpListener, host: &Arc<H>, (stop, cut): &(Stop, Stop)) {
+        loop {
+            // Nobody is turned away while others are served: most senders would not notice, and lose what they say.
+            self.places.some_free().await;
+            let (socket, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Mostly too many open files: it passes when connections end.
+                    tracing::warn!(%error, "cannot accept a connection of {}", H::NAME);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(place) = self.places.take(peer.ip()) else {
+                tracing::warn!(%peer, "too many connections of {} from there; one is closed", H::NAME);
+                continue;
+            };
+            let (host, tls, stop, mut cut) = (Arc::clone(host), self.tls.clone(), stop.clone(), cut.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = welcome(host, tls, socket, peer, stop) => {}
+                    () = cut.wait() => {}
+                }
+                drop(place);
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Doors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.addresses()).finish()
+    }
+}
+
+async fn welcome<H: Host>(host: Arc<H>, tls: Option<TlsAcceptor>, socket: TcpStream, peer: SocketAddr, stop: Stop) {
+    // Fails only on a socket that is dead already, which the first read finds out.
+    let _ = socket.set_nodelay(true);
+    let Some(tls) = tls else {
+        return host.serve(Box::new(socket), peer, stop).await;
+    };
+    match timeout(HANDSHAKE, tls.accept(socket)).await {
+        Ok(Ok(stream)) => host.serve(Box::new(stream), peer, stop).await,
+        Ok(Err(error)) => tracing::warn!(%peer, %error, "no TLS handshake for {}", H::NAME),
+        Err(_) => tracing::warn!(%peer, "the TLS handshake for {} took too long", H::NAME),
+    }
+}
+
+/// How long connections may take to end when the server stops, and when they were cut.
+const STOP: Duration = Duration::from_secs(5);
+const CUT: Duration = Duration::from_secs(1);
+/// How long a handshake may take; cameras are slow at it.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+/// How long accepting rests after an error.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
