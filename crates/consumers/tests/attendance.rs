@@ -43,7 +43,6 @@ impl Carrier for Drawer {
                 needs_operator: false,
             }),
             level: Level::Ok,
-            journal: false,
         }]
     }
 

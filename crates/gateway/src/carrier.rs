@@ -3,7 +3,7 @@
 use std::fmt;
 
 use futures_util::stream::BoxStream;
-use message::{Committed, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, UssdReply};
+use message::{Committed, JournalEntry, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, UssdReply};
 
 use crate::outgoing::desk::Handover;
 
@@ -32,6 +32,16 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The route cannot take this now: what lies there has to be asked for again, or this repeated.
     fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) -> Result<(), NotTaken>;
+
+    /// The end of an attempt is kept: delete what lies of it on the modem. [`CarrierEvent::JournalFreed`] tells the end.
+    ///
+    /// # Errors
+    /// The route cannot take this, or keeps no journal. The entry stays, and is found again by a later session.
+    fn free(&self, route: &RouteId, _entry: Committed<JournalEntry>) -> Result<(), NotTaken> {
+        Err(NotTaken {
+            reason: format!("{route} keeps no journal"),
+        })
+    }
 
     /// Something that was handed over on this route could not be kept or confirmed: hand over again what is not
     /// confirmed. Where the other side repeats it by itself there is nothing to do.
@@ -67,8 +77,6 @@ pub struct RouteStatus {
     pub obstacle: Option<Obstacle>,
     /// Its health.
     pub level: Level,
-    /// Whether attempts leave a trace on the modem that survives a crash.
-    pub journal: bool,
 }
 
 /// Why a route cannot send.
@@ -93,8 +101,8 @@ pub enum CarrierEvent {
         ticket: u64,
         /// Its end.
         outcome: Outcome,
-        /// Where its journal entry lies on the modem, to be deleted once this is kept.
-        journal: Option<Memory>,
+        /// What lies of it on the modem, to be freed once this is kept.
+        journal: Option<JournalEntry>,
     },
     /// Something arrived.
     Received {
@@ -103,16 +111,23 @@ pub enum CarrierEvent {
         /// As it came.
         raw: RawInbound,
     },
-    /// A journal entry of an interrupted attempt, or somebody else's draft, was found on a modem.
+    /// An entry of our own journal that a crash left, or somebody else's draft, was found on a modem.
     JournalFound {
         /// Where.
         route: RouteId,
-        /// Its place.
-        memory: Memory,
+        /// What.
+        entry: JournalEntry,
         /// Whether it went out.
         sent: bool,
-        /// Its TPDU.
-        tpdu: Vec<u8>,
+    },
+    /// The end of [`Carrier::free`].
+    JournalFreed {
+        /// Where.
+        route: RouteId,
+        /// What.
+        entry: JournalEntry,
+        /// Whether it is known that it lies there no more.
+        gone: bool,
     },
     /// A step of a USSD dialogue ended, or the network spoke by itself.
     Ussd {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
-use message::{Committed, Level, Memory, RouteId, SlotSnapshot, SlotState};
+use message::{Committed, JournalEntry, Level, Memory, RouteId, SlotSnapshot, SlotState};
 use modem::{Event, Job, PinIdentity, PinVerdict, Send, UssdAction};
 use pool::{PoolEvent, PoolHandle, SlotEvent};
 use tokio::sync::mpsc;
@@ -104,12 +104,8 @@ impl PoolCarrier {
                 outcome,
                 journal,
             },
-            Event::JournalFound { memory, sent, tpdu } => CarrierEvent::JournalFound {
-                route,
-                memory,
-                sent,
-                tpdu,
-            },
+            Event::JournalFound { entry, sent } => CarrierEvent::JournalFound { route, entry, sent },
+            Event::JournalFreed { entry, gone } => CarrierEvent::JournalFreed { route, entry, gone },
             Event::UssdReplied { reply, asked } => CarrierEvent::Ussd {
                 route,
                 reply: Ok(reply),
@@ -146,7 +142,6 @@ impl PoolCarrier {
             number: slot.number.clone(),
             obstacle,
             level: if broken { Level::Critical } else { Level::Ok },
-            journal: self.journals.contains(&slot.slot),
         }
     }
 
@@ -237,6 +232,10 @@ impl Carrier for PoolCarrier {
             None => Job::Acknowledge { proof: kept.map(drop) },
         };
         self.pass(route, job)
+    }
+
+    fn free(&self, route: &RouteId, entry: Committed<JournalEntry>) -> Result<(), NotTaken> {
+        self.pass(route, Job::Free { proof: entry })
     }
 
     fn hand_over_again(&self, route: &RouteId) -> Result<(), NotTaken> {

@@ -83,6 +83,9 @@ impl Pump {
                 }))
                 .await;
             }
+            CarrierEvent::JournalFreed { route, entry, gone } => {
+                self.tell(Command::Freed { route, entry, gone }).await;
+            }
             CarrierEvent::Ussd { route, reply, asked } => self.dialogues.told(&route, reply, asked),
             CarrierEvent::SimIdentified { route, iccid } => {
                 self.cards.judge(route, iccid).await;

@@ -1,8 +1,8 @@
 //! Which jobs are taken.
 
-use message::{Committed, Memory, SlotState};
+use message::{Committed, JournalEntry, Memory, SlotState};
 
-use crate::inbox::Sweeping;
+use crate::inbox::{Deletion, Sweeping};
 use crate::job::{self, Job, Rejected, UssdAction};
 use crate::machine::Modem;
 use crate::output::PinTry;
@@ -14,6 +14,7 @@ impl Modem {
         match job {
             Job::Send(send) => self.accept_part(send),
             Job::Delete { proof } => self.accept_delete(proof),
+            Job::Free { proof } => self.accept_free(proof),
             Job::Acknowledge { proof } => {
                 self.accept_acknowledgement(proof);
                 Ok(())
@@ -68,13 +69,19 @@ impl Modem {
         if !inbox.is_handed(place) {
             return Err(Rejected::Unknown);
         }
-        if !inbox.has_room_for_delete() {
-            // The next sweep hands it over once more, and then it is asked for again.
-            inbox.forget(place);
+        if !inbox.may_delete(Deletion::message(place)) {
             return Err(Rejected::Full);
         }
-        if !inbox.deletes.contains(&place) {
-            inbox.deletes.push_back(place);
+        Ok(())
+    }
+
+    /// Also for an entry that was not met in this session: the place is read before anything is deleted.
+    fn accept_free(&mut self, proof: Committed<JournalEntry>) -> Result<(), Rejected> {
+        if self.closed {
+            return Err(Rejected::NotReady(self.core.facts.state));
+        }
+        if !self.core.inbox.may_delete(Deletion::Entry(proof.into_inner())) {
+            return Err(Rejected::Full);
         }
         Ok(())
     }

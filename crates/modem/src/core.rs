@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use at::reply::{Cnmi, CnmiChoices, Domain, RegistrationState, StorageChoices};
-use message::{Lock, Memory, Outcome, RawInbound, Registration, SlotState};
+use message::{JournalEntry, Lock, Outcome, RawInbound, Registration, SlotState};
 
 use crate::call::Call;
 use crate::config::Config;
 use crate::dialects::{self, Dialect, GENERIC};
 use crate::dialogue::Dialogue;
 use crate::facts::{Facts, Sim};
-use crate::inbox::{Inbox, Sweeping, UNNAMED};
+use crate::inbox::{Deletion, Inbox, Sweeping, UNNAMED};
 use crate::job;
 use crate::ladder::Ladder;
 use crate::output::{Event, Output, PinIdentity, PinTry, PinVerdict};
@@ -113,7 +113,7 @@ pub(crate) struct Network([Option<RegistrationState>; 4]);
 #[derive(Debug)]
 pub(crate) struct Late {
     pub(crate) ticket: u64,
-    pub(crate) journal: Option<Memory>,
+    pub(crate) journal: Option<JournalEntry>,
 }
 
 /// Whether the link can be kept open between messages (`+CMMS`).
@@ -306,7 +306,7 @@ impl Core {
     pub(crate) fn compare_sim(&mut self) {
         let iccid = self.facts.sim.iccid.clone();
         if iccid != self.pin.last_iccid || iccid.is_none() {
-            self.inbox.forget_all();
+            self.forget_messages();
         }
         self.pin.last_iccid.clone_from(&iccid);
         let Some(expected) = self.config.iccid.as_deref() else {
@@ -387,7 +387,7 @@ impl Core {
     }
 
     /// Ends an attempt.
-    pub(crate) fn settle(&mut self, ticket: u64, outcome: Outcome, journal: Option<Memory>) {
+    pub(crate) fn settle(&mut self, ticket: u64, outcome: Outcome, journal: Option<JournalEntry>) {
         self.facts.count(|counters| match &outcome {
             Outcome::Sent { .. } => counters.sent += 1,
             Outcome::Failed(_) => counters.failed += 1,
@@ -398,6 +398,22 @@ impl Core {
             outcome,
             journal,
         });
+    }
+
+    /// Forgets all messages: the card or the modem is another one, or gone.
+    pub(crate) fn forget_messages(&mut self) {
+        self.give_up_freeing();
+        self.inbox.forget_all();
+    }
+
+    /// Tells of each journal entry that was to be freed that it is not.
+    pub(crate) fn give_up_freeing(&mut self) {
+        for deletion in std::mem::take(&mut self.inbox.deletes) {
+            match deletion {
+                Deletion::Entry(entry) => self.event(Event::JournalFreed { entry, gone: false }),
+                message @ Deletion::Message { .. } => self.inbox.deletes.push_back(message),
+            }
+        }
     }
 
     /// Whether something waits that must not wait for a long sweep.

@@ -173,7 +173,7 @@ impl Core {
     fn sim_gone(&mut self) {
         if self.set_up {
             self.facts.set(|facts| &mut facts.lock, Lock::Unknown);
-            self.inbox.forget_all();
+            self.forget_messages();
             self.restart("the SIM was taken out", Some(Timer::Busy));
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use message::Memory;
+use message::{JournalEntry, Memory};
 
 /// The memories and the messages in them.
 #[derive(Debug, Default)]
@@ -18,8 +18,8 @@ pub(crate) struct Inbox {
     pub(crate) selected: Option<[u8; 2]>,
     /// Messages that were announced and not read yet.
     pub(crate) announced: VecDeque<Announced>,
-    /// Messages that may be deleted.
-    pub(crate) deletes: VecDeque<Memory>,
+    /// What may be deleted.
+    pub(crate) deletes: VecDeque<Deletion>,
     /// Messages that were handed over and still lie there.
     handed: Vec<Handed>,
     /// All memories are to be read.
@@ -41,6 +41,42 @@ pub(crate) struct Announced {
     pub(crate) index: u16,
     /// It is a status report.
     pub(crate) report: bool,
+}
+
+/// Something that may be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    /// A message that was handed over in this session.
+    Message {
+        /// Where it lies.
+        place: Memory,
+        /// An earlier try was broken off, so that it may be gone and another in its place: the place is read first.
+        in_doubt: bool,
+    },
+    /// An entry of our own journal.
+    Entry(JournalEntry),
+}
+
+impl Deletion {
+    /// What was handed over lies here.
+    pub(crate) fn message(place: Memory) -> Self {
+        Self::Message { place, in_doubt: false }
+    }
+
+    pub(crate) fn place(&self) -> Memory {
+        match self {
+            Self::Message { place, .. } => *place,
+            Self::Entry(entry) => entry.place,
+        }
+    }
+
+    /// The same, after a try that was broken off.
+    pub(crate) fn again(self) -> Self {
+        match self {
+            Self::Message { place, .. } => Self::Message { place, in_doubt: true },
+            entry @ Self::Entry(_) => entry,
+        }
+    }
 }
 
 /// How thorough a sweep is to be.
@@ -102,7 +138,17 @@ impl Inbox {
 
     /// Whether the message there was handed over in this session.
     pub(crate) fn is_handed(&self, place: Memory) -> bool {
-        self.handed.iter().any(|known| known.place == place)
+        self.handed
+            .iter()
+            .any(|known| known.place == place && known.content.is_some())
+    }
+
+    /// Whether it is this one that was handed over there.
+    pub(crate) fn was_handed(&self, place: Memory, pdu: &[u8]) -> bool {
+        let content = Some(digest(pdu));
+        self.handed
+            .iter()
+            .any(|known| known.place == place && known.content == content)
     }
 
     /// How many messages of a memory were handed over and not deleted.
@@ -128,9 +174,24 @@ impl Inbox {
         self.deletes.clear();
     }
 
-    /// Whether a delete may be queued, and for a message that is known.
-    pub(crate) fn has_room_for_delete(&self) -> bool {
-        self.deletes.len() < MAX_DELETES
+    /// Notes what may be deleted; false when too much waits. Then the next sweep hands it over once more.
+    pub(crate) fn may_delete(&mut self, deletion: Deletion) -> bool {
+        let known = match &deletion {
+            Deletion::Message { place, .. } => self
+                .deletes
+                .iter()
+                .any(|known| matches!(known, Deletion::Message { place: other, .. } if other == place)),
+            entry @ Deletion::Entry(_) => self.deletes.contains(entry),
+        };
+        if known {
+            return true;
+        }
+        if self.deletes.len() >= MAX_DELETES {
+            self.forget(deletion.place());
+            return false;
+        }
+        self.deletes.push_back(deletion);
+        true
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the gateway asks of a modem.
 
-use message::{Committed, Memory, SlotState};
+use message::{Committed, JournalEntry, Memory, SlotState};
 
 use crate::{Config, PinTry};
 
@@ -13,6 +13,12 @@ pub enum Job {
     Delete {
         /// That the message there is kept.
         proof: Committed<Memory>,
+    },
+    /// Delete an entry of our own journal; ends with [`Event::JournalFreed`](crate::Event::JournalFreed). The place is
+    /// read first, and left alone unless it still holds that entry.
+    Free {
+        /// That the end of its attempt is kept, and the entry known as ours.
+        proof: Committed<JournalEntry>,
     },
     /// Acknowledge (`+CNMA`) the oldest message that was routed directly.
     Acknowledge {

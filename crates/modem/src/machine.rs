@@ -129,6 +129,7 @@ impl Modem {
     pub fn lost(&mut self, now: Instant, reason: &str) {
         self.core.now = now;
         self.abandon(reason);
+        self.core.give_up_freeing();
         self.core.set_state(SlotState::Absent, reason);
         self.closed = true;
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use message::{Memory, Outcome, RawInbound, SlotState, UssdReply};
+use message::{JournalEntry, Outcome, RawInbound, SlotState, UssdReply};
 
 use crate::facts::{Identity, Sim};
 
@@ -68,18 +68,24 @@ pub enum Event {
         ticket: u64,
         /// Its end.
         outcome: Outcome,
-        /// Where the journal entry lies that is to be deleted when this is kept.
-        journal: Option<Memory>,
+        /// Its journal entry, to be freed when this is kept. That of an uncertain attempt is needed still: its status tells
+        /// what became of it.
+        journal: Option<JournalEntry>,
     },
-    /// A sweep found an outgoing message in a memory: a journal entry of an attempt that a crash interrupted, or somebody
-    /// else's draft. It may be deleted like a received message.
+    /// A sweep found an outgoing message in a memory: an entry of our own journal that a crash left, or somebody else's
+    /// draft. Told once in a session.
     JournalFound {
-        /// Where.
-        memory: Memory,
+        /// What lies there, and where.
+        entry: JournalEntry,
         /// Whether it went out (`STO SENT`, TS 27.005 3.1).
         sent: bool,
-        /// Its TPDU without the SMSC part.
-        tpdu: Vec<u8>,
+    },
+    /// The end of [`Job::Free`](crate::Job::Free).
+    JournalFreed {
+        /// The entry.
+        entry: JournalEntry,
+        /// Whether its place is known to hold nothing any more. If not, a sweep tells again what lies there.
+        gone: bool,
     },
     /// The network's word in a USSD dialogue, or a notice it sent by itself.
     UssdReplied {

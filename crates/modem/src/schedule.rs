@@ -114,9 +114,9 @@ impl Core {
             let reason = self.facts.reason.clone();
             self.fail_unsent(job.ticket, &reason);
         }
-        let place = self.inbox.deletes.pop_front()?;
+        let deletion = self.inbox.deletes.pop_front()?;
         self.wishes.deleted_last = true;
-        Some(Task::Delete(Delete::new(place)))
+        Some(Task::Delete(Delete::new(deletion)))
     }
 
     /// Work that nobody waits for.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use message::{Cause, ErrorClass, Failure, Outcome, RouteId, SlotState};
+use message::{Cause, ErrorClass, Failure, JournalEntry, Outcome, RouteId, SlotState};
 use modem::{Event, Job, Modem, Output, Rejected};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Sleep;
@@ -500,6 +500,7 @@ impl Alarm {
 /// What is told about a job that was not taken.
 enum Refusal {
     Part { ticket: u64 },
+    Entry(JournalEntry),
     Ussd,
     Quiet,
 }
@@ -508,6 +509,7 @@ impl Refusal {
     fn of(job: &Job) -> Self {
         match job {
             Job::Send(part) => Self::Part { ticket: part.ticket },
+            Job::Free { proof } => Self::Entry(proof.get().clone()),
             Job::Ussd(_) => Self::Ussd,
             // Deletes and acknowledgements come again by themselves: the next sweep finds what was not deleted, and the
             // network repeats what was not acknowledged.
@@ -547,6 +549,7 @@ impl Refusal {
                     journal: None,
                 })
             }
+            Self::Entry(entry) => Some(Event::JournalFreed { entry, gone: false }),
             Self::Ussd => Some(Event::UssdFailed { reason }),
             Self::Quiet => None,
         }

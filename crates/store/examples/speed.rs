@@ -119,6 +119,7 @@ async fn modem_works(
                 reference: Some(reference),
                 cost_micros: 0,
             },
+            journal: None,
         });
     }
     let last = Progress { settle, attempt: None };

@@ -41,6 +41,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "attendance_skew",
         sql: include_str!("schema/0005_attendance_skew.sql"),
     },
+    Step {
+        name: "journal",
+        sql: include_str!("schema/0006_journal.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

@@ -40,6 +40,11 @@ pub enum Fault {
         /// Whether the message goes out all the same.
         sent: bool,
     },
+    /// As [`Fault::Hang`], from the next such command on, which is not carried out.
+    HangAt {
+        /// Its name, as `+CMGD`.
+        command: String,
+    },
     /// The next message goes out, its `+CMGS` is lost, and the modem goes on.
     ReplyLost,
     /// The next messages fail.

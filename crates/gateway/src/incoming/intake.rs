@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use message::{CallNotice, Committed, Event, InboundKind, Memory, Number, RawInbound, RouteId};
+use message::{
+    CallNotice, Committed, Event, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, RouteId,
+};
 use store::{Received, ReportOutcome, Store};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -51,14 +53,7 @@ impl Intake {
     async fn take(self, event: CarrierEvent) {
         match event {
             CarrierEvent::Received { route, raw } => self.receive(route, raw).await,
-            CarrierEvent::JournalFound {
-                route,
-                memory,
-                sent,
-                tpdu,
-            } => {
-                self.settle_journal(route, memory, sent, tpdu).await;
-            }
+            CarrierEvent::JournalFound { route, entry, sent } => self.take_journal(route, entry, sent).await,
             CarrierEvent::Called { route, from } => self.note_call(route, from).await,
             other => debug!("nothing to keep in {other:?}"),
         }
@@ -139,17 +134,32 @@ impl Intake {
         Ok(())
     }
 
-    /// A journal entry tells what became of the one attempt that a crash interrupted on this route.
-    async fn settle_journal(&self, route: RouteId, memory: Memory, sent: bool, tpdu: Vec<u8>) {
-        let open = match self.store.attempting_on(&route).await {
-            Ok(open) => open,
-            Err(error) => {
-                self.unkept.note(&route);
-                return warn!(%route, "cannot look up a journal entry: {error}");
+    /// What a modem's journal shows. Either it is known as ours already: then its attempt is settled, and it is deleted. Or
+    /// it tells what became of an attempt that is in doubt. All else is somebody's, and stays.
+    async fn take_journal(&self, route: RouteId, found: JournalEntry, sent: bool) {
+        if let Err(error) = self.settle_journal(&route, found, sent).await {
+            self.unkept.note(&route);
+            warn!(%route, "cannot settle by the journal: {error}");
+        }
+    }
+
+    async fn settle_journal(&self, route: &RouteId, found: JournalEntry, sent: bool) -> Result<(), store::Error> {
+        let place = found.place;
+        if let Some(entry) = self.store.journal_entry(route, found.clone()).await? {
+            info!(%route, %place, "what an earlier attempt left on the modem is deleted");
+            self.free(route, entry);
+            return Ok(());
+        }
+        let mut open = self.store.attempting_on(route).await?;
+        open.retain(|open| found.is(&open.tpdu));
+        let Some(part) = open.iter().find(|open| open.state == PartState::Uncertain) else {
+            if open.is_empty() {
+                debug!(%route, %place, "an outgoing message that is none of ours stays where it is");
+            } else {
+                // It is with the modem now, or its doubt is not on record yet. Asked again, the modem tells what lies there.
+                self.unkept.note(route);
             }
-        };
-        let Some(part) = open.into_iter().find(|open| same_message(&open.tpdu, &tpdu)) else {
-            return debug!(%route, %memory, "an outgoing message that is none of ours stays where it is");
+            return Ok(());
         };
         let result = match sent {
             true => store::Settled::Sent {
@@ -158,29 +168,31 @@ impl Intake {
             },
             false => store::Settled::Requeued,
         };
-        info!(%route, %memory, sent, "the journal settles an interrupted attempt");
+        info!(%route, %place, sent, "the journal settles an interrupted attempt");
         let settle = store::Settle {
             key: part.key,
             route: route.clone(),
             at: clock::now(),
             result,
+            journal: Some(found.clone()),
         };
-        match self
-            .store
-            .progress(store::Progress {
-                settle: Some(settle),
-                attempt: None,
-            })
-            .await
-        {
-            Ok(kept) => self.confirm(&route, kept.map(|_| Some(memory))),
-            Err(error) => {
-                self.unkept.note(&route);
-                return warn!(%route, "cannot settle by the journal: {error}");
-            }
-        }
+        let progress = store::Progress {
+            settle: Some(settle),
+            attempt: None,
+        };
+        let kept = self.store.progress(progress).await?;
+        self.free(route, kept.map(|_| found));
         // A full channel is no loss: the keeper looks again every second.
         let _ = self.dispatcher.try_send(Command::LookAgain);
+        Ok(())
+    }
+
+    /// Deletes what is needed no more. What is not deleted now is known as ours, and found again.
+    fn free(&self, route: &RouteId, entry: Committed<JournalEntry>) {
+        if let Err(not_taken) = self.carrier.free(route, entry) {
+            debug!(%route, "a journal entry stays for now: {}", not_taken.reason);
+            self.unkept.note(route);
+        }
     }
 
     async fn note_call(&self, route: RouteId, from: Option<String>) {
@@ -192,13 +204,6 @@ impl Intake {
             warn!("cannot keep a call: {error}");
         }
     }
-}
-
-/// Whether two SUBMIT TPDUs are the same but for TP-MR, which the modem sets (TS 23.040 9.2.3.6).
-fn same_message(ours: &[u8], found: &[u8]) -> bool {
-    ours.len() == found.len()
-        && ours.first() == found.first()
-        && ours.get(2..).is_some_and(|rest| found.get(2..) == Some(rest))
 }
 
 fn log_report(route: &RouteId, outcome: &ReportOutcome) {

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use message::{
-    Cause, Committed, ErrorClass, Failure, Level, MessageId, Number, Outcome, RouteExplanation, RouteId, TokenId,
+    Cause, Committed, ErrorClass, Failure, JournalEntry, Level, MessageId, Number, Outcome, RouteExplanation, RouteId,
+    TokenId,
 };
 use router::{Ask, Decision, RouteFacts, RoutingConfig, choose, explain};
 use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
@@ -74,6 +75,13 @@ pub(crate) enum Action {
     },
     /// Hand this to the carrier; the answer is [`Desk::settled`].
     Submit(Handover),
+    /// Delete what lies of an ended attempt on the modem; the answer is [`Desk::freed`].
+    Free {
+        /// On which route.
+        route: RouteId,
+        /// What.
+        entry: Committed<JournalEntry>,
+    },
     /// Record that a part will not go out.
     Settle(Settle),
     /// Make a message anew, under a new reference, all parts of it.
@@ -150,14 +158,7 @@ impl Desk {
     }
 
     /// New facts about one route.
-    pub(crate) fn facts(
-        &mut self,
-        route: &RouteId,
-        obstacle: Option<&str>,
-        health: Level,
-        journal: bool,
-        now: Timestamp,
-    ) {
+    pub(crate) fn facts(&mut self, route: &RouteId, obstacle: Option<&str>, health: Level, now: Timestamp) {
         let Some(&at) = self.index.get(route) else { return };
         let lane = &mut self.lanes[at];
         let was_usable = lane.is_usable();
@@ -165,7 +166,6 @@ impl Desk {
             lane.obstacle = obstacle.map(str::to_owned);
         }
         lane.health = health;
-        lane.journal = journal;
         let usable = lane.is_usable();
         if was_usable == usable {
             return;
@@ -248,8 +248,15 @@ impl Desk {
         }
     }
 
-    /// What became of the attempt under `ticket`.
-    pub(crate) fn settled(&mut self, route: &RouteId, ticket: u64, outcome: Outcome, now: Timestamp) -> Ended {
+    /// What became of the attempt under `ticket`, and what lies of it on the modem.
+    pub(crate) fn settled(
+        &mut self,
+        route: &RouteId,
+        ticket: u64,
+        outcome: Outcome,
+        journal: Option<JournalEntry>,
+        now: Timestamp,
+    ) -> Ended {
         let Some(&at) = self.index.get(route) else {
             return Ended::Unknown(outcome);
         };
@@ -265,7 +272,7 @@ impl Desk {
             usage.record(now, &part.to);
         }
         lane.last_used = Some(now);
-        let verdict = judge(
+        let mut verdict = judge(
             &part,
             route,
             cost_micros,
@@ -274,6 +281,8 @@ impl Desk {
             &self.rules,
             now,
         );
+        // The entry of an uncertain attempt has still to tell what became of it.
+        verdict.settle.journal = journal.filter(|_| uncertain.is_none());
         self.release(&part);
         if matches!(
             verdict.settle.result,
@@ -293,11 +302,14 @@ impl Desk {
     /// The store recorded what lane `route` asked for.
     pub(crate) fn recorded(&mut self, route: &RouteId, attempted: Committed<Option<Attempted>>, now: Timestamp) {
         let Some(&at) = self.index.get(route) else { return };
-        let Work::Recording { next, .. } = std::mem::take(&mut self.lanes[at].work) else {
+        let Work::Recording { settle, next } = std::mem::take(&mut self.lanes[at].work) else {
             return;
         };
         if let Some((message, remake)) = self.remakes.remove(&at) {
             self.actions.push_back(Action::Remake { message, remake });
+        }
+        if let Some(entry) = settle.and_then(|settle| settle.journal) {
+            return self.free(at, attempted.map(|_| entry), now);
         }
         let more = !self.lanes[at].queue.is_empty();
         let Some(part) = next else { return self.start(at, now) };
@@ -322,6 +334,15 @@ impl Desk {
             ticket,
             cost_micros,
         };
+    }
+
+    /// What lay of an attempt on the modem of `route` is gone, or stays.
+    pub(crate) fn freed(&mut self, route: &RouteId, entry: &JournalEntry, now: Timestamp) {
+        let Some(&at) = self.index.get(route) else { return };
+        if matches!(&self.lanes[at].work, Work::Freeing { entry: awaited, .. } if awaited == entry) {
+            self.lanes[at].work = Work::Idle;
+            self.start(at, now);
+        }
     }
 
     /// A message was made anew, with these parts, or stays as it was.
@@ -360,6 +381,9 @@ impl Desk {
             let due = matches!(&self.lanes[at].work, Work::Blocked { until, .. } if *until <= now);
             if due && let Work::Blocked { settle, .. } = std::mem::take(&mut self.lanes[at].work) {
                 self.record(at, settle, now);
+            }
+            if matches!(&self.lanes[at].work, Work::Freeing { until, .. } if *until <= now) {
+                self.lanes[at].work = Work::Idle;
             }
             if self.lanes[at].is_idle() {
                 self.start(at, now);
@@ -400,7 +424,7 @@ impl Desk {
     /// When [`Desk::tick`] has something to do.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let blocked = self.lanes.iter().filter_map(|lane| match &lane.work {
-            Work::Blocked { until, .. } => Some(*until),
+            Work::Blocked { until, .. } | Work::Freeing { until, .. } => Some(*until),
             _ => None,
         });
         let look = self.look.due().filter(|_| self.is_starved());
@@ -516,6 +540,7 @@ impl Desk {
             route,
             at: now,
             result,
+            journal: None,
         }));
         self.known.remove(&part.key);
     }
@@ -525,10 +550,21 @@ impl Desk {
         self.record(at, None, now);
     }
 
-    /// Records the end of one attempt and, where a part waits, the beginning of the next, in one transaction. A lane
-    /// that keeps its journal on the modem records the end alone: the journal's place must be free first.
+    /// Deletes what lies of the last attempt on the modem.
+    fn free(&mut self, at: usize, entry: Committed<JournalEntry>, now: Timestamp) {
+        let lane = &mut self.lanes[at];
+        lane.work = Work::Freeing {
+            entry: entry.get().clone(),
+            until: now + FREE_WAIT,
+        };
+        let route = lane.id.clone();
+        self.actions.push_back(Action::Free { route, entry });
+    }
+
+    /// Records the end of one attempt and, where a part waits, the beginning of the next, in one transaction. The end of
+    /// an attempt of which something lies on the modem is recorded alone: that must be gone first.
     fn record(&mut self, at: usize, settle: Option<Settle>, now: Timestamp) {
-        let alone = settle.is_some() && self.lanes[at].journal;
+        let alone = settle.as_ref().is_some_and(|settle| settle.journal.is_some());
         let mut next = if alone { None } else { self.next_part(at, now) };
         if settle.is_none() && next.is_none() {
             return;
@@ -614,6 +650,10 @@ const REROUTE_PAUSE: Duration = Duration::from_millis(20);
 
 /// How soon a part that waits for a change is looked at although no change was told.
 const WAIT_RECHECK: Duration = Duration::from_secs(30);
+
+/// How long a lane waits until what lies of its last attempt on the modem is gone. Whoever has to delete it tells the end
+/// of that; this is for one that is gone itself.
+const FREE_WAIT: Duration = Duration::from_secs(30);
 
 /// How soon a lane tries again to record what the store refused.
 const STORE_PAUSE: Duration = Duration::from_secs(1);

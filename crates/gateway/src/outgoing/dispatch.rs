@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use message::{
-    Cause, Committed, ErrorClass, Failure, Memory, MessageId, Number, Outcome, RouteExplanation, RouteId, TokenId,
+    Cause, Committed, ErrorClass, Failure, JournalEntry, MessageId, Number, Outcome, RouteExplanation, RouteId, TokenId,
 };
 use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +41,13 @@ pub(crate) enum Command {
     Facts(Vec<RouteStatus>),
     /// An attempt ended.
     Settled(SettledAttempt),
+    /// A modem was asked to delete what lay of an attempt there.
+    Freed {
+        route: RouteId,
+        entry: JournalEntry,
+        /// Whether it is known that it lies there no more.
+        gone: bool,
+    },
     /// Begin nothing new; answer when nothing is with a modem any more.
     Close(oneshot::Sender<()>),
 }
@@ -51,7 +58,7 @@ pub(crate) struct SettledAttempt {
     pub(crate) route: RouteId,
     pub(crate) ticket: u64,
     pub(crate) outcome: Outcome,
-    pub(crate) journal: Option<Memory>,
+    pub(crate) journal: Option<JournalEntry>,
 }
 
 /// How many commands may wait. When it is full, accepted parts are left to the store and found by the next look;
@@ -69,15 +76,16 @@ pub(crate) struct Dispatcher {
     working: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
     /// Attempts whose fate was uncertain, for answers that come late.
     uncertain: VecDeque<(u64, PartKey)>,
-    /// Journal entries that are deleted once the attempt's end is kept.
-    journals: HashMap<RouteId, Vec<Memory>>,
     closing: Option<oneshot::Sender<()>>,
 }
 
 /// What came of something the desk wanted.
 enum Done {
     Recorded(RouteId, Result<Committed<Option<Attempted>>, store::Error>),
-    Kept,
+    /// Outside the lanes' rhythm; what lies of the attempt on the modem.
+    Kept(RouteId, Option<Committed<JournalEntry>>),
+    /// What was kept of a journal entry is void, or could not be made so.
+    Freed(RouteId, JournalEntry),
     Reloaded(Result<Vec<DuePart>, store::Error>),
     Remade(MessageId, Option<Vec<DuePart>>),
 }
@@ -99,7 +107,6 @@ impl Dispatcher {
             commands,
             working: FuturesUnordered::new(),
             uncertain: VecDeque::new(),
-            journals: HashMap::new(),
             closing: None,
         }
     }
@@ -151,6 +158,7 @@ impl Dispatcher {
             Command::Explain(question, answer) => drop(answer.send(self.desk.explain(&question, now))),
             Command::Facts(routes) => self.take_facts(routes, now),
             Command::Settled(settled) => self.take_settled(settled, now),
+            Command::Freed { route, entry, gone } => self.take_freed(route, entry, gone, now),
             Command::Close(closed) => {
                 self.desk.close();
                 self.closing = Some(closed);
@@ -161,8 +169,7 @@ impl Dispatcher {
     fn take_facts(&mut self, routes: Vec<RouteStatus>, now: Timestamp) {
         for status in routes {
             let obstacle = status.obstacle.as_ref().map(|obstacle| obstacle.sentence.as_str());
-            self.desk
-                .facts(&status.route, obstacle, status.level, status.journal, now);
+            self.desk.facts(&status.route, obstacle, status.level, now);
         }
         self.desk.tick(now);
     }
@@ -179,13 +186,25 @@ impl Dispatcher {
             Outcome::Failed(failure) => info!(%route, ticket, code = %failure.cause, "not sent: {}", failure.reason),
             Outcome::Uncertain { reason } => warn!(%route, ticket, "uncertain: {reason}"),
         }
-        if let Some(memory) = journal {
-            self.journals.entry(route.clone()).or_default().push(memory);
-        }
-        match self.desk.settled(&route, ticket, outcome, now) {
+        match self.desk.settled(&route, ticket, outcome, journal.clone(), now) {
             Ended::Settled(key) => self.remember(ticket, key),
-            Ended::Unknown(outcome) => self.settle_late(route, ticket, outcome, now),
+            Ended::Unknown(outcome) => self.settle_late(route, ticket, outcome, journal, now),
         }
+    }
+
+    /// What lay of an attempt on a modem is gone: from now on nothing there is ours any more.
+    fn take_freed(&mut self, route: RouteId, entry: JournalEntry, gone: bool, now: Timestamp) {
+        if !gone {
+            return self.desk.freed(&route, &entry, now);
+        }
+        let store = self.store.clone();
+        self.working.push(Box::pin(async move {
+            if let Err(error) = store.journal_gone(&route, entry.clone()).await {
+                // It stays known as ours, and its place is read before anything is deleted there.
+                warn!(%route, "cannot note that a journal entry is gone: {error}");
+            }
+            Done::Freed(route, entry)
+        }));
     }
 
     /// Keeps the ticket of an uncertain attempt: its answer may come late.
@@ -197,7 +216,14 @@ impl Dispatcher {
         self.uncertain.push_back((ticket, key));
     }
 
-    fn settle_late(&mut self, route: RouteId, ticket: u64, outcome: Outcome, now: Timestamp) {
+    fn settle_late(
+        &mut self,
+        route: RouteId,
+        ticket: u64,
+        outcome: Outcome,
+        journal: Option<JournalEntry>,
+        now: Timestamp,
+    ) {
         let Some(place) = self.uncertain.iter().position(|(known, _)| *known == ticket) else {
             return;
         };
@@ -222,6 +248,7 @@ impl Dispatcher {
             route,
             at: now,
             result,
+            journal,
         });
         self.desk.look_again();
     }
@@ -236,6 +263,7 @@ impl Dispatcher {
                     }));
                 }
                 Action::Submit(handover) => self.submit(handover),
+                Action::Free { route, entry } => self.free(&route, entry),
                 Action::Settle(settle) => self.keep(settle),
                 Action::Remake { message, remake } => {
                     let remaker = self.remaker.clone();
@@ -270,7 +298,7 @@ impl Dispatcher {
                 reason,
             };
             self.desk
-                .settled(&route, ticket, Outcome::Failed(failure), clock::now());
+                .settled(&route, ticket, Outcome::Failed(failure), None, clock::now());
         }
     }
 
@@ -289,34 +317,32 @@ impl Dispatcher {
     fn keep(&mut self, settle: Settle) {
         let store = self.store.clone();
         self.working.push(Box::pin(async move {
+            let (route, entry) = (settle.route.clone(), settle.journal.clone());
             let progress = Progress {
                 settle: Some(settle),
                 attempt: None,
             };
-            while let Err(error) = store.progress(progress.clone()).await {
-                if !error.is_retryable() {
-                    break;
+            loop {
+                match store.progress(progress.clone()).await {
+                    Ok(kept) => return Done::Kept(route, kept.map(|_| entry).transpose()),
+                    Err(error) if error.is_retryable() => tokio::time::sleep(KEEP_PAUSE).await,
+                    Err(_) => return Done::Kept(route, None),
                 }
-                tokio::time::sleep(KEEP_PAUSE).await;
             }
-            Done::Kept
         }));
     }
 
     fn finished(&mut self, done: Done) {
         let now = clock::now();
         match done {
-            Done::Recorded(route, Ok(attempted)) => {
-                for memory in self.journals.remove(&route).unwrap_or_default() {
-                    self.free_journal(&route, attempted.clone().map(|_| memory));
-                }
-                self.desk.recorded(&route, attempted, now);
-            }
+            Done::Recorded(route, Ok(attempted)) => self.desk.recorded(&route, attempted, now),
             Done::Recorded(route, Err(error)) => {
                 warn!(%route, "cannot record, so nothing is sent: {error}");
                 self.desk.unrecorded(&route, now);
             }
-            Done::Kept => {}
+            Done::Kept(route, Some(entry)) => self.free(&route, entry),
+            Done::Kept(_, None) => {}
+            Done::Freed(route, entry) => self.desk.freed(&route, &entry, now),
             Done::Reloaded(Ok(parts)) => {
                 let all = parts.len() < Page::SIZE;
                 self.desk.reloaded(parts, all, now);
@@ -329,15 +355,16 @@ impl Dispatcher {
         }
     }
 
-    /// Deletes a journal entry; one that the modem cannot take now is deleted after the route's next attempt.
-    fn free_journal(&mut self, route: &RouteId, kept: Committed<Memory>) {
-        let memory = *kept.get();
-        let home = self.home(route);
-        let Some(carrier) = home.and_then(|home| self.carriers.get(home)) else {
-            return;
+    /// Deletes what lies of an attempt on a modem. What cannot be deleted now is found again when the modem is set up anew.
+    fn free(&mut self, route: &RouteId, entry: Committed<JournalEntry>) {
+        let lies = entry.get().clone();
+        let taken = match self.home(route).and_then(|home| self.carriers.get(home)) {
+            Some(carrier) => carrier.free(route, entry).map_err(|not_taken| not_taken.reason),
+            None => Err("nobody carries this route".to_owned()),
         };
-        if carrier.confirm(route, kept.map(Some)).is_err() {
-            self.journals.entry(route.clone()).or_default().push(memory);
+        if let Err(reason) = taken {
+            debug!(%route, "a journal entry stays at {}: {reason}", lies.place);
+            self.desk.freed(route, &lies, clock::now());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use message::{Level, RouteId};
+use message::{JournalEntry, Level, RouteId};
 use router::{RouteConfig, RouteFacts, Usage};
 use store::{DuePart, Settle};
 
@@ -27,8 +27,6 @@ pub(crate) struct Lane {
     pub(crate) health: Level,
     /// Since when it cannot send.
     pub(crate) unusable_since: Option<Timestamp>,
-    /// Whether a part's fate is kept on the modem itself (`+CMGW`/`+CMSS`).
-    pub(crate) journal: bool,
     pub(crate) usage: Option<Usage>,
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
     pub(crate) work: Work,
@@ -55,6 +53,14 @@ pub(crate) enum Work {
         /// When it is tried again.
         until: Timestamp,
     },
+    /// The last attempt's end is recorded, and what lies of it on the modem is being deleted. The next attempt begins
+    /// afterwards: what is found after a crash is then of one attempt alone.
+    Freeing {
+        /// What lies there.
+        entry: JournalEntry,
+        /// How long that is waited for.
+        until: Timestamp,
+    },
     /// The part is with the modem.
     Sending {
         /// Which.
@@ -76,7 +82,6 @@ impl Lane {
             obstacle: Some("it was not heard of yet".into()),
             health: Level::Ok,
             unusable_since: None,
-            journal: false,
             usage,
             queue: BTreeMap::new(),
             work: Work::Idle,

@@ -52,6 +52,7 @@ pub(crate) fn judge(
         route: route.clone(),
         at: now,
         result,
+        journal: None,
     };
     let plain = |result| Verdict {
         settle: settle(result),

@@ -1,7 +1,7 @@
 //! An announced message is read: where it is said to lie, and where else it may lie.
 
 use at::reply::{self, Stored, StoredStatus};
-use message::{Memory, RawInbound};
+use message::{JournalEntry, Memory, RawInbound};
 
 use crate::core::Core;
 use crate::inbox::{Announced, Sweeping, UNNAMED};
@@ -130,7 +130,8 @@ pub(super) fn take(core: &mut Core, memory: Memory, stored: &Stored, again: bool
         Some(StoredStatus::Unsent | StoredStatus::Sent) => {
             let sent = stored.status == Some(StoredStatus::Sent);
             let tpdu = without_service_centre(pdu);
-            core.event(Event::JournalFound { memory, sent, tpdu });
+            let entry = JournalEntry { place: memory, tpdu };
+            core.event(Event::JournalFound { entry, sent });
         }
         _ => core.received(RawInbound {
             pdu,
@@ -158,7 +159,7 @@ pub(crate) fn octets(hex: &[u8], length: Option<u16>) -> Vec<u8> {
     octets
 }
 
-fn without_service_centre(mut pdu: Vec<u8>) -> Vec<u8> {
+pub(super) fn without_service_centre(mut pdu: Vec<u8>) -> Vec<u8> {
     let centre = usize::from(pdu.first().copied().unwrap_or_default()) + 1;
     pdu.drain(..centre.min(pdu.len()));
     pdu

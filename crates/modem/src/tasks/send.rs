@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use at::{Command, Final, reply};
-use message::{Cause, ErrorClass, Failure, Memory, Outcome};
+use message::{Cause, ErrorClass, Failure, JournalEntry, Memory, Outcome};
 
 use crate::core::{Burst, Core, Late};
 use crate::inbox::{Sweeping, UNNAMED};
@@ -76,8 +76,18 @@ impl Sending {
             self.uncertain(core, reason.to_owned());
         } else {
             let failure = gateway_failure(format!("{reason}; nothing was handed over"));
-            core.settle(self.job.ticket, Outcome::Failed(failure), self.journal);
+            self.settle(core, Outcome::Failed(failure));
         }
+    }
+
+    /// Tells the end, and what lies of the part on the modem.
+    fn settle(&self, core: &mut Core, outcome: Outcome) {
+        core.settle(self.job.ticket, outcome, self.entry());
+    }
+
+    fn entry(&self) -> Option<JournalEntry> {
+        let tpdu = self.job.tpdu.clone();
+        self.journal.map(|place| JournalEntry { place, tpdu })
     }
 
     /// The reference came late, behind OK.
@@ -152,7 +162,7 @@ impl Sending {
 
     fn sent(&mut self, core: &mut Core, reference: Option<u8>) -> Next {
         core.sick = 0;
-        core.settle(self.job.ticket, Outcome::Sent { reference }, self.journal);
+        self.settle(core, Outcome::Sent { reference });
         Next::Done
     }
 
@@ -181,14 +191,14 @@ impl Sending {
             Some(_) => "the modem did not say that it stored the part",
             None => "the modem does not ask for the PDU",
         };
-        core.settle(self.job.ticket, Outcome::Failed(gateway_failure(reason)), self.journal);
+        self.settle(core, Outcome::Failed(gateway_failure(reason)));
         Next::Trouble(Rung::Drain, String::from(reason))
     }
 
     fn uncertain(&mut self, core: &mut Core, reason: String) {
         core.late = Some(Late {
             ticket: self.job.ticket,
-            journal: self.journal,
+            journal: self.entry(),
         });
         core.timers.start(Timer::Late, core.now);
         if let Some(journal) = self.journal {
@@ -199,7 +209,7 @@ impl Sending {
                 thorough: true,
             });
         }
-        core.settle(self.job.ticket, Outcome::Uncertain { reason }, self.journal);
+        self.settle(core, Outcome::Uncertain { reason });
     }
 
     fn refused(&mut self, core: &mut Core, error: &Final, answer: &Answer) -> Next {
@@ -247,7 +257,7 @@ impl Sending {
         let cause = failure.cause;
         let holds = failure.class == ErrorClass::Hold;
         let reason = failure.reason.clone();
-        core.settle(self.job.ticket, Outcome::Failed(failure), self.journal);
+        self.settle(core, Outcome::Failed(failure));
         match cause {
             Cause::Cms(208 | 211 | 322) => {
                 core.event(Event::StorageFull { memory: None });

@@ -220,7 +220,7 @@ fn identified(core: &mut Core) -> Option<Next> {
     }
     let reason = format!("another modem answers: IMEI {imei} instead of {expected}");
     core.imei = Some(expected);
-    core.inbox.forget_all();
+    core.forget_messages();
     core.set_state(SlotState::WrongSim, reason);
     Some(Next::Done)
 }

@@ -10,7 +10,7 @@ pub mod transcript;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use message::{Committed, Memory, Outcome, SlotState};
+use message::{Committed, JournalEntry, Outcome, SlotState};
 use modem::{Config, Event, Job, Modem, Output, Rejected, Send};
 
 pub use partner::Partner;
@@ -113,13 +113,13 @@ impl<P: Answers> Bench<P> {
         found
     }
 
-    pub fn wait_settled(&mut self) -> (u64, Outcome, Option<Memory>) {
+    pub fn wait_settled(&mut self) -> (u64, Outcome, Option<JournalEntry>) {
         self.wait_for("settled", |event| match event {
             Event::Settled {
                 ticket,
                 outcome,
                 journal,
-            } => Some((*ticket, outcome.clone(), *journal)),
+            } => Some((*ticket, outcome.clone(), journal.clone())),
             _ => None,
         })
     }

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 mod decide;
 mod due;
+mod journal;
 mod progress;
 mod report;
 pub(crate) mod row;
@@ -12,8 +13,8 @@ mod view;
 use jiff::Timestamp;
 
 use message::{
-    Accepted, Alphabet, Class, Failure, MessageId, MessageState, Number, OnUncertain, PartState, Priority, RouteId,
-    TokenId,
+    Accepted, Alphabet, Class, Failure, JournalEntry, MessageId, MessageState, Number, OnUncertain, PartState,
+    Priority, RouteId, TokenId,
 };
 
 pub(crate) use progress::QUARTER_MS;
@@ -132,6 +133,11 @@ pub struct Settle {
     pub at: Timestamp,
     /// What.
     pub result: Settled,
+    /// What lies of it on the modem. It is known as ours from this commit on, until [`Store::journal_gone`]. Only for an
+    /// end that needs the entry no more: an uncertain attempt is still to be settled by it.
+    ///
+    /// [`Store::journal_gone`]: crate::Store::journal_gone
+    pub journal: Option<JournalEntry>,
 }
 
 /// How an attempt ended, with what it means for the part. A part in a final state never changes.

@@ -2,9 +2,9 @@
 
 use message::{ClassWord, Committed, Failure, PartState};
 
-use super::report;
 use super::row::{HOLD, Line, MessageFacts, PartRow, Place, WITH_MODEM};
 use super::{Attempt, Attempted, Progress, Settle, Settled};
+use super::{journal, report};
 use crate::clock::millis;
 use crate::desk::Desk;
 use crate::{Error, Store};
@@ -66,6 +66,9 @@ fn attempt(desk: &mut Desk<'_>, next: &Attempt) -> rusqlite::Result<Option<Attem
 
 /// Keeps what became of a part, where it still matters.
 fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
+    if let Some(entry) = &word.journal {
+        journal::keep(desk, &word.route, entry)?;
+    }
     let Some(part) = PartRow::load(desk.conn, word.key)? else {
         return Ok(());
     };

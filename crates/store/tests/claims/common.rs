@@ -86,6 +86,7 @@ impl Bench {
                 route: RouteId::new(route),
                 at,
                 result,
+                journal: None,
             }),
             attempt: None,
         };

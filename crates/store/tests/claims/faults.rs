@@ -163,6 +163,7 @@ async fn one_job_that_does_not_fit_does_not_fail_its_neighbours() {
                 reference: Some(1),
                 cost_micros: 0,
             },
+            journal: None,
         };
         let step = store::Progress {
             settle: Some(settle),

@@ -10,6 +10,7 @@ mod faults;
 mod figures;
 mod incoming;
 mod invariants;
+mod journal;
 mod outgoing;
 mod reports;
 mod retention;

@@ -198,6 +198,7 @@ async fn one_step_settles_a_part_and_begins_the_next() {
             route: RouteId::new("sim1"),
             at: t(2),
             result: sent(77),
+            journal: None,
         }),
         attempt: Some(Attempt {
             key: two,

@@ -110,6 +110,7 @@ enum Mode {
 struct Faults {
     hang: bool,
     hang_after_ctrl_z: Option<bool>,
+    hang_at: Option<String>,
     reply_lost: bool,
     send_errors: Vec<submit::SendError>,
     unplug_in_pdu: bool,
@@ -225,6 +226,7 @@ impl Device {
             Fault::EchoStorm { times } => self.faults.echo_storm = times,
             Fault::Hang => self.faults.hang = true,
             Fault::HangAfterCtrlZ { sent } => self.faults.hang_after_ctrl_z = Some(sent),
+            Fault::HangAt { command } => self.faults.hang_at = Some(command),
             Fault::ReplyLost => self.faults.reply_lost = true,
             Fault::SendError {
                 count,
@@ -401,6 +403,10 @@ impl Device {
         self.counts.commands += 1;
         loop {
             let (command, tail) = Command::take(rest);
+            if self.faults.hang_at.as_ref() == Some(&command.name) {
+                self.faults.hang = true;
+                return;
+            }
             match self.execute(&command) {
                 Ok(Flow::Done) if tail.is_empty() => return self.ok(),
                 Ok(Flow::Done) => rest = tail,

@@ -84,6 +84,21 @@ fn after_ctrl_z_a_modem_may_hang_with_the_message_sent_or_not() {
 }
 
 #[test]
+fn at_a_command_of_choice_a_modem_may_hang_without_carrying_it_out() {
+    let (network, modem, mut client) = one();
+    network.text(modem.number(), "+4930", "stays").unwrap();
+    let command = String::from("+CMGD");
+    modem.fault(Fault::HangAt { command }).unwrap();
+    assert!(client.ask("AT+CMGR=1").contains("OK"));
+    client.write("AT+CMGD=1\r");
+    assert_eq!(client.rest(QUIET), "");
+    assert_eq!(modem.stored().len(), 1);
+    modem.fault(Fault::Heal).unwrap();
+    assert!(client.ask("AT+CMGD=1").contains("OK"));
+    assert_eq!(modem.stored().len(), 0);
+}
+
+#[test]
 fn a_lost_reply_leaves_the_modem_usable_and_the_message_sent() {
     let (network, modem, mut client) = one();
     modem.fault(Fault::ReplyLost).unwrap();

@@ -19,7 +19,7 @@ fn desk(routes: &[&str]) -> Desk {
     for route in routes {
         let id = RouteId::new(route);
         desk.add_lane(Lane::new(id.clone(), RouteConfig::default(), TimeZone::UTC));
-        desk.facts(&id, None, Level::Ok, false, t(0));
+        desk.facts(&id, None, Level::Ok, t(0));
     }
     // The first look finds nothing.
     assert!(matches!(desk.poll(), Some(Action::Reload(Page::First))));
@@ -122,7 +122,7 @@ fn the_end_of_one_attempt_and_the_beginning_of_the_next_are_one_record() {
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
     let (first, route, ticket) = go(&mut desk, t(1));
     assert!(matches!(
-        desk.settled(&route, ticket, sent(), t(2)),
+        desk.settled(&route, ticket, sent(), None, t(2)),
         Ended::Settled(None)
     ));
     let (_, progress) = record(&mut desk);
@@ -131,16 +131,63 @@ fn the_end_of_one_attempt_and_the_beginning_of_the_next_are_one_record() {
 }
 
 #[test]
-fn a_lane_with_a_journal_records_the_end_alone() {
+fn what_lies_of_an_attempt_on_the_modem_is_gone_before_the_next_begins() {
     let mut desk = desk(&["a"]);
-    desk.facts(&RouteId::new("a"), None, Level::Ok, true, t(0));
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    let route = end_with_entry(&mut desk);
+    match desk.poll() {
+        Some(Action::Free { route: on, entry: told }) => assert_eq!((on, told.into_inner()), (route.clone(), entry(3))),
+        other => panic!("it is freed, not {other:?}"),
+    }
+    assert!(desk.is_working() && desk.poll().is_none());
+    desk.freed(&route, &entry(4), t(2));
+    assert!(desk.poll().is_none(), "that was another entry");
+    desk.freed(&route, &entry(3), t(3));
+    assert_eq!(go(&mut desk, t(3)).0.message, 2);
+}
+
+#[test]
+fn a_modem_that_never_says_what_became_of_an_entry_holds_its_lane_for_a_while_only() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
+    end_with_entry(&mut desk);
+    assert!(matches!(desk.poll(), Some(Action::Free { .. })));
+    assert_eq!(desk.due(), Some(t(32)));
+    desk.tick(t(31));
+    assert!(desk.poll().is_none());
+    desk.tick(t(32));
+    assert_eq!(go(&mut desk, t(32)).0.message, 2);
+}
+
+#[test]
+fn the_entry_of_an_uncertain_attempt_stays_to_tell_what_became_of_it() {
+    let mut desk = desk(&["a"]);
+    desk.arrive([part(1, 1, 1, 1)], t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
-    desk.settled(&route, ticket, sent(), t(2));
-    let (route, progress) = record(&mut desk);
-    assert!(progress.settle.is_some() && progress.attempt.is_none());
+    let reason = String::from("no answer");
+    desk.settled(&route, ticket, Outcome::Uncertain { reason }, Some(entry(3)), t(2));
+    let (_, progress) = record(&mut desk);
+    assert_eq!(progress.settle.and_then(|settle| settle.journal), None);
     desk.recorded(&route, Committed::witnessed(None), t(2));
-    assert_eq!(go(&mut desk, t(2)).0.message, 2);
+    assert!(!matches!(desk.poll(), Some(Action::Free { .. })));
+}
+
+/// Sends the first part, of which something lies on the modem afterwards, until its end is recorded.
+fn end_with_entry(desk: &mut Desk) -> RouteId {
+    let (_, route, ticket) = go(desk, t(1));
+    desk.settled(&route, ticket, sent(), Some(entry(3)), t(2));
+    let (route, progress) = record(desk);
+    assert_eq!(progress.settle.and_then(|settle| settle.journal), Some(entry(3)));
+    assert_eq!(progress.attempt, None, "the end is recorded alone");
+    desk.recorded(&route, Committed::witnessed(None), t(2));
+    route
+}
+
+fn entry(index: u16) -> JournalEntry {
+    JournalEntry {
+        place: message::Memory { name: *b"SM", index },
+        tpdu: part(1, 1, 1, 1).tpdu,
+    }
 }
 
 #[test]
@@ -149,7 +196,7 @@ fn an_alarm_overtakes_what_waits() {
     desk.arrive((1..=3).map(|message| part(message, 1, 1, 0)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     desk.arrive([part(9, 1, 1, 3)], t(1));
-    desk.settled(&route, ticket, sent(), t(2));
+    desk.settled(&route, ticket, sent(), None, t(2));
     let (_, progress) = record(&mut desk);
     assert_eq!(progress.attempt.map(|attempt| attempt.key.message), Some(9));
 }
@@ -168,7 +215,7 @@ fn parts_of_one_message_leave_from_one_sim() {
     desk.arrive((1..=3).map(|number| part(1, number, 3, 1)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     assert!(desk.poll().is_none(), "the other SIM gets none of it");
-    desk.settled(&route, ticket, sent(), t(2));
+    desk.settled(&route, ticket, sent(), None, t(2));
     assert_eq!(record(&mut desk).0, route);
 }
 
@@ -184,6 +231,7 @@ fn a_dead_number_rests_and_the_next_message_goes_on() {
             after: Duration::ZERO,
             times: None,
         }),
+        None,
         t(2),
     );
     let (_, progress) = record(&mut desk);
@@ -199,9 +247,9 @@ fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
     let (one, other) = (record(&mut desk), record(&mut desk));
     let first = hand_over(&mut desk, one.0, one.1, t(1));
     let second = hand_over(&mut desk, other.0, other.1, t(1));
-    desk.facts(&first.1, Some("unplugged"), Level::Critical, false, t(2));
+    desk.facts(&first.1, Some("unplugged"), Level::Critical, t(2));
     desk.tick(t(3));
-    desk.settled(&second.1, second.2, sent(), t(3));
+    desk.settled(&second.1, second.2, sent(), None, t(3));
     let (route, progress) = record(&mut desk);
     assert_eq!(route, second.1);
     let next = progress.attempt.expect("the other SIM goes on");
@@ -217,7 +265,7 @@ fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
     let Some(Action::Submit(handover)) = desk.poll() else {
         panic!("goes out")
     };
-    desk.settled(&route, handover.ticket, sent(), t(4));
+    desk.settled(&route, handover.ticket, sent(), None, t(4));
     assert!(
         record(&mut desk).1.attempt.is_some(),
         "all that waited goes over the other SIM"
@@ -229,7 +277,7 @@ fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
     let mut desk = desk(&["a", "b"]);
     desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
-    desk.settled(&route, ticket, failed(ErrorClass::OtherRoute), t(2));
+    desk.settled(&route, ticket, failed(ErrorClass::OtherRoute), None, t(2));
     let (_, progress) = record(&mut desk);
     assert!(
         progress.attempt.is_none(),
@@ -266,12 +314,12 @@ fn an_uncertain_attempt_is_remembered_and_not_repeated() {
     let uncertain = Outcome::Uncertain {
         reason: "no answer".into(),
     };
-    assert!(matches!(desk.settled(&route, ticket, uncertain, t(181)), Ended::Settled(Some(told)) if told == key));
+    assert!(matches!(desk.settled(&route, ticket, uncertain, None, t(181)), Ended::Settled(Some(told)) if told == key));
     let (_, progress) = record(&mut desk);
     let settle = progress.settle.expect("it is recorded");
     assert!(matches!(settle.result, Settled::Uncertain { until, .. } if until == t(301)));
     assert!(
-        matches!(desk.settled(&route, ticket, sent(), t(182)), Ended::Unknown(_)),
+        matches!(desk.settled(&route, ticket, sent(), None, t(182)), Ended::Unknown(_)),
         "a late answer is told apart"
     );
 }
@@ -288,13 +336,13 @@ fn a_message_taken_back_meanwhile_is_not_sent() {
 #[test]
 fn a_backlog_that_waits_leaves_room_and_is_read_again() {
     let mut desk = desk(&["a"]);
-    desk.facts(&RouteId::new("a"), Some("away"), Level::Critical, false, t(0));
+    desk.facts(&RouteId::new("a"), Some("away"), Level::Critical, t(0));
     let many = i64::try_from(WAITING).unwrap() + 10;
     desk.arrive((1..=many).map(|message| part(message, 1, 1, 1)), t(1));
     assert_eq!(desk.known.len(), WAITING);
     desk.arrive([part(many + 1, 1, 1, 3)], t(1));
     assert_eq!(desk.known.len(), WAITING + 1, "an alarm finds a place");
-    desk.facts(&RouteId::new("a"), None, Level::Ok, false, t(2));
+    desk.facts(&RouteId::new("a"), None, Level::Ok, t(2));
     desk.tick(t(3));
     assert!(matches!(desk.poll(), Some(Action::Record { .. })));
     let Some(Action::Reload(Page::After(_, key))) = desk.poll() else {
@@ -323,7 +371,7 @@ fn a_closing_desk_finishes_and_begins_nothing() {
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     desk.close();
-    desk.settled(&route, ticket, sent(), t(2));
+    desk.settled(&route, ticket, sent(), None, t(2));
     let (_, progress) = record(&mut desk);
     assert!(progress.settle.is_some() && progress.attempt.is_none());
     desk.recorded(&route, Committed::witnessed(None), t(2));
@@ -335,7 +383,7 @@ fn a_begun_message_whose_sim_stays_away_moves_as_a_whole() {
     let mut desk = desk(&["a", "b"]);
     desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
-    desk.settled(&route, ticket, sent(), t(2));
+    desk.settled(&route, ticket, sent(), None, t(2));
     let (_, progress) = record(&mut desk);
     assert!(progress.attempt.is_some());
     desk.recorded(&route, Committed::witnessed(None), t(2));
@@ -343,7 +391,7 @@ fn a_begun_message_whose_sim_stays_away_moves_as_a_whole() {
         route: Some(route.clone()),
         ..part(1, 2, 2, 1)
     };
-    desk.facts(&route, Some("unplugged"), Level::Critical, false, t(3));
+    desk.facts(&route, Some("unplugged"), Level::Critical, t(3));
     desk.arrive([begun], t(3));
     desk.tick(t(10));
     assert!(desk.poll().is_none(), "it waits for its SIM");
