@@ -134,14 +134,24 @@ impl Keeper {
                 "show the token as `Authorization: Bearer id.secret`",
             ));
         };
+        self.admit_token(address, token).await.map(Some)
+    }
+
+    /// Says who shows this token.
+    pub(crate) async fn admit_token(&self, address: IpAddr, token: &str) -> Result<Arc<Principal>, Refusal> {
         let mark = self.mark(token);
         let ring = self.ring.borrow().clone();
         if let Some(principal) = ring.proven.get(&mark) {
-            return Ok(Some(principal));
+            return Ok(principal);
         }
         let principal = self.prove(&ring, Neighbour::of(address), token, mark).await?;
         ring.proven.insert(mark, principal.clone());
-        Ok(Some(principal))
+        Ok(principal)
+    }
+
+    /// The principal of a token, by its public half alone: for who is let in by other signs.
+    pub(crate) fn known(&self, id: &str) -> Option<Arc<Principal>> {
+        self.ring.borrow().tokens.get(id).cloned()
     }
 
     /// Waits until this token is no longer what it was: gone, or with another hash or other rights.

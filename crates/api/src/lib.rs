@@ -11,7 +11,7 @@
 //! - `codes` is the one table of errors.
 //!
 //! [`Config`] → [`Server::new`] → [`Server::serve`]; [`Handle::reload`] changes tokens and certificate meanwhile.
-//! [`Token::generate`] makes tokens.
+//! [`Token::generate`] makes tokens. [`Handle::login`] checks them for other protocols (`login`).
 //!
 //! It promises that nothing a client sends, or fails to send, stops it, that every wait on a client ends, and that no
 //! token and no message text is logged. It decides nothing about messages: that is the gateway's.
@@ -23,6 +23,7 @@ mod config;
 mod envelope;
 mod failures;
 mod keeper;
+mod login;
 mod methods;
 mod openrpc;
 mod params;
@@ -39,6 +40,7 @@ use tokio::net::TcpListener;
 
 pub use codes::Code;
 pub use config::{Config, Limits, Problem};
+pub use login::{LoginError, Rights};
 pub use methods::{Health, SlotCounts, Stats};
 pub use server::{Error, Handle, Server};
 pub use tls::TlsError;

@@ -165,6 +165,14 @@ impl Server {
 }
 
 impl Handle {
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.0.app.keeper
+    }
+
+    pub(crate) fn certificate(&self) -> &Arc<Certificate> {
+        &self.0.certificate
+    }
+
     /// Takes the tokens and the certificate of another configuration from now on; other settings need a restart.
     ///
     /// On an error everything stays as it was. WebSockets of tokens that are gone or changed are closed. Takes tens of

@@ -91,10 +91,19 @@ impl Certificate {
 
     /// The settings of every handshake: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 (which WebSocket needs).
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, TlsError> {
-        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(self.clone());
+        let mut config = self.plain_config()?;
         config.alpn_protocols = vec![ALPN_H2.to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+
+    /// The settings for protocols that ALPN does not name.
+    pub(crate) fn other_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, TlsError> {
+        self.plain_config().map(Arc::new)
+    }
+
+    fn plain_config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        Ok(builder.with_no_client_auth().with_cert_resolver(self.clone()))
     }
 }
 

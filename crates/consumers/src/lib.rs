@@ -6,7 +6,7 @@
 //! - [`attendance`]: requests of employees' phones, kept and acknowledged.
 //! - [`mail`]: received messages to e-mail.
 //! - [`webhook`]: every event as a signed HTTPS POST.
-//! - [`smtp`]: mail coming in, for whoever takes it.
+//! - [`smtp`]: mail coming in, for whoever takes it; [`mail_to_sms`] turns it into messages.
 //! - [`Room`] runs them, one worker each: it takes what is due, works it, and marks it done, due again, or given up.
 //! - [`Rule`] says which consumer takes a received message (nobody behind it sees it) or copies it.
 //!
@@ -21,6 +21,7 @@ pub mod attendance;
 mod clock;
 mod consumer;
 pub mod mail;
+pub mod mail_to_sms;
 mod places;
 mod problem;
 mod room;

@@ -18,12 +18,14 @@ use tokio::task::JoinHandle;
 use crate::config::Settings;
 use crate::consuming;
 use crate::failure::Failure;
+use crate::post::{PostDoor, PostOffice};
 
 /// A gateway that works.
 pub(crate) struct Running {
     gateway: Gateway,
     pool: PoolHandle,
     room: Room,
+    post: Option<PostOffice>,
     store: Store,
     api: api::Handle,
     office: Option<Office>,
@@ -58,6 +60,7 @@ impl Running {
         let attendance = consuming::attendance(&settings, &store)?;
         let office = attendance.as_ref().map(|desk| desk.office().clone());
         let rules = Rules::new(settings.rules.clone());
+        let post = PostDoor::open(&settings, &door.api).await?;
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
         let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
@@ -69,8 +72,8 @@ impl Running {
         let (carrier, events) = PoolCarrier::new(pool.clone(), events, journals);
         let parts = Parts {
             uncertain_wait: settings.store.uncertain_wait(),
-            config: settings.gateway,
-            retention: settings.retention,
+            config: settings.gateway.clone(),
+            retention: settings.retention.clone(),
             settings: routes,
             store: store.clone(),
             carriers: vec![(carrier as Arc<dyn Carrier>, events)],
@@ -92,6 +95,7 @@ impl Running {
         };
         let server = Server::with(&settings.api, gateway.clone(), desks).map_err(|error| api_refused(&error))?;
         let api = server.handle();
+        let post = post.map(|door| door.serve(&settings, &gateway, &api)).transpose()?;
         let (stop_api, stopped) = oneshot::channel::<()>();
         let serving = door.api.spawn(server.serve(door.listener, async move {
             // A sender that is gone means stop as well.
@@ -101,6 +105,7 @@ impl Running {
             gateway,
             pool,
             room,
+            post,
             store,
             api,
             office,
@@ -147,11 +152,14 @@ impl Running {
         Failure::refused(format!("the API does not work any more: {why}"))
     }
 
-    /// Stops in order: the port, what consumers work, what is with a modem, the ports, the database. Takes as long as a network may take to
-    /// answer a modem.
+    /// Stops in order: API and mail coming in, what consumers work, what is with a modem, the ports, the database. Takes
+    /// as long as a network may take to answer a modem.
     pub(crate) async fn stop(self) {
         // The API may have ended by itself.
         let _ = self.stop_api.send(());
+        if let Some(post) = self.post {
+            post.stop().await;
+        }
         if !self.serving.is_finished() {
             let _ = self.serving.await;
         }
@@ -178,17 +186,18 @@ impl Door {
         let taken = api.spawn(TcpListener::bind(address)).await;
         match taken.map_err(io::Error::other).flatten() {
             Ok(listener) => Ok(Self { listener, api }),
-            Err(error) => Err(closed(address, &error)),
+            Err(error) => Err(cannot_listen(address, &error, "api.listen")),
         }
     }
 }
 
-fn closed(address: SocketAddr, error: &io::Error) -> Failure {
+/// The failure of a port that cannot be had; `key` is the setting that names it.
+pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error, key: &str) -> Failure {
     let what_to_do = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there; stop it, or set api.listen",
-        io::ErrorKind::PermissionDenied => "ports below 1024 are for root; set api.listen to a higher one",
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address; set api.listen",
-        _ => "set api.listen",
+        io::ErrorKind::AddrInUse => format!("another program listens there; stop it, or set {key}"),
+        io::ErrorKind::PermissionDenied => format!("ports below 1024 are for root; set {key} to a higher one"),
+        io::ErrorKind::AddrNotAvailable => format!("this machine has no such address; set {key}"),
+        _ => format!("set {key}"),
     };
     Failure::refused(format!("cannot listen on {address} ({error}): {what_to_do}"))
 }

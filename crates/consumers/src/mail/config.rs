@@ -211,6 +211,11 @@ pub(super) fn address(text: &str) -> Option<Address> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
+/// Whether this can stand behind an `@`.
+pub(crate) fn is_domain(text: &str) -> bool {
+    !text.contains('@') && address(&format!("x@{text}")).is_some()
+}
+
 fn addresses(key: &str, texts: &[String], problems: &mut Vec<Problem>) {
     for (index, text) in texts.iter().enumerate().filter(|(_, text)| address(text).is_none()) {
         let problem = format!("'{text}' is no address");

@@ -33,6 +33,7 @@ use tracing::{debug, warn};
 
 use crate::{Consumer, Patience, Verdict, Wish};
 
+pub(crate) use config::is_domain;
 pub use config::{Config, Password, Rule, Security, Shipped};
 
 use letter::Letterhead;
@@ -54,10 +55,7 @@ pub struct Mail {
 impl Mail {
     /// The consumer of these settings, which have no [`Config::problems`]. Nothing is connected yet.
     pub fn new(config: &Config) -> Self {
-        let host = match ClientId::default() {
-            ClientId::Domain(host) => host,
-            _ => "localhost".into(),
-        };
+        let host = host_name();
         let day = Duration::from_secs(24 * 3600);
         let limit = Duration::from_secs(config.timeout_s.into());
         Self {
@@ -176,6 +174,14 @@ impl Consumer for Mail {
 
     fn patience(&self) -> Patience {
         self.patience.clone()
+    }
+}
+
+/// This machine's name.
+pub(crate) fn host_name() -> String {
+    match ClientId::default() {
+        ClientId::Domain(host) => host,
+        _ => "localhost".into(),
     }
 }
 

@@ -16,13 +16,16 @@ use super::connection::{Connection, Stage};
 use super::house::House;
 use super::session::Rules;
 use super::{Config, Doorman, Mailbox};
+use crate::mail::host_name;
 use crate::places::Places;
+
+/// The ports of a server, taken. Nobody is answered yet.
+#[derive(Debug)]
+pub struct Ports(Vec<Door>);
 
 /// What a server is made of, besides its settings.
 pub struct Parts {
-    /// How it calls itself where the settings do not say.
-    pub name: String,
-    /// Its certificate; `None`: it cannot encrypt.
+    /// Its certificate; `None`: it cannot encrypt, and a port that begins with TLS is of no use.
     pub tls: Option<Arc<ServerConfig>>,
     /// Who checks logins; `None`: there are none.
     pub doorman: Option<Arc<dyn Doorman>>,
@@ -30,7 +33,7 @@ pub struct Parts {
     pub mailboxes: Vec<Arc<dyn Mailbox>>,
 }
 
-/// An SMTP server whose ports are taken.
+/// An SMTP server.
 #[derive(Debug)]
 pub struct Listener {
     doors: Vec<Door>,
@@ -45,41 +48,45 @@ struct Door {
     wrapped: bool,
 }
 
-impl Listener {
-    /// Takes the ports of the settings.
+impl Ports {
+    /// Takes the ports of these settings, so that nothing else begins where one cannot be had.
     ///
     /// # Errors
-    /// A port cannot be taken, or one with TLS has no certificate; with the address.
-    pub async fn bind(config: &Config, parts: Parts) -> Result<Self, (SocketAddr, io::Error)> {
+    /// The address that cannot be had, and why.
+    pub async fn take(config: &Config) -> Result<Self, (SocketAddr, io::Error)> {
+        let plain = config.listen.iter().map(|address| (*address, false));
+        let wrapped = config.listen_tls.iter().map(|address| (*address, true));
         let mut doors = Vec::new();
-        let addresses = |wrapped: bool| move |address: &SocketAddr| (*address, wrapped);
-        let plain = config.listen.iter().map(addresses(false));
-        for (address, wrapped) in plain.chain(config.listen_tls.iter().map(addresses(true))) {
-            if wrapped && parts.tls.is_none() {
-                return Err((address, io::Error::other("there is no certificate")));
-            }
+        for (address, wrapped) in plain.chain(wrapped) {
             let listener = TcpListener::bind(address).await.map_err(|error| (address, error))?;
             doors.push(Door { listener, wrapped });
         }
-        let rules = Rules {
-            config: Arc::new(config.clone()),
-            name: config.name.clone().unwrap_or(parts.name),
-            has_tls: parts.tls.is_some(),
-            doorman: parts.doorman,
-        };
-        Ok(Self {
-            doors,
-            places: Places::new(config.connections, config.connections_per_address),
-            house: Arc::new(House::new(rules, parts.tls.map(TlsAcceptor::from), parts.mailboxes)),
-        })
+        Ok(Self(doors))
     }
 
-    /// Where it listens, in the order of the settings.
+    /// Where they are, in the order of the settings.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.doors
+        self.0
             .iter()
             .filter_map(|door| door.listener.local_addr().ok())
             .collect()
+    }
+}
+
+impl Listener {
+    /// A server at these ports.
+    pub fn new(ports: Ports, config: &Config, parts: Parts) -> Self {
+        let rules = Rules {
+            config: Arc::new(config.clone()),
+            name: config.name.clone().unwrap_or_else(host_name),
+            has_tls: parts.tls.is_some(),
+            doorman: parts.doorman,
+        };
+        Self {
+            doors: ports.0,
+            places: Places::new(config.connections, config.connections_per_address),
+            house: Arc::new(House::new(rules, parts.tls.map(TlsAcceptor::from), parts.mailboxes)),
+        }
     }
 
     /// Serves until `stop` is over. Then the ports close first; clients that say nothing are sent away, mails that are

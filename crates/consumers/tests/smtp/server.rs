@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use consumers::smtp::{
-    Account, Answer, Config, Doorman, Letter, Listed, Listener, LoginError, Mailbox, Parts, Recipient, Reply, Sender,
+    Account, Answer, Config, Doorman, Letter, Listed, Listener, LoginError, Mailbox, Parts, Ports, Recipient, Reply,
+    Sender,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::Origin;
@@ -113,13 +114,13 @@ impl Server {
             .expect("a key that fits");
         let letters = Arc::new(Collected::default());
         let parts = Parts {
-            name: "localhost".into(),
             tls: Some(Arc::new(tls)),
             doorman: Some(Arc::new(Clerk)),
             mailboxes: vec![letters.clone()],
         };
-        let listener = Listener::bind(&config, parts).await.expect("free ports");
-        let addresses = listener.addresses();
+        let ports = Ports::take(&config).await.expect("free ports");
+        let addresses = ports.addresses();
+        let listener = Listener::new(ports, &config, parts);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(listener.serve(async move {
             let _ = stopped.await;

@@ -28,6 +28,16 @@ impl Gateway {
         Ok(self.accepted(kept))
     }
 
+    /// Whether a message would be accepted now, as far as that can be said before it is kept: for whoever has to say
+    /// so to somebody before there is a text. A full queue is not seen.
+    ///
+    /// # Errors
+    /// All that can be said against the message.
+    pub async fn rehearse(&self, origin: &Origin, request: SendRequest) -> Result<(), Error> {
+        let message = self.draft(origin, request)?;
+        self.check_spend(origin, &message).await
+    }
+
     /// Everything up to keeping it: for whoever keeps the message in one transaction with something of its own, and
     /// then tells it with [`Gateway::accepted`]. What a token may spend a day is not looked at.
     ///

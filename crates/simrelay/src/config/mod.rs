@@ -10,6 +10,7 @@ mod environment;
 mod fault;
 mod hooks;
 mod mail;
+mod post;
 mod reader;
 mod rules;
 mod secrets;
@@ -257,7 +258,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, mail, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::attendance;
 use super::hooks;
 use super::mail;
+use super::post;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
@@ -39,6 +40,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     attendance::check(settings, reader);
     hooks::check(settings, reader);
     mail::check(settings, reader);
+    post::check(settings, reader);
     set_elsewhere(reader);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use consumers::{Rule, attendance, mail, webhook};
+use consumers::{Rule, attendance, mail, mail_to_sms, smtp, webhook};
 use message::RouteId;
 use router::{RouteConfig, RoutingConfig};
 use serde::Deserialize;
@@ -34,6 +34,10 @@ pub(crate) struct Settings {
     pub(crate) attendance: attendance::Config,
     /// Who gets received messages by mail.
     pub(crate) mail: mail::Config,
+    /// Mail coming in.
+    pub(crate) smtp: smtp::Config,
+    /// Mail that goes on as messages.
+    pub(crate) mail_to_sms: mail_to_sms::Config,
     /// Who is told of events, a hook each.
     pub(crate) webhooks: Vec<webhook::Config>,
     /// Which consumer takes or copies a received message.
@@ -56,6 +60,8 @@ impl Default for Settings {
             store: store::Config::default(),
             attendance: attendance::Config::default(),
             mail: mail::Config::default(),
+            smtp: smtp::Config::default(),
+            mail_to_sms: mail_to_sms::Config::default(),
             webhooks: Vec::new(),
             rules: Vec::new(),
             retention: store::Retention::default(),

@@ -148,7 +148,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 23] = [
     "",
     "[log]",
     "[api]",
@@ -167,6 +167,9 @@ const TABLES: [&str; 20] = [
     "[[attendance.people]]",
     "[mail]",
     "[[mail.rules]]",
+    "[smtp]",
+    "[[smtp.senders]]",
+    "[mail_to_sms]",
     "[[webhooks]]",
     "[[rules]]",
 ];

@@ -1,0 +1,224 @@
+//! E-mail to SMS: a mail to `+491711234567@sms.example.org` goes out as a message.
+//!
+//! It is a [`Mailbox`] of the SMTP server. Whose rights and limits count is said by the sender's token: scope, SIMs,
+//! prefixes, messages a minute and spend a day hold as they do for `sms.send`, and the messages are that token's own.
+//! What can be said against a recipient is said at `RCPT`; the mail is answered when its messages are kept. The same
+//! Message-ID to the same number is one message, however often it comes.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use gateway::{Error, ErrorKind, Gateway, Origin};
+use message::SendRequest;
+use sha2::{Digest, Sha256};
+
+use crate::smtp::{Answer, Doorman, Letter, Mailbox, Recipient, Reply, Sender};
+
+mod config;
+mod text;
+
+pub use config::{Config, Subject};
+
+/// Turns mails into messages.
+#[derive(Debug)]
+pub struct MailToSms {
+    config: Config,
+    domain: String,
+    gateway: Gateway,
+    doorman: Arc<dyn Doorman>,
+}
+
+/// Whom an address means.
+#[derive(Debug, PartialEq, Eq)]
+struct Whom<'a> {
+    number: &'a str,
+    /// The slot to send from if that goes.
+    slot: Option<&'a str>,
+}
+
+impl MailToSms {
+    /// For the addresses of the configured domain; `None` where there is none.
+    pub fn new(config: Config, gateway: Gateway, doorman: Arc<dyn Doorman>) -> Option<Self> {
+        let domain = config.domain.as_ref()?.to_ascii_lowercase();
+        Some(Self {
+            config,
+            domain,
+            gateway,
+            doorman,
+        })
+    }
+
+    async fn refusal(&self, to: &Recipient, sender: &Sender) -> Option<Reply> {
+        let Some(account) = sender.account.as_ref().filter(|account| account.may_send) else {
+            return Some(Reply::refused("this sender may not send messages"));
+        };
+        let rehearsed = self.gateway.rehearse(&account.origin, Whom::of(to).request("x")).await;
+        if let Err(error) = rehearsed {
+            return Some(reply(&error));
+        }
+        let token = account.origin.token.as_ref();
+        if !token.is_none_or(|token| self.doorman.count(token)) {
+            return Some(Reply::full(
+                "the token sent as many messages as it may in a minute: later again",
+            ));
+        }
+        None
+    }
+
+    async fn send(&self, letter: &Letter, to: &[Recipient]) -> Result<(), Reply> {
+        let Some(account) = &letter.sender.account else {
+            return Err(Reply::refused("this sender may not send messages"));
+        };
+        let text = self.text(letter)?;
+        let mut worst: Option<Reply> = None;
+        for recipient in to {
+            let Err(error) = self.send_one(&account.origin, letter, recipient, &text).await else {
+                continue;
+            };
+            let refusal = reply(&error);
+            let refusal = Reply::new(refusal.code, refusal.enhanced, format!("{recipient}: {}", refusal.text));
+            if worst
+                .as_ref()
+                .is_none_or(|worst| refusal.is_temporary() && !worst.is_temporary())
+            {
+                worst = Some(refusal);
+            }
+        }
+        worst.map_or(Ok(()), Err)
+    }
+
+    async fn send_one(&self, origin: &Origin, letter: &Letter, to: &Recipient, text: &str) -> Result<(), Error> {
+        let request = SendRequest {
+            idempotency_key: letter.message_id.as_deref().map(|id| key(id, to)),
+            transliterate: self.config.transliterate,
+            ..Whom::of(to).request(text)
+        };
+        let accepted = self.gateway.send(origin, request).await?;
+        tracing::info!(id = %accepted.id, repeated = accepted.repeated, "a mail became a message");
+        Ok(())
+    }
+
+    fn text(&self, letter: &Letter) -> Result<String, Reply> {
+        let text = text::of(letter, self.config.subject);
+        if text.is_empty() {
+            return Err(Reply::new(554, [5, 6, 0], "there is no text in it"));
+        }
+        let count = |text: &str| {
+            let preview = self.gateway.preview(text, self.config.transliterate);
+            preview.ok().map(|preview| preview.parts)
+        };
+        let parts = self.config.parts;
+        match text::fitting(&text, parts, count) {
+            Some(fitting) if fitting == text || self.config.truncate => Ok(fitting),
+            _ => Err(Reply::new(
+                552,
+                [5, 2, 3],
+                format!("the text is longer than {parts} parts of a message"),
+            )),
+        }
+    }
+}
+
+impl Mailbox for MailToSms {
+    fn name(&self) -> &str {
+        "mail_to_sms"
+    }
+
+    fn answer<'a>(&'a self, to: &'a Recipient, sender: &'a Sender) -> BoxFuture<'a, Answer> {
+        async move {
+            if to.domain() != self.domain {
+                return Answer::NotMine;
+            }
+            self.refusal(to, sender).await.map_or(Answer::Mine, Answer::Refused)
+        }
+        .boxed()
+    }
+
+    fn take<'a>(&'a self, letter: &'a Letter, to: &'a [Recipient]) -> BoxFuture<'a, Result<(), Reply>> {
+        self.send(letter, to).boxed()
+    }
+}
+
+impl<'a> Whom<'a> {
+    /// `NUMBER` or `NUMBER+SLOT`; the number may begin with a plus itself.
+    fn of(to: &'a Recipient) -> Self {
+        let local = to.local();
+        let sign = usize::from(local.starts_with('+'));
+        match local[sign..].find('+') {
+            Some(plus) => Self {
+                number: &local[..sign + plus],
+                slot: Some(&local[sign + plus + 1..]),
+            },
+            None => Self {
+                number: local,
+                slot: None,
+            },
+        }
+    }
+
+    fn request(&self, text: &str) -> SendRequest {
+        SendRequest {
+            to: self.number.to_owned(),
+            text: text.to_owned(),
+            from: self.slot.map(str::to_owned),
+            strict: self.slot.map(|_| false),
+            ..SendRequest::default()
+        }
+    }
+}
+
+/// The address that a reply to somebody's message goes to, so that it leaves from the SIM they wrote to.
+pub fn reply_address(number: &str, slot: &str, domain: &str) -> String {
+    format!("{number}+{slot}@{domain}")
+}
+
+/// What makes a mail that comes again the same message.
+fn key(message_id: &str, to: &Recipient) -> String {
+    let mut hash = Sha256::new();
+    hash.update(message_id);
+    hash.update([0]);
+    hash.update(to.to_string());
+    format!("mail-{}", hex::encode(&hash.finalize()[..20]))
+}
+
+/// What the client is told of a refusal of the gateway's.
+fn reply(error: &Error) -> Reply {
+    match error.kind {
+        ErrorKind::Invalid if error.field == Some("to") => Reply::new(550, [5, 1, 3], &error.reason),
+        ErrorKind::Invalid if error.field == Some("from") => Reply::new(550, [5, 1, 1], &error.reason),
+        ErrorKind::Invalid => Reply::new(554, [5, 6, 0], &error.reason),
+        ErrorKind::NoRoute => Reply::new(550, [5, 4, 4], &error.reason),
+        ErrorKind::QueueFull | ErrorKind::LimitReached => Reply::full(&error.reason),
+        kind if kind.retryable() => Reply::later(&error.reason),
+        _ => Reply::refused(&error.reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_number_and_perhaps_a_slot() {
+        let whom = |local: &str| {
+            let to = Recipient::parse(&format!("{local}@sms")).unwrap();
+            let whom = Whom::of(&to);
+            (whom.number.to_owned(), whom.slot.map(str::to_owned))
+        };
+        assert_eq!(whom("+49171"), ("+49171".into(), None));
+        assert_eq!(whom("+49171+sim1"), ("+49171".into(), Some("sim1".into())));
+        assert_eq!(whom("49171+sim1"), ("49171".into(), Some("sim1".into())));
+        assert_eq!(whom("0171"), ("0171".into(), None));
+        assert_eq!(whom("+"), ("+".into(), None));
+        assert_eq!(whom("++"), ("+".into(), Some(String::new())));
+    }
+
+    #[test]
+    fn a_repeated_mail_has_the_same_key_and_another_number_another() {
+        let to = |address: &str| Recipient::parse(address).unwrap();
+        assert_eq!(key("1@x", &to("+49171@sms")), key("1@x", &to("+49171@SMS")));
+        assert_ne!(key("1@x", &to("+49171@sms")), key("1@x", &to("+49172@sms")));
+        assert_ne!(key("1@x", &to("+49171@sms")), key("2@x", &to("+49171@sms")));
+        assert!(key("1@x", &to("+49171@sms")).len() < 128);
+    }
+}
