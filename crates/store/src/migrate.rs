@@ -45,6 +45,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "journal",
         sql: include_str!("schema/0006_journal.sql"),
     },
+    Step {
+        name: "journal_doubt",
+        sql: include_str!("schema/0007_journal_doubt.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

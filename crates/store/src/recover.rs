@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::outgoing::PartKey;
+use crate::outgoing::{PartKey, journal};
 use crate::{Config, clock};
 
 /// What `open` found.
@@ -35,6 +35,7 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
              SELECT key, ?2, route, 'uncertain', '', ?3 FROM part WHERE key = ?1",
             (part, now, STOPPED),
         )?;
+        journal::doubt(&transaction, *part)?;
     }
     transaction.execute(
         "UPDATE part SET state = 2, rank = NULL, timer = ?1 WHERE rank = 9",

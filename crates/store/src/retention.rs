@@ -126,9 +126,12 @@ pub(crate) fn remove_message(desk: &mut Desk<'_>, message: i64) -> rusqlite::Res
     desk.conn
         .prepare_cached("DELETE FROM part WHERE key BETWEEN ?1 AND ?2")?
         .execute(range)?;
-    desk.conn
-        .prepare_cached("DELETE FROM history WHERE part BETWEEN ?1 AND ?2")?
-        .execute(range)?;
+    for sql in [
+        "DELETE FROM history WHERE part BETWEEN ?1 AND ?2",
+        "DELETE FROM journal_doubt WHERE part BETWEEN ?1 AND ?2",
+    ] {
+        desk.conn.prepare_cached(sql)?.execute(range)?;
+    }
     for sql in [
         "DELETE FROM excluded WHERE message = ?1",
         "DELETE FROM message WHERE row = ?1",

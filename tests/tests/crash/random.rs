@@ -34,6 +34,9 @@ fn twenty_kills_while_sending_with_a_journal_double_nothing() {
         assert_eq!(times_sent(&rig, text), 1, "'{text}': {view:#}");
         assert_eq!(view["state"], "delivered", "'{text}': {view:#}");
     }
+    eventually("the modems hold nothing more", LIMIT, || {
+        rig.modems.iter().all(|modem| modem.stored().is_empty()).then_some(())
+    });
 }
 
 #[test]

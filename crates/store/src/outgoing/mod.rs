@@ -3,7 +3,7 @@
 pub(crate) mod accept;
 mod decide;
 mod due;
-mod journal;
+pub(crate) mod journal;
 mod progress;
 mod report;
 pub(crate) mod row;

@@ -68,6 +68,7 @@ fn attempt(desk: &mut Desk<'_>, next: &Attempt) -> rusqlite::Result<Option<Attem
 fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
     if let Some(entry) = &word.journal {
         journal::keep(desk, &word.route, entry)?;
+        journal::settle_doubt(desk.conn, word.key.row())?;
     }
     let Some(part) = PartRow::load(desk.conn, word.key)? else {
         return Ok(());
@@ -101,6 +102,7 @@ fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
         }
         Settled::Uncertain { until, reason } => {
             desk.note(&part, at, Line::plain(route, UNCERTAIN, reason))?;
+            journal::doubt(desk.conn, part.key.row())?;
             desk.place(&part, Place::Uncertain(millis(*until)))?;
             report::settle_waiting(desk, part.key, at)
         }

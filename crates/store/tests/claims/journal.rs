@@ -51,6 +51,35 @@ async fn an_attempt_whose_word_counts_no_more_leaves_its_entry_all_the_same() {
     );
 }
 
+#[tokio::test]
+async fn what_lies_of_an_attempt_in_doubt_is_needed_until_something_else_settles_it_and_known_once() {
+    let bench = Bench::new();
+    let sim = RouteId::new("sim1");
+    let part = bench.part(message(1)).await;
+    let found = JournalEntry {
+        tpdu: part.tpdu.clone(),
+        ..entry(3, 0)
+    };
+    bench.attempt(part.key, "sim1", t(1)).await;
+    let bench = bench.after_power_cut();
+    assert_eq!(bench.states(part.message).await, [PartState::Uncertain]);
+    let known = async |found: &JournalEntry| {
+        let proof = bench.store.journal_entry(&sim, found.clone()).await;
+        proof.expect("kept").is_some()
+    };
+    assert!(!known(&found).await, "it is to settle the attempt");
+    bench.settle(part.key, "sim1", t(2), sent(7)).await;
+    assert!(known(&found).await, "that was settled without it");
+    assert!(known(&found).await, "and it is known there until it is gone");
+    let draft = JournalEntry {
+        place: Memory { name: *b"SM", index: 4 },
+        ..found.clone()
+    };
+    assert!(!known(&draft).await, "one attempt left one entry");
+    bench.store.journal_gone(&sim, found.clone()).await.expect("kept");
+    assert!(!known(&found).await);
+}
+
 async fn settle(bench: &Bench, sim: &RouteId, result: Settled) -> message::MessageId {
     let part = bench.part(message(1)).await;
     bench.attempt(part.key, sim.as_str(), t(1)).await;
