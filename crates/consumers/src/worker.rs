@@ -1,8 +1,9 @@
 //! Works one consumer's rows.
 //!
 //! What is due is taken from the store in portions, worked [`Patience::at_once`](crate::Patience::at_once) at a time,
-//! and each row is marked by itself. Nothing is begun while the store cannot keep the mark, since it would be done again and again;
-//! a mark that cannot be kept is tried until it can.
+//! and each row is marked by itself, while the next ones are worked: marks share a sync of the disk, and a consumer that
+//! does one thing at a time does not wait for it. Nothing is begun while the store cannot keep the mark, since it would
+//! be done again and again; a mark that cannot be kept is tried until it can.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(crate) struct Worker {
     place: usize,
     /// Taken from the store and not begun.
     taken: VecDeque<Delivery>,
-    /// Being worked.
+    /// Being worked or marked.
     begun: HashSet<DeliveryId>,
     /// The store may have more that is due.
     more: bool,
@@ -39,11 +40,19 @@ pub(crate) struct Worker {
     rest: Option<Instant>,
 }
 
-/// A delivery that was worked and marked.
-struct Ended {
-    id: DeliveryId,
+/// A delivery that was worked and is to be marked.
+struct Worked {
+    delivery: Delivery,
+    mark: Mark,
     /// Whether the other side was there; `None`: it was not asked.
     reached: Option<bool>,
+}
+
+/// Deliveries being worked, and those being marked.
+#[derive(Default)]
+struct Hands {
+    working: FuturesUnordered<BoxFuture<'static, Worked>>,
+    marking: FuturesUnordered<BoxFuture<'static, DeliveryId>>,
 }
 
 impl Worker {
@@ -64,23 +73,25 @@ impl Worker {
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut news = self.store.events();
         let mut health = self.store.health();
-        let mut working = FuturesUnordered::new();
+        let mut hands = Hands::default();
         while !*stopped.borrow_and_update() {
             if news.has_changed().unwrap_or(false) {
                 news.mark_unchanged();
                 self.more = true;
             }
-            if self.may_begin(&health) {
+            if self.may_begin(&health, &hands) {
                 if self.refill().await.is_err() {
                     break;
                 }
-                self.begin(&mut working);
+                self.begin(&mut hands);
             }
-            let due = self.wake(&health).await;
+            let full = self.is_full(&hands);
+            let due = self.wake(&health, full).await;
             tokio::select! {
                 biased;
                 _ = stopped.changed() => {}
-                Some(ended) = working.next() => self.ended(&ended),
+                Some(id) = hands.marking.next() => { self.begun.remove(&id); }
+                Some(worked) = hands.working.next() => self.worked(worked, &mut hands),
                 changed = news.changed() => {
                     self.more = true;
                     if changed.is_err() { break; }
@@ -90,20 +101,31 @@ impl Worker {
             }
         }
         let each = self.consumer().patience().each + MARK_PAUSE;
+        let end = async {
+            while let Some(worked) = hands.working.next().await {
+                self.worked(worked, &mut hands);
+            }
+            while hands.marking.next().await.is_some() {}
+        };
         // What does not end by then is worked again after the next start.
-        let _ = timeout(each, async { while working.next().await.is_some() {} }).await;
+        let _ = timeout(each, end).await;
     }
 
     fn consumer(&self) -> &Arc<dyn Consumer> {
         self.house.consumer(self.place)
     }
 
-    fn may_begin(&mut self, health: &watch::Receiver<Health>) -> bool {
+    fn may_begin(&mut self, health: &watch::Receiver<Health>, hands: &Hands) -> bool {
         if self.rest.is_some_and(|rest| rest <= Instant::now()) {
             self.rest = None;
             self.more = true;
         }
-        self.rest.is_none() && *health.borrow() == Health::Well
+        self.rest.is_none() && !self.is_full(hands) && *health.borrow() == Health::Well
+    }
+
+    /// Whether nothing more can be begun now; whatever ends then wakes us.
+    fn is_full(&self, hands: &Hands) -> bool {
+        hands.working.len() >= self.places() || hands.marking.len() >= MOST_MARKS
     }
 
     /// Takes what is due, where nothing taken is left.
@@ -129,18 +151,25 @@ impl Worker {
         }
     }
 
-    fn begin(&mut self, working: &mut FuturesUnordered<BoxFuture<'static, Ended>>) {
-        while working.len() < self.places()
+    fn begin(&mut self, hands: &mut Hands) {
+        while !self.is_full(hands)
             && let Some(delivery) = self.taken.pop_front()
         {
             self.begun.insert(delivery.id);
-            working.push(work(self.store.clone(), Arc::clone(&self.house), self.place, delivery).boxed());
+            hands
+                .working
+                .push(work(Arc::clone(&self.house), self.place, delivery).boxed());
         }
     }
 
-    fn ended(&mut self, ended: &Ended) {
-        self.begun.remove(&ended.id);
-        match ended.reached {
+    fn worked(&mut self, worked: Worked, hands: &mut Hands) {
+        let Worked {
+            delivery,
+            mark,
+            reached,
+        } = worked;
+        hands.marking.push(keep(self.store.clone(), delivery, mark).boxed());
+        match reached {
             None => {}
             Some(true) => self.away = 0,
             // Those that were under way with the one that brought the rest say nothing new.
@@ -157,11 +186,10 @@ impl Worker {
     }
 
     /// When to look again without being told.
-    async fn wake(&self, health: &watch::Receiver<Health>) -> Instant {
+    async fn wake(&self, health: &watch::Receiver<Health>, full: bool) -> Instant {
         if let Some(rest) = self.rest {
             return rest;
         }
-        let full = self.begun.len() >= self.places();
         if full || *health.borrow() != Health::Well {
             // Whoever ends, or the store when it is well again, wakes us.
             return Instant::now() + LONGEST_SLEEP;
@@ -181,22 +209,27 @@ impl Worker {
     }
 }
 
-/// Works one delivery and marks it.
-async fn work(store: Store, house: Arc<House>, place: usize, delivery: Delivery) -> Ended {
-    let id = delivery.id;
+/// Works one delivery.
+async fn work(house: Arc<House>, place: usize, delivery: Delivery) -> Worked {
     let consumer = house.consumer(place);
     if !house.concerns(place, &delivery.event) {
-        mark(&store, &delivery, &Mark::Done).await;
-        return Ended { id, reached: None };
+        return Worked {
+            delivery,
+            mark: Mark::Done,
+            reached: None,
+        };
     }
     let each = consumer.patience().each;
     let verdict = timeout(each, consumer.work(&delivery)).await;
     let verdict = verdict.unwrap_or_else(|_| Verdict::later(format!("it took longer than {each:?}")));
     let reached = Some(!matches!(verdict, Verdict::Away { .. }));
-    let what = Mark::of(verdict, &delivery, consumer.as_ref());
-    what.log(consumer.name(), &delivery);
-    mark(&store, &delivery, &what).await;
-    Ended { id, reached }
+    let mark = Mark::of(verdict, &delivery, consumer.as_ref());
+    mark.log(consumer.name(), &delivery);
+    Worked {
+        delivery,
+        mark,
+        reached,
+    }
 }
 
 /// What a row is marked with.
@@ -245,15 +278,15 @@ impl Mark {
 }
 
 /// Marks a row until that is kept: working it again would be worse than waiting.
-async fn mark(store: &Store, delivery: &Delivery, what: &Mark) {
+async fn keep(store: Store, delivery: Delivery, what: Mark) -> DeliveryId {
     loop {
-        let kept = match what {
+        let kept = match &what {
             Mark::Done => store.delivery_done(delivery.id).await,
             Mark::Later { due, why } => store.delivery_later(delivery.id, *due, why).await,
             Mark::GaveUp { why } => store.delivery_gave_up(delivery.id, why).await,
         };
         match kept {
-            Ok(_) | Err(Error::Closed) => return,
+            Ok(_) | Err(Error::Closed) => return delivery.id,
             Err(_) => sleep(MARK_PAUSE).await,
         }
     }
@@ -265,6 +298,8 @@ fn until(due: Timestamp) -> Duration {
 
 /// How many rows are taken from the store at a time.
 const PORTION: usize = 64;
+/// How many rows may wait for their mark at a time: what a kill lets a consumer do again.
+const MOST_MARKS: usize = 32;
 /// How soon a mark that could not be kept is tried again.
 const MARK_PAUSE: Duration = Duration::from_secs(1);
 /// The shortest and the longest time to sleep: clocks are set, and rows may be due already that cannot be read.
