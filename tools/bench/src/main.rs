@@ -15,6 +15,7 @@ mod disk;
 mod rig;
 mod rows;
 mod simulator;
+mod sink;
 mod watch;
 
 use std::path::PathBuf;

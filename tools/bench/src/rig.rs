@@ -56,6 +56,25 @@ impl Rig {
         })
     }
 
+    /// Adds sections to the configuration, before the start.
+    pub(crate) fn configure(&self, lines: &str) -> Result<(), Error> {
+        let path = self.dir.join("simrelay.toml");
+        let before = system("the configuration", std::fs::read_to_string(&path))?;
+        keep(&path, &format!("{before}\n{lines}"))
+    }
+
+    /// Writes a file that is closed to others; where it lies.
+    pub(crate) fn secret(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.dir.join(name);
+        keep(&path, text)?;
+        Ok(path)
+    }
+
+    /// The folder of everything.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.dir
+    }
+
     /// Where the modems' ports are to appear.
     pub(crate) fn modems(&self) -> PathBuf {
         self.dir.join("modems")

@@ -111,6 +111,32 @@ impl Simulator {
         .map(drop)
     }
 
+    /// Texts from outside, each to a modem's SIM from a sender, as fast as the simulator takes them.
+    pub(crate) fn texts(&mut self, texts: impl IntoIterator<Item = (usize, String, String)>) -> Result<(), Error> {
+        let mut texts = texts.into_iter().peekable();
+        while texts.peek().is_some() {
+            let mut lines = String::new();
+            let mut asked = 0;
+            for (modem, from, text) in texts.by_ref().take(FLOOD) {
+                let to = Self::number(modem);
+                let command = modemsim::Command::Text { to, from, text };
+                let line = serde_json::to_string(&command).map_err(|error| Error::Refused(error.to_string()))?;
+                lines.push_str(&line);
+                lines.push('\n');
+                asked += 1;
+            }
+            system("modemsim", self.control.get_mut().write_all(lines.as_bytes()))?;
+            for _ in 0..asked {
+                let mut answer = String::new();
+                system("modemsim", self.control.read_line(&mut answer))?;
+                if !answer.contains("done") {
+                    return Err(Error::Refused(format!("modemsim: {answer}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn ask(&mut self, command: &modemsim::Command) -> Result<Reply, Error> {
         let line = serde_json::to_string(command).map_err(|error| Error::Refused(error.to_string()))?;
         system(
@@ -135,3 +161,6 @@ impl Drop for Simulator {
 fn unexpected(reply: &Reply) -> Error {
     Error::Refused(format!("modemsim answered {reply:?}"))
 }
+
+/// Texts in one write to the simulator.
+const FLOOD: usize = 100;
