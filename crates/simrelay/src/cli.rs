@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::client::{Client, Connection};
 use crate::commands::{
-    attendance, certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token, ussd,
-    webhook,
+    alert, attendance, certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token,
+    ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -60,6 +60,8 @@ enum Command {
     Config(check::ConfigCommand),
     Certificate(certificate::CertificateArgs),
     #[command(subcommand)]
+    Alert(alert::AlertCommand),
+    #[command(subcommand)]
     Attendance(attendance::AttendanceCommand),
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -95,6 +97,7 @@ impl Command {
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
+            Self::Alert(command) => alert::run_here(&command, connection, screen),
             Self::Attendance(command) => runtime()?.block_on(async {
                 if attendance::run_here(&command, connection, screen).await? {
                     return Ok(());
@@ -132,6 +135,7 @@ impl Command {
             | Self::Pdu(_)
             | Self::Config(_)
             | Self::Certificate(_)
+            | Self::Alert(_)
             | Self::Attendance(_)
             | Self::Webhook(_)
             | Self::Completions(_)

@@ -39,6 +39,7 @@ const COMMANDS: &[&str] = &[
     "config check",
     "certificate",
     "webhook test",
+    "alert send",
     "attendance list",
     "attendance show",
     "attendance history",

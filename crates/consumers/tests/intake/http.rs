@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use consumers::alerts::intake::{Http, HttpConfig, Token};
+use consumers::alerts::intake::{Http, HttpConfig, Ports, Token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,8 +18,9 @@ async fn listen(bench: &Bench, config: HttpConfig) -> SocketAddr {
         ..config
     };
     assert_eq!(config.problems(), []);
-    let http = Http::bind(&config, None, bench.raiser.clone()).await.unwrap();
-    let address = http.addresses()[0];
+    let ports = Ports::take(&config.listen).await.unwrap();
+    let address = ports.addresses()[0];
+    let http = Http::new(ports, &config, None, bench.raiser.clone());
     tokio::spawn(http.serve(std::future::pending()));
     address
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use consumers::alerts::intake::{Listener, ListenerConfig, Token};
+use consumers::alerts::intake::{Listener, ListenerConfig, Ports, Token};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -20,8 +20,9 @@ async fn listen(bench: &Bench, config: ListenerConfig) -> (SocketAddr, oneshot::
         ..config
     };
     assert_eq!(config.problems(), []);
-    let listener = Listener::bind(&config, None, bench.raiser.clone()).await.unwrap();
-    let address = listener.addresses()[0];
+    let ports = Ports::take(&config.listen).await.unwrap();
+    let address = ports.addresses()[0];
+    let listener = Listener::new(ports, &config, None, bench.raiser.clone());
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(listener.serve(async move {
         let _ = stopped.await;

@@ -1,5 +1,6 @@
 //! The commands, a file for each few that belong together.
 
+pub(crate) mod alert;
 pub(crate) mod attendance;
 pub(crate) mod certificate;
 pub(crate) mod check;

@@ -42,40 +42,52 @@ impl Stop {
     }
 }
 
-/// Ports that are taken.
+/// Ports that are taken, before anybody is served.
+#[derive(Debug)]
+pub struct Ports(Vec<TcpListener>);
+
+/// Ports that are served.
+#[derive(Debug)]
 pub(super) struct Doors {
-    listeners: Vec<TcpListener>,
-    tls: Option<TlsAcceptor>,
+    ports: Ports,
+    tls: Option<Tls>,
     places: Arc<Places>,
 }
 
-impl Doors {
+/// TLS for every connection.
+#[derive(Clone)]
+struct Tls(TlsAcceptor);
+
+impl Ports {
     /// Takes the ports.
     ///
     /// # Errors
     /// The address that cannot be taken, and why.
-    pub(super) async fn open(
-        addresses: &[SocketAddr],
-        tls: Option<Arc<ServerConfig>>,
-        places: Arc<Places>,
-    ) -> Result<Self, (SocketAddr, io::Error)> {
+    pub async fn take(addresses: &[SocketAddr]) -> Result<Self, (SocketAddr, io::Error)> {
         let mut listeners = Vec::new();
         for address in addresses {
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|error| (*address, error))?);
         }
-        Ok(Self {
-            listeners,
-            tls: tls.map(TlsAcceptor::from),
-            places,
-        })
+        Ok(Self(listeners))
     }
 
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
+    /// Where they are, in the order of the settings.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
             .collect()
+    }
+}
+
+impl Doors {
+    pub(super) fn new(ports: Ports, tls: Option<Arc<ServerConfig>>, places: Arc<Places>) -> Self {
+        Self {
+            ports,
+            tls: tls.map(|config| Tls(TlsAcceptor::from(config))),
+            places,
+        }
     }
 
     /// Serves until `stop` is over. The ports close first; connections may then end within [`STOP`], and what is left is
@@ -84,16 +96,13 @@ impl Doors {
         let (stopping, stopped) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
         let ends = (Stop(stopped), Stop(is_cut));
-        let accepting = self
-            .listeners
-            .iter()
-            .map(|listener| self.accept(listener, &host, &ends));
+        let accepting = self.ports.0.iter().map(|listener| self.accept(listener, &host, &ends));
         tokio::select! {
             _ = join_all(accepting) => {}
             () = stop => {}
         }
-        let Self { listeners, places, .. } = self;
-        drop(listeners);
+        let Self { ports, places, .. } = self;
+        drop(ports);
         stopping.send_replace(true);
         if timeout(STOP, places.all_free()).await.is_err() {
             cut.send_replace(true);
@@ -130,16 +139,16 @@ impl Doors {
     }
 }
 
-impl fmt::Debug for Doors {
+impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.addresses()).finish()
+        f.write_str("Tls")
     }
 }
 
-async fn welcome<H: Host>(host: Arc<H>, tls: Option<TlsAcceptor>, socket: TcpStream, peer: SocketAddr, stop: Stop) {
+async fn welcome<H: Host>(host: Arc<H>, tls: Option<Tls>, socket: TcpStream, peer: SocketAddr, stop: Stop) {
     // Fails only on a socket that is dead already, which the first read finds out.
     let _ = socket.set_nodelay(true);
-    let Some(tls) = tls else {
+    let Some(Tls(tls)) = tls else {
         return host.serve(Box::new(socket), peer, stop).await;
     };
     match timeout(HANDSHAKE, tls.accept(socket)).await {

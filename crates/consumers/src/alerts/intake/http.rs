@@ -5,7 +5,6 @@
 //! makes a sender that is worth its name come again.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,14 +26,14 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::budget::{Budget, Grant};
 use super::config::HttpConfig;
-use super::door::{Doors, Host, Stop, Stream};
+use super::door::{Doors, Host, Ports, Stop, Stream};
 use super::hikvision::Notice;
 use super::posts::{Post, Sender};
 use super::raiser::{NotKept, Raiser};
 use super::standing::{Meaning, Standing};
 use crate::places::Places;
 
-/// A server whose ports are taken.
+/// A server, ready to serve.
 #[derive(Debug)]
 pub struct Http {
     doors: Doors,
@@ -56,30 +55,18 @@ struct Refusal {
 }
 
 impl Http {
-    /// Takes the ports. `tls` is there where the settings want it.
-    ///
-    /// # Errors
-    /// The address that cannot be taken, and why.
-    pub async fn bind(
-        config: &HttpConfig,
-        tls: Option<Arc<ServerConfig>>,
-        raiser: Raiser,
-    ) -> Result<Self, (SocketAddr, io::Error)> {
+    /// Serves these ports; `tls` is there where the settings want it.
+    pub fn new(ports: Ports, config: &HttpConfig, tls: Option<Arc<ServerConfig>>, raiser: Raiser) -> Self {
         let places = Places::new(config.connections, config.connections_per_address);
-        Ok(Self {
-            doors: Doors::open(&config.listen, tls, places).await?,
+        Self {
+            doors: Doors::new(ports, tls, places),
             shared: Arc::new(Shared {
                 budget: Budget::new(ROOM_FOR_ALL),
                 standing: Mutex::new(Standing::new(Duration::from_secs(config.quiet_s.into()))),
                 config: config.clone(),
                 raiser,
             }),
-        })
-    }
-
-    /// Where it listens, in the order of the settings.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.doors.addresses()
+        }
     }
 
     /// Serves until `stop` is over. A request that is coming then may end within five seconds.

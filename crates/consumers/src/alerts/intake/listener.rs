@@ -17,14 +17,14 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::budget::{Budget, Grant};
 use super::config::ListenerConfig;
-use super::door::{Doors, Host, Stop, Stream};
+use super::door::{Doors, Host, Ports, Stop, Stream};
 use super::lines::{Found, Lines, ROOM};
 use super::object::Object;
 use super::pace::Pace;
 use super::raiser::{Kept, NotKept, Raiser};
 use crate::places::Places;
 
-/// A listener whose ports are taken.
+/// A listener, ready to serve.
 #[derive(Debug)]
 pub struct Listener {
     doors: Doors,
@@ -40,30 +40,18 @@ struct Shared {
 }
 
 impl Listener {
-    /// Takes the ports. `tls` is there where the settings want it.
-    ///
-    /// # Errors
-    /// The address that cannot be taken, and why.
-    pub async fn bind(
-        config: &ListenerConfig,
-        tls: Option<Arc<ServerConfig>>,
-        raiser: Raiser,
-    ) -> Result<Self, (SocketAddr, io::Error)> {
+    /// Serves these ports; `tls` is there where the settings want it.
+    pub fn new(ports: Ports, config: &ListenerConfig, tls: Option<Arc<ServerConfig>>, raiser: Raiser) -> Self {
         let places = Places::new(config.connections, config.connections_per_address);
-        Ok(Self {
-            doors: Doors::open(&config.listen, tls, places).await?,
+        Self {
+            doors: Doors::new(ports, tls, places),
             shared: Arc::new(Shared {
                 budget: Budget::new(ROOM_FOR_ALL),
                 pace: Mutex::new(Pace::new(config.lines_per_second)),
                 config: config.clone(),
                 raiser,
             }),
-        })
-    }
-
-    /// Where it listens, in the order of the settings.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.doors.addresses()
+        }
     }
 
     /// Serves until `stop` is over. A line that is coming then may end within five seconds.

@@ -36,6 +36,7 @@ mod standing;
 mod token;
 
 pub use config::{HttpConfig, LetterConfig, ListenerConfig};
+pub use door::Ports;
 pub use hikvision::{Notice, NoticeError};
 pub use http::Http;
 pub use listener::Listener;
