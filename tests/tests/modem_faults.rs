@@ -327,3 +327,59 @@ fn modems_that_hang_climb_the_ladder_in_sight_and_come_back() {
         (health["level"] != "CRITICAL").then_some(())
     });
 }
+
+#[test]
+fn a_hung_modem_that_ranks_first_keeps_nothing_waiting_for_long() {
+    let rig = cheap_and_dear();
+    let gateway = rig.start_ready();
+    let hangs = Fault::HangAfterCtrlZ { sent: false };
+    rig.modems[0].fault(hangs).expect("a fault");
+    let first = gateway.api().send("+4930001", "into the void");
+    eventually("the first is with the cheapest", LONG, || {
+        let view = gateway
+            .api()
+            .call("sms.status", json!({ "id": first }))
+            .expect("a status");
+        (view["parts"][0]["state"] == "attempting").then_some(())
+    });
+    let begun = Instant::now();
+    let bulk = gateway.api().send("+4930002", "bulk");
+    let alarm = json!({ "to": "+4930003", "text": "alarm", "priority": 3 });
+    let alarm = gateway.api().send_with(alarm);
+    for id in [&alarm, &bulk] {
+        gateway.wait_state(id, "delivered", LONG);
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(60), "behind a hung modem they took {took:?}");
+}
+
+#[test]
+fn a_quarantined_modem_that_ranks_first_gets_nothing() {
+    let rig = cheap_and_dear();
+    let gateway = rig.start_ready();
+    rig.modems[0].fault(Fault::Hang).expect("a fault");
+    let id = gateway.api().send("+4930001", "not to a deaf modem");
+    let view = gateway.wait_state(&id, "delivered", LONG);
+    assert_eq!(view["parts"][0]["sim"], "sim-1", "{view}");
+    eventually("the ladder ends", 2 * LONG, || {
+        (gateway.slot("sim-0")["state"] == "quarantined").then_some(())
+    });
+    let asked = json!({ "to": "+4930002" });
+    let told = gateway.api().call("route.explain", asked).expect("a route");
+    assert_eq!(told["chosen"], "sim-1", "as soon as it is told: {told}");
+    let begun = Instant::now();
+    let id = gateway.api().send("+4930002", "past it");
+    let view = gateway.wait_state(&id, "delivered", LONG);
+    let took = begun.elapsed();
+    assert!(
+        took < Duration::from_secs(20),
+        "beside a quarantined modem it took {took:?}: {view}"
+    );
+}
+
+/// Two modems, the first of which is chosen wherever it can be.
+fn cheap_and_dear() -> Rig {
+    Rig::new(2)
+        .slot(0, "cost_micros = 10000")
+        .slot(1, "cost_micros = 90000")
+}

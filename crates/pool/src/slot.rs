@@ -258,6 +258,11 @@ impl Slot {
                         self.report(stay.seating.serial, News::Identified(who)).await;
                     }
                     self.show.note(&event);
+                    if matches!(event, Event::StateChanged { .. }) {
+                        // Whoever hears of it looks at once, and closing a port takes its time.
+                        self.show
+                            .refresh(stay.modem.facts(), stay.modem.is_busy(), &stay.config, now);
+                    }
                     self.held.hear(&event);
                     self.tell(SlotEvent::Modem(event)).await;
                 }

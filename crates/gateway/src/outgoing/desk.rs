@@ -161,20 +161,21 @@ impl Desk {
     pub(crate) fn facts(&mut self, route: &RouteId, obstacle: Option<&str>, health: Level, now: Timestamp) {
         let Some(&at) = self.index.get(route) else { return };
         let lane = &mut self.lanes[at];
-        let was_usable = lane.is_usable();
+        let was_able = lane.is_able();
         if lane.obstacle.as_deref() != obstacle {
             lane.obstacle = obstacle.map(str::to_owned);
         }
         lane.health = health;
-        let usable = lane.is_usable();
-        if was_usable == usable {
+        let able = lane.is_able();
+        if was_able == able {
             return;
         }
-        lane.unusable_since = (!usable).then_some(now);
-        if !usable {
+        lane.pause = None;
+        lane.unusable_since = (!able).then_some(now);
+        if !able {
             self.unqueue(at);
         }
-        self.reroute_at = Some(now + REROUTE_PAUSE);
+        self.reroute_by(now + REROUTE_PAUSE);
     }
 
     /// Parts that are due. What does not fit is left to the store.
@@ -272,6 +273,7 @@ impl Desk {
             usage.record(now, &part.to);
         }
         lane.last_used = Some(now);
+        self.rest_after(at, &outcome, now);
         let mut verdict = judge(
             &part,
             route,
@@ -284,12 +286,6 @@ impl Desk {
         // The entry of an uncertain attempt has still to tell what became of it.
         verdict.settle.journal = journal.filter(|_| uncertain.is_none());
         self.release(&part);
-        if matches!(
-            verdict.settle.result,
-            Settled::Retry { .. } | Settled::Held { .. } | Settled::Requeued
-        ) {
-            self.look.want();
-        }
         if let Some(remake) = verdict.remake {
             self.forget(part.message);
             self.remaking.insert(part.message);
@@ -305,6 +301,9 @@ impl Desk {
         let Work::Recording { settle, next } = std::mem::take(&mut self.lanes[at].work) else {
             return;
         };
+        if settle.as_ref().is_some_and(|settle| settle.result.is_queued_again()) {
+            self.look.want();
+        }
         if let Some((message, remake)) = self.remakes.remove(&at) {
             self.actions.push_back(Action::Remake { message, remake });
         }
@@ -333,6 +332,7 @@ impl Desk {
             part,
             ticket,
             cost_micros,
+            since: now,
         };
     }
 
@@ -378,6 +378,7 @@ impl Desk {
             self.look.want();
         }
         for at in 0..self.lanes.len() {
+            self.look_at_pause(at, now);
             let due = matches!(&self.lanes[at].work, Work::Blocked { until, .. } if *until <= now);
             if due && let Work::Blocked { settle, .. } = std::mem::take(&mut self.lanes[at].work) {
                 self.record(at, settle, now);
@@ -428,7 +429,11 @@ impl Desk {
             _ => None,
         });
         let look = self.look.due().filter(|_| self.is_starved());
-        blocked.chain(self.reroute_at).chain(look).min()
+        let pauses = self.lanes.iter().filter_map(|lane| match &lane.pause {
+            Some(pause) => pause.until,
+            None => lane.slow_at(),
+        });
+        blocked.chain(pauses).chain(self.reroute_at).chain(look).min()
     }
 
     /// Whether any part is with a modem or its end is not recorded yet.
@@ -522,8 +527,7 @@ impl Desk {
             self.pass_over(&part);
             return;
         }
-        let again = until.unwrap_or(now + WAIT_RECHECK).max(now + REROUTE_PAUSE);
-        self.reroute_at = Some(self.reroute_at.map_or(again, |at| at.min(again)));
+        self.reroute_by(until.unwrap_or(now + WAIT_RECHECK).max(now + REROUTE_PAUSE));
         self.waiting.insert(order(&part), part);
     }
 
@@ -609,7 +613,7 @@ impl Desk {
         if found.is_none()
             && let Some(until) = wake
         {
-            self.reroute_at = Some(self.reroute_at.map_or(until, |at| at.min(until)));
+            self.reroute_by(until);
         }
         let next = found.and_then(|place| self.lanes[at].queue.remove(&place));
         if self.lanes[at].queue.len() <= self.lane_room() / 4 {

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,10 +28,21 @@ pub(crate) struct Lane {
     pub(crate) health: Level,
     /// Since when it cannot send.
     pub(crate) unusable_since: Option<Timestamp>,
+    /// Why it is given nothing more for now, although nobody says that it cannot send.
+    pub(crate) pause: Option<Pause>,
     pub(crate) usage: Option<Usage>,
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
     pub(crate) work: Work,
     pub(crate) last_used: Option<Timestamp>,
+}
+
+/// A rest that the desk gives a lane by itself.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    /// Why, for people.
+    pub(crate) reason: String,
+    /// When it ends; `None`: with the exchange that takes so long.
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// What a lane is doing. It does one thing at a time.
@@ -69,6 +81,8 @@ pub(crate) enum Work {
         ticket: u64,
         /// What it costs.
         cost_micros: i64,
+        /// When it was handed over.
+        since: Timestamp,
     },
 }
 
@@ -82,6 +96,7 @@ impl Lane {
             obstacle: Some("it was not heard of yet".into()),
             health: Level::Ok,
             unusable_since: None,
+            pause: None,
             usage,
             queue: BTreeMap::new(),
             work: Work::Idle,
@@ -89,8 +104,27 @@ impl Lane {
         }
     }
 
+    /// Whether it may be given more now.
     pub(crate) fn is_usable(&self) -> bool {
+        self.is_able() && self.pause.is_none()
+    }
+
+    /// Whether its carrier says that it can send.
+    pub(crate) fn is_able(&self) -> bool {
         self.obstacle.is_none() && self.health != Level::Critical
+    }
+
+    /// Whether its exchange has taken so long that others should not wait behind it.
+    pub(crate) fn is_slow(&self, now: Timestamp) -> bool {
+        self.slow_at().is_some_and(|at| at <= now)
+    }
+
+    /// When its exchange becomes one that takes too long to wait behind.
+    pub(crate) fn slow_at(&self) -> Option<Timestamp> {
+        match &self.work {
+            Work::Sending { since, .. } => Some(*since + SLOW),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -115,7 +149,10 @@ impl Lane {
             load: self.load(),
             id: &self.id,
             config: &self.config,
-            obstacle: self.obstacle.as_deref(),
+            obstacle: self
+                .obstacle
+                .as_deref()
+                .or(self.pause.as_ref().map(|pause| pause.reason.as_str())),
             health: self.health,
             limit,
             last_used: self.last_used,
@@ -129,3 +166,6 @@ impl Lane {
             .map_or(self.config.cost_micros, |found| found.cost_micros)
     }
 }
+
+/// How long an exchange may take before what waits behind it goes elsewhere. A network takes 2 to 6 s, a slow one 10.
+const SLOW: Duration = Duration::from_secs(15);

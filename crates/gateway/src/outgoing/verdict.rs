@@ -103,8 +103,9 @@ fn failed(
     };
     match failure.class {
         ErrorClass::Hold => (
+            // It is the SIM that rests, and not the message.
             Settled::Held {
-                due_at: now + HOLD_RECHECK,
+                due_at: now,
                 reason: failure.reason,
             },
             None,
@@ -138,6 +139,3 @@ fn failed(
         ErrorClass::OtherEncoding => (Settled::Failed { failure }, None),
     }
 }
-
-/// How soon a held part is looked at again although nothing told that its modem is back.
-const HOLD_RECHECK: Duration = Duration::from_secs(30);

@@ -187,6 +187,13 @@ pub enum Settled {
     Requeued,
 }
 
+impl Settled {
+    /// Whether the part is queued once more.
+    pub fn is_queued_again(&self) -> bool {
+        matches!(self, Self::Retry { .. } | Self::Held { .. } | Self::Requeued)
+    }
+}
+
 /// The beginning of an attempt: kept before a byte goes to a modem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

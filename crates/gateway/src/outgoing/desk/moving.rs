@@ -1,10 +1,14 @@
 //! Parts change their lane: a SIM went away, another has nothing to do, or one stays away for too long.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use message::{Cause, ErrorClass, Outcome};
 use router::Decision;
 use store::DuePart;
 
-use super::{Action, Desk, WAITING};
+use super::{Action, Desk, REROUTE_PAUSE, WAITING};
+use crate::outgoing::lane::Pause;
 use crate::outgoing::verdict::Remake;
 
 impl Desk {
@@ -18,6 +22,60 @@ impl Desk {
             }
             self.waiting.insert(place, part);
         }
+    }
+
+    /// What an outcome says of its lane: a modem that did not take a part, or did not answer, is given nothing more until
+    /// it tells how it is, or a while has passed.
+    pub(super) fn rest_after(&mut self, at: usize, outcome: &Outcome, now: Timestamp) {
+        if self.lanes[at].pause.take().is_some() {
+            self.reroute_by(now + REROUTE_PAUSE);
+        }
+        match outcome {
+            Outcome::Failed(failure) if failure.class == ErrorClass::Hold => {
+                let rest = match failure.cause {
+                    // The part never reached the modem, and its state is about to be told.
+                    Cause::Gateway => UNTOLD,
+                    _ => HELD,
+                };
+                self.pause(at, failure.reason.clone(), Some(now + rest), now);
+            }
+            Outcome::Uncertain { .. } => {
+                self.pause(at, "its modem did not answer".into(), Some(now + UNTOLD), now);
+            }
+            Outcome::Sent { .. } | Outcome::Failed(_) => {}
+        }
+    }
+
+    /// Begins a pause where an exchange takes too long, and ends one that is over.
+    pub(super) fn look_at_pause(&mut self, at: usize, now: Timestamp) {
+        let lane = &mut self.lanes[at];
+        match &lane.pause {
+            None if lane.is_slow(now) => {
+                self.pause(
+                    at,
+                    "its modem has been busy with one message for long".into(),
+                    None,
+                    now,
+                );
+            }
+            Some(pause) if pause.until.is_some_and(|until| until <= now) => {
+                lane.pause = None;
+                self.reroute_by(now + REROUTE_PAUSE);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives a lane nothing more for now; what waits on it goes elsewhere, if it can.
+    fn pause(&mut self, at: usize, reason: String, until: Option<Timestamp>, now: Timestamp) {
+        self.lanes[at].pause = Some(Pause { reason, until });
+        self.unqueue(at);
+        self.reroute_by(now + REROUTE_PAUSE);
+    }
+
+    /// Routes the waiting parts again at this time, if not before.
+    pub(super) fn reroute_by(&mut self, at: Timestamp) {
+        self.reroute_at = Some(self.reroute_at.map_or(at, |known| known.min(at)));
     }
 
     /// Routes the waiting parts again, and spreads what is queued where a lane has nothing to do.
@@ -73,3 +131,9 @@ impl Desk {
 
 /// How long a begun message waits for its SIM before all of it is sent over another one.
 const STRANDED: jiff::SignedDuration = jiff::SignedDuration::from_secs(600);
+
+/// How long a lane rests whose modem said that it cannot send now.
+const HELD: Duration = Duration::from_secs(30);
+
+/// How long a lane rests whose modem did not take a part or did not answer: by then its carrier has told its state.
+const UNTOLD: Duration = Duration::from_secs(2);

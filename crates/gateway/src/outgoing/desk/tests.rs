@@ -288,14 +288,12 @@ fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
         _ => None,
     };
     desk.unrecorded(&route, t(2));
-    assert!(
-        matches!(desk.poll(), Some(Action::Reload(_))),
-        "not made anew before the failure is on record"
-    );
+    assert!(desk.poll().is_none(), "not made anew before the failure is on record");
     desk.tick(t(3));
     record(&mut desk);
     desk.recorded(&route, Committed::witnessed(None), t(3));
     assert_eq!(remade(desk.poll()), Some((id(1), Some(route.clone()))));
+    assert!(matches!(desk.poll(), Some(Action::Reload(_))));
     desk.reloaded((1..=2).map(|number| part(1, number, 2, 1)).collect(), true, t(3));
     assert!(desk.poll().is_none(), "what the store shows meanwhile is the old form");
     let anew = (1..=2).map(|number| DuePart {
@@ -397,4 +395,81 @@ fn a_begun_message_whose_sim_stays_away_moves_as_a_whole() {
     assert!(desk.poll().is_none(), "it waits for its SIM");
     desk.tick(t(700));
     assert!(matches!(desk.poll(), Some(Action::Remake { .. })));
+}
+
+#[test]
+fn what_waits_behind_an_exchange_that_takes_too_long_goes_elsewhere() {
+    let mut desk = desk(&["a", "b"]);
+    let b = RouteId::new("b");
+    desk.facts(&b, Some("no network"), Level::Warning, t(1));
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 3)], t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    assert_eq!(route.as_str(), "a");
+    desk.facts(&b, None, Level::Ok, t(2));
+    desk.arrive([part(3, 1, 1, 1)], t(2));
+    desk.tick(t(3));
+    let (_, second, other) = go(&mut desk, t(3));
+    assert_eq!(second.as_str(), "b", "the lane without work takes one");
+    desk.settled(&b, other, sent(), None, t(4));
+
+    assert!(desk.due().is_some_and(|due| due <= t(16)), "{:?}", desk.due());
+    while let Some(action) = desk.poll() {
+        if let Action::Record { route, progress } = action {
+            desk.recorded(&route, Committed::witnessed(progress.attempt.map(attempted)), t(4));
+        }
+    }
+    let to = Number::International("4917100000009".into());
+    desk.tick(t(16));
+    desk.tick(t(17));
+    let told = desk.explain(
+        &Question {
+            to: to.clone(),
+            allowed: None,
+        },
+        t(17),
+    );
+    assert_eq!(told.chosen, Some(b), "{told:?}");
+    assert!(
+        told.routes
+            .iter()
+            .any(|route| route.why.contains("busy with one message"))
+    );
+    desk.settled(&RouteId::new("a"), ticket, sent(), None, t(18));
+    desk.tick(t(19));
+    let told = desk.explain(&Question { to, allowed: None }, t(19));
+    assert!(told.routes.iter().all(|route| route.usable), "{told:?}");
+}
+
+#[test]
+fn a_modem_that_takes_nothing_keeps_no_part_waiting() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive([part(1, 1, 1, 1)], t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    let refused = Outcome::Failed(Failure {
+        class: ErrorClass::Hold,
+        cause: Cause::Gateway,
+        reason: "the modem is not ready: Recovering".into(),
+    });
+    desk.settled(&route, ticket, refused, None, t(2));
+    let (_, progress) = record(&mut desk);
+    assert!(
+        matches!(&progress.settle, Some(Settle { result: Settled::Held { due_at, .. }, .. }) if *due_at == t(2)),
+        "{progress:?}"
+    );
+    desk.recorded(&route, Committed::witnessed(None), t(2));
+    assert!(
+        matches!(desk.poll(), Some(Action::Reload(Page::First))),
+        "it is read again once it is kept"
+    );
+    desk.reloaded(vec![part(1, 1, 1, 1)], true, t(2));
+    let (_, other, _) = go(&mut desk, t(2));
+    assert_ne!(other, route, "the other SIM takes it at once");
+}
+
+fn attempted(attempt: Attempt) -> Attempted {
+    Attempted {
+        key: attempt.key,
+        route: attempt.route,
+        attempts: 1,
+    }
 }
