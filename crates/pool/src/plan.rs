@@ -180,6 +180,13 @@ impl Situation<'_> {
         known.is_some_and(|known| known.probing || known.rests_until.is_some_and(|until| until > self.now))
     }
 
+    /// Whether a slot may have the port. A modem that is known rests from further questions alone: a slot that takes any
+    /// modem may have lost its port to another slot since.
+    fn is_open(&self, device: &Path) -> bool {
+        let known = self.known.get(device);
+        !self.is_resting(device) || known.is_some_and(|known| known.who.is_some() && !known.probing)
+    }
+
     /// The ports to probe: those that a slot without port may be looking for, one interface of a piece of hardware at a
     /// time.
     fn probes(&self, draft: &Draft<'_>) -> Vec<Move> {
@@ -263,7 +270,7 @@ impl Draft<'_> {
                 let device_free = !self.taken.devices.contains(&port.device);
                 // Who names an interface outright gets it.
                 let free = if named { device_free } else { !self.taken.has(port) };
-                suits(slot, port) && free && known && !situation.is_resting(&port.device) && is_right(slot, port)
+                suits(slot, port) && free && known && situation.is_open(&port.device) && is_right(slot, port)
             };
             if let Some(port) = situation.ports.values().find(right) {
                 self.taken.add(&port.device, Some(port));

@@ -194,6 +194,22 @@ fn a_pattern_does_not_take_what_another_slot_knows_as_its_own() {
 }
 
 #[test]
+fn a_modem_that_was_nobodys_goes_to_a_pattern_that_lost_its_port() {
+    let mut world = World::new(&["/dev/a", "/dev/b"]);
+    world
+        .slot("mine", |slot| slot.imei = Some("2".into()))
+        .slot("any", |slot| slot.glob = Some("/dev/*".into()))
+        .knows("/dev/a", "1", "")
+        .knows("/dev/b", "2", "");
+    let until = world.now + Duration::from_secs(600);
+    world
+        .known
+        .values_mut()
+        .for_each(|known| known.rests_until = Some(until));
+    assert_eq!(world.plan(), [seat("any", "/dev/a"), seat("mine", "/dev/b")]);
+}
+
+#[test]
 fn one_pattern_serves_several_slots() {
     let mut world = World::new(&["/dev/a", "/dev/b", "/dev/c"]);
     for name in ["one", "two"] {
