@@ -257,6 +257,7 @@ A setting can also come from the environment, with two underscores between the w
 A file that holds a PIN or a token's hash is refused where others may read it: mode 600 if it belongs to the gateway's
 user, or 640 if it belongs to root and the gateway's group. PINs can stay in files of their own: see `pin_file`.
 
-SIGHUP makes a running gateway read the file again for its tokens and its certificate; everything else needs a restart.
+SIGHUP makes a running gateway read the file again for its tokens, its certificate, and the keys, people and hours of
+attendance; everything else needs a restart.
 
 ";

@@ -38,7 +38,9 @@ pub(super) async fn run(client: &Client, screen: &Screen) -> Result<(), Failure>
 }
 
 async fn rows(client: &Client) -> Result<Vec<Row>, Failure> {
-    let states: Vec<AttendanceState> = client.call("attendance.list", json!({})).await?;
+    let mut states: Vec<AttendanceState> = client.call("attendance.list", json!({})).await?;
+    // As they stand in the projection.
+    states.sort_by_key(|state| state.received_at);
     let row = |state: AttendanceState| Row {
         source_address: state.number.digits().to_owned(),
         status: state.status,
