@@ -53,6 +53,14 @@ pub enum Verdict {
         /// The other side's own wish when to come again (a `Retry-After`): not before that.
         after: Option<Duration>,
     },
+    /// A part of it is worked, and the rest is tried again after the back-off of [`Patience`]. The memo is kept, and
+    /// comes back as [`Delivery::memo`] with every further try.
+    Partly {
+        /// What went wrong with the rest, for people, as in [`Verdict::Later`].
+        why: String,
+        /// What the consumer has to know of what it did, for itself.
+        memo: String,
+    },
     /// The other side cannot be reached at all, so it is no use to try the next one now: this one waits as in
     /// [`Verdict::Later`], and the consumer rests, for at most [`LONGEST_REST`](crate::LONGEST_REST).
     Away {

@@ -126,26 +126,11 @@ impl<'de> Deserialize<'de> for Pattern {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use message::{InboundKind, MessageId, Number};
 
     use super::*;
 
     fn message(sim: &str, from: &str, text: &str) -> Inbound {
-        Inbound {
-            id: MessageId::fresh(),
-            cursor: 1,
-            sim: RouteId::new(sim),
-            from: Number::received(from),
-            to: None,
-            text: text.to_owned(),
-            kind: InboundKind::Text,
-            class: None,
-            data_hex: None,
-            service_centre_time: None,
-            received_at: Timestamp::UNIX_EPOCH,
-            parts: 1,
-            missing: 0,
-        }
+        Inbound::of_text(sim, from, text, Timestamp::UNIX_EPOCH)
     }
 
     fn rule(consumer: &str, then: Then, text: &str) -> Rule {

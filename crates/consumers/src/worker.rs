@@ -235,17 +235,24 @@ async fn work(house: Arc<House>, place: usize, delivery: Delivery) -> Worked {
 /// What a row is marked with.
 enum Mark {
     Done,
-    Later { due: Timestamp, why: String },
-    GaveUp { why: String },
+    Later {
+        due: Timestamp,
+        why: String,
+        memo: Option<String>,
+    },
+    GaveUp {
+        why: String,
+    },
 }
 
 impl Mark {
     fn of(verdict: Verdict, delivery: &Delivery, consumer: &dyn Consumer) -> Self {
-        let (why, after) = match verdict {
+        let (why, after, memo) = match verdict {
             Verdict::Done => return Self::Done,
             Verdict::GiveUp { why } => return Self::GaveUp { why },
-            Verdict::Later { why, after } => (why, after),
-            Verdict::Away { why } => (why, None),
+            Verdict::Later { why, after } => (why, after, None),
+            Verdict::Partly { why, memo } => (why, None, Some(memo)),
+            Verdict::Away { why } => (why, None, None),
         };
         let patience = consumer.patience();
         let failures = delivery.attempts.saturating_add(1);
@@ -264,14 +271,14 @@ impl Mark {
             .max(after.unwrap_or_default().min(LONGEST_WISH));
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
         let due = now.checked_add(pause).unwrap_or(Timestamp::MAX);
-        Self::Later { due, why }
+        Self::Later { due, why, memo }
     }
 
     fn log(&self, consumer: &str, delivery: &Delivery) {
         let id = &delivery.event_id;
         match self {
             Self::Done => debug!(%id, "{consumer}: done"),
-            Self::Later { due, why } => warn!(%id, "{consumer}: {why}; again at {due:.0}"),
+            Self::Later { due, why, .. } => warn!(%id, "{consumer}: {why}; again at {due:.0}"),
             Self::GaveUp { why } => error!(%id, "{consumer}: given up: {why}"),
         }
     }
@@ -282,7 +289,7 @@ async fn keep(store: Store, delivery: Delivery, what: Mark) -> DeliveryId {
     loop {
         let kept = match &what {
             Mark::Done => store.delivery_done(delivery.id).await,
-            Mark::Later { due, why } => store.delivery_later(delivery.id, *due, why).await,
+            Mark::Later { due, why, memo } => store.delivery_later(delivery.id, *due, why, memo.as_deref()).await,
             Mark::GaveUp { why } => store.delivery_gave_up(delivery.id, why).await,
         };
         match kept {

@@ -12,8 +12,8 @@ use gateway::{
 };
 use jiff::Timestamp;
 use message::{
-    AttendanceEvent, AttendanceSearch, Committed, Event, Inbound, InboundKind, Level, Memory, MessageId, MessageView,
-    Number, RouteId,
+    AttendanceEvent, AttendanceSearch, Committed, Event, Inbound, Level, Memory, MessageId, MessageView, Number,
+    RouteId,
 };
 use router::RouteConfig;
 use store::{AttendanceQuery, Retention, Store};
@@ -185,21 +185,7 @@ impl World {
 }
 
 fn message(from: &str, text: &str, at: Timestamp) -> Inbound {
-    Inbound {
-        id: MessageId::fresh(),
-        cursor: 1,
-        sim: RouteId::new("sim1"),
-        from: Number::received(from),
-        to: None,
-        text: text.to_owned(),
-        kind: InboundKind::Text,
-        class: None,
-        data_hex: None,
-        service_centre_time: None,
-        received_at: at,
-        parts: 1,
-        missing: 0,
-    }
+    Inbound::of_text("sim1", from, text, at)
 }
 
 fn sealed(plaintext: &str, key: &str) -> String {

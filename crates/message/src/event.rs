@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Inbound, Level, MessageId, MessageState, Number, RaisedAlert, RouteId};
+use crate::{Inbound, Level, MessageId, MessageState, Number, RaisedAlert, RouteId, TokenId};
 
 /// Something a consumer may want to know. Each event is durable, with one delivery per consumer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,18 @@ pub struct ReportNotice {
     pub state: MessageState,
     /// When it changed.
     pub at: Timestamp,
+    /// The SIM that had it last; none where it was never tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sim: Option<RouteId>,
+    /// Whose it is; none for the gateway's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenId>,
+    /// Why it failed, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What whoever handed it in wanted to be told with this; nobody else is shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// An incoming call, noted and perhaps hung up.

@@ -116,6 +116,27 @@ pub struct Inbound {
     pub missing: u8,
 }
 
+impl Inbound {
+    /// A text that came in one part, with nothing remarkable about it; what else is known of it is set on that.
+    pub fn of_text(sim: &str, from: &str, text: &str, received_at: Timestamp) -> Self {
+        Self {
+            id: MessageId::fresh(),
+            cursor: 1,
+            sim: RouteId::new(sim),
+            from: Number::received(from),
+            to: None,
+            text: text.to_owned(),
+            kind: InboundKind::Text,
+            class: None,
+            data_hex: None,
+            service_centre_time: None,
+            received_at,
+            parts: 1,
+            missing: 0,
+        }
+    }
+}
+
 /// What kind of message arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

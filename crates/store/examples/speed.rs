@@ -196,6 +196,7 @@ fn message() -> NewMessage {
         expires_at: now + SignedDuration::from_hours(24),
         idempotency_key: None,
         on_uncertain: OnUncertain::Resend,
+        note: None,
         parts: vec![vec![0x31; 90]],
     }
 }

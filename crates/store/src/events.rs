@@ -37,6 +37,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// Since when it waits.
     pub since: Timestamp,
+    /// What the consumer noted when it tried it last.
+    pub memo: Option<String>,
 }
 
 /// How far behind a consumer is.
@@ -81,16 +83,22 @@ impl Store {
         self.write(move |desk| end(desk, id, DONE, None)).await
     }
 
-    /// The consumer could not work it and wants it again, not before `due_at`.
-    pub async fn delivery_later(&self, id: DeliveryId, due_at: Timestamp, error: &str) -> Result<Committed<()>, Error> {
-        let error = error.to_owned();
+    /// The consumer could not work it and wants it again, not before `due_at`; a memo replaces that of an earlier try.
+    pub async fn delivery_later(
+        &self,
+        id: DeliveryId,
+        due_at: Timestamp,
+        error: &str,
+        memo: Option<&str>,
+    ) -> Result<Committed<()>, Error> {
+        let (error, memo) = (error.to_owned(), memo.map(str::to_owned));
         self.write(move |desk| {
             desk.conn
                 .prepare_cached(
-                    "UPDATE delivery SET due_at = ?3, attempts = attempts + 1, error = ?4
+                    "UPDATE delivery SET due_at = ?3, attempts = attempts + 1, error = ?4, memo = coalesce(?5, memo)
                      WHERE consumer = ?1 AND event = ?2 AND state = 0",
                 )?
-                .execute((id.consumer, id.event, millis(due_at), &error))
+                .execute((id.consumer, id.event, millis(due_at), &error, &memo))
                 .map(|_| ())
         })
         .await
@@ -219,7 +227,7 @@ struct Due {
 
 fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -> rusqlite::Result<Due> {
     let mut statement = glance.conn.prepare_cached(
-        "SELECT d.consumer, d.event, e.id, e.at, d.attempts, e.inbound, e.alert, e.body
+        "SELECT d.consumer, d.event, e.id, e.at, d.attempts, e.inbound, e.alert, e.body, d.memo
          FROM delivery d JOIN event e ON e.row = d.event
          WHERE d.consumer = (SELECT row FROM consumer WHERE name = ?1) AND d.state = 0 AND d.due_at <= ?2
          ORDER BY d.due_at, d.event LIMIT ?3",
@@ -237,6 +245,7 @@ fn deliveries(glance: &mut Glance<'_>, consumer: &str, now: i64, limit: usize) -
                 event_id: EventId::from_bytes(row.get(2)?),
                 since: timestamp(row.get(3)?),
                 attempts: row.get(4)?,
+                memo: row.get(8)?,
                 event,
             }),
             Err(

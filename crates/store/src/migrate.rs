@@ -49,6 +49,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "journal_doubt",
         sql: include_str!("schema/0007_journal_doubt.sql"),
     },
+    Step {
+        name: "mail",
+        sql: include_str!("schema/0008_mail.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

@@ -97,26 +97,11 @@ const SHORTEST: usize = 22;
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use message::MessageId;
 
     use super::*;
 
     fn message(sim: &str, text: &str) -> Inbound {
-        Inbound {
-            id: MessageId::fresh(),
-            cursor: 1,
-            sim: RouteId::new(sim),
-            from: Number::received("+989126211770"),
-            to: None,
-            text: text.to_owned(),
-            kind: InboundKind::Text,
-            class: None,
-            data_hex: None,
-            service_centre_time: None,
-            received_at: Timestamp::UNIX_EPOCH,
-            parts: 1,
-            missing: 0,
-        }
+        Inbound::of_text(sim, "+989126211770", text, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! [`server`] hands it over on the one connection that is kept, [`refusal`] reads what the server does not like.
 //!
 //! A mail is kept as its delivery in the store until the server has taken it. Where only some of several recipients
-//! have it, they are remembered until the others have it too, so that nobody gets it twice; a restart in between
-//! forgets that, and then the Message-ID, which is the event's, tells the second from the first. What the server
+//! have it, that is kept with the delivery until the others have it too, so that nobody gets it twice; only a kill between
+//! the server's word and our keeping it may, and then the Message-ID, which is the event's, tells the second from the
+//! first. What the server
 //! refuses for everybody (it is down, its certificate is wrong, the login fails) makes all mails wait, and none is given
 //! up for it before its time; what it refuses for one mail ends that one alone.
 
@@ -18,8 +19,6 @@ mod samples;
 mod server;
 mod template;
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -27,7 +26,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::Address;
 use lettre::transport::smtp::extension::ClientId;
-use message::{Event, EventId, Inbound};
+use message::{Event, Inbound};
 use store::Delivery;
 use tracing::{debug, warn};
 
@@ -48,8 +47,6 @@ pub struct Mail {
     letterhead: Letterhead,
     server: Server,
     patience: Patience,
-    /// Who has a mail already that others still wait for. At most [`MOST_PARTIAL`]; the oldest is forgotten.
-    partial: Mutex<BTreeMap<EventId, Vec<Address>>>,
 }
 
 impl Mail {
@@ -68,13 +65,13 @@ impl Mail {
                 each: limit * MOST_STEPS,
                 ..Patience::default()
             },
-            partial: Mutex::default(),
         }
     }
 
-    async fn mail(&self, event: EventId, sms: &Inbound) -> Verdict {
+    async fn mail(&self, delivery: &Delivery, sms: &Inbound) -> Verdict {
+        let event = delivery.event_id;
         let to = self.recipients.of(sms);
-        let had = self.partial(event);
+        let had = settled(delivery);
         let missing: Vec<Address> = to.iter().filter(|to| !had.contains(to)).cloned().collect();
         if missing.is_empty() {
             return Verdict::Done;
@@ -84,39 +81,9 @@ impl Mail {
             Err(error) => return Verdict::give_up(format!("no mail can be made of it: {error}")),
         };
         match self.server.deliver(self.letterhead.from(), &missing, &mail).await {
-            Ok(outcome) => self.settle(event, sms, outcome),
+            Ok(outcome) => settle(had, sms, outcome),
             Err(refusal) => self.refused(refusal),
         }
-    }
-
-    /// The verdict where the server took the mail for some, or found fault with recipients alone.
-    fn settle(&self, event: EventId, sms: &Inbound, outcome: Outcome) -> Verdict {
-        debug!("message {} is mailed to {} recipients", sms.id, outcome.accepted.len());
-        let told = |refused: &[(Address, Refusal)]| {
-            let told: Vec<String> = refused
-                .iter()
-                .map(|(to, refusal)| format!("{to}: {}", refusal.why))
-                .collect();
-            told.join("; ")
-        };
-        if outcome.refused.is_empty() {
-            self.forget(event);
-            return Verdict::Done;
-        }
-        let why = told(&outcome.refused);
-        let hopeless = |(to, refusal): (Address, Refusal)| (refusal.consequence == Consequence::Never).then_some(to);
-        let refused = outcome.refused.len();
-        let never: Vec<Address> = outcome.refused.into_iter().filter_map(hopeless).collect();
-        if never.len() == refused {
-            self.forget(event);
-            return Verdict::give_up(why);
-        }
-        for to in &never {
-            warn!("message {} is never mailed to {to}: it is refused for good", sms.id);
-        }
-        // Whom it is hopeless for is not asked again.
-        self.remember(event, outcome.accepted.into_iter().chain(never).collect());
-        Verdict::later(why)
     }
 
     /// The verdict where nobody got it.
@@ -125,28 +92,6 @@ impl Mail {
             Consequence::AllWait => Verdict::Away { why: refusal.why },
             Consequence::Later => Verdict::later(refusal.why),
             Consequence::Never => Verdict::give_up(refusal.why),
-        }
-    }
-
-    fn partial(&self, event: EventId) -> Vec<Address> {
-        let partial = self.partial.lock();
-        partial
-            .ok()
-            .and_then(|partial| partial.get(&event).cloned())
-            .unwrap_or_default()
-    }
-
-    fn remember(&self, event: EventId, settled: Vec<Address>) {
-        let Ok(mut partial) = self.partial.lock() else { return };
-        if partial.len() >= MOST_PARTIAL {
-            partial.pop_first();
-        }
-        partial.entry(event).or_default().extend(settled);
-    }
-
-    fn forget(&self, event: EventId) {
-        if let Ok(mut partial) = self.partial.lock() {
-            partial.remove(&event);
         }
     }
 }
@@ -166,7 +111,7 @@ impl Consumer for Mail {
     fn work<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             match &delivery.event {
-                Event::Message(sms) => self.mail(delivery.event_id, sms).await,
+                Event::Message(sms) => self.mail(delivery, sms).await,
                 _ => Verdict::Done,
             }
         })
@@ -175,6 +120,39 @@ impl Consumer for Mail {
     fn patience(&self) -> Patience {
         self.patience.clone()
     }
+}
+
+/// The verdict where the server took the mail for some, or found fault with recipients alone; `had` are those who were
+/// settled before.
+fn settle(mut had: Vec<Address>, sms: &Inbound, outcome: Outcome) -> Verdict {
+    debug!("message {} is mailed to {} recipients", sms.id, outcome.accepted.len());
+    if outcome.refused.is_empty() {
+        return Verdict::Done;
+    }
+    let told = |(to, refusal): &(Address, Refusal)| format!("{to}: {}", refusal.why);
+    let why = outcome.refused.iter().map(told).collect::<Vec<_>>().join("; ");
+    let hopeless = |(to, refusal): (Address, Refusal)| (refusal.consequence == Consequence::Never).then_some(to);
+    let refused = outcome.refused.len();
+    let never: Vec<Address> = outcome.refused.into_iter().filter_map(hopeless).collect();
+    if never.len() == refused {
+        return Verdict::give_up(why);
+    }
+    for to in &never {
+        warn!("message {} is never mailed to {to}: it is refused for good", sms.id);
+    }
+    // Whom it is hopeless for is not asked again.
+    had.extend(outcome.accepted.into_iter().chain(never));
+    if had.is_empty() {
+        return Verdict::later(why);
+    }
+    let memo = had.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    Verdict::Partly { why, memo }
+}
+
+/// Who has the mail already, or never will, by the memo of an earlier try.
+fn settled(delivery: &Delivery) -> Vec<Address> {
+    let memo = delivery.memo.as_deref().unwrap_or_default();
+    memo.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
 /// This machine's name.
@@ -193,6 +171,3 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Many more steps than a mail has, each with its own time limit.
 const MOST_STEPS: u32 = 10;
-
-/// How many mails with recipients missing are remembered.
-const MOST_PARTIAL: usize = 1000;

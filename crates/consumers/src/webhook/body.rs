@@ -1,7 +1,7 @@
 //! What is posted.
 
 use jiff::Timestamp;
-use message::{Event, EventId, MessageState};
+use message::{Event, EventId, MessageState, ReportNotice};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Delivery;
@@ -72,7 +72,14 @@ pub(super) fn of(hook: &str, delivery: &Delivery) -> Option<Body> {
     // An event that cannot be written could not have been kept.
     let data = match &delivery.event {
         Event::Message(message) => serde_json::to_value(message),
-        Event::Report(notice) => serde_json::to_value(notice),
+        Event::Report(notice) => {
+            // The note is for whoever handed the message in.
+            let notice = ReportNotice {
+                note: None,
+                ..notice.clone()
+            };
+            serde_json::to_value(notice)
+        }
         Event::Call(call) => serde_json::to_value(call),
         Event::Health(change) => serde_json::to_value(change),
         Event::Alert { alert } => serde_json::to_value(alert),

@@ -31,7 +31,7 @@ pub struct Config {
     /// Which events. Default: all.
     #[serde(default = "Kind::all")]
     pub events: Vec<Kind>,
-    /// Only received messages and calls of these SIMs.
+    /// Only messages and calls of these SIMs; what was never sent is of none.
     #[serde(default)]
     pub sims: Option<Vec<RouteId>>,
     /// Only received messages and calls whose sender this is found in.

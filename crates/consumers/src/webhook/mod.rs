@@ -88,7 +88,11 @@ impl Consumer for Webhook {
                     let from = call.from.as_ref().map(ToString::to_string).unwrap_or_default();
                     self.config.wants_sim(&call.sim) && self.config.wants_sender(&from)
                 }
-                Event::Report(_) | Event::Health(_) | Event::Alert { .. } => true,
+                // One that was never tried is of no SIM.
+                Event::Report(notice) => {
+                    self.config.sims.is_none() || notice.sim.as_ref().is_some_and(|sim| self.config.wants_sim(sim))
+                }
+                Event::Health(_) | Event::Alert { .. } => true,
             };
         match wanted {
             true => Wish::Copy,

@@ -14,13 +14,11 @@ async fn a_full_mailbox_waits_while_the_others_have_their_mail_once() {
     let store = open(folder.path());
     receive(&store, [sms("one"), sms("two")]).await;
     let to = ["a@example.org", "full@example.org", "b@example.org"].map(str::to_owned);
-    let room = start(
-        &store,
-        &Config {
-            to: to.into(),
-            ..settings(sink.port)
-        },
-    );
+    let config = Config {
+        to: to.into(),
+        ..settings(sink.port)
+    };
+    let room = start(&store, &config);
     until("both are with those who can take them", || sink.mails().len() >= 2).await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(sink.mails().len(), 2);
@@ -28,6 +26,12 @@ async fn a_full_mailbox_waits_while_the_others_have_their_mail_once() {
     assert_eq!(backlog.waiting, 2);
     let told = "full@example.org: the mail server says: 452 4.2.2 mailbox full";
     assert_eq!(backlog.error.as_deref(), Some(told));
+    // Who has it is kept, so a restart changes nothing.
+    room.stop().await;
+    store.close().await;
+    drop(store);
+    let store = open(folder.path());
+    let room = start(&store, &config);
     sink.refuse("");
     assert_eq!(idle(&store).await.0, 0);
     room.stop().await;

@@ -8,7 +8,7 @@ use consumers::mail::{Config, Mail};
 use consumers::{Consumer, Patience, Room, Rules, Verdict, Wish};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use message::{Event, Inbound, InboundKind, MessageId, Number, RouteId};
+use message::{Event, Inbound};
 use store::{Delivery, Store};
 
 /// A mail consumer that tries again soon.
@@ -62,21 +62,7 @@ pub(crate) fn open(folder: &Path) -> Store {
 
 /// A message that arrived.
 pub(crate) fn sms(text: &str) -> Inbound {
-    Inbound {
-        id: MessageId::fresh(),
-        cursor: 1,
-        sim: RouteId::new("sim1"),
-        from: Number::received("+989126211770"),
-        to: None,
-        text: text.to_owned(),
-        kind: InboundKind::Text,
-        class: None,
-        data_hex: None,
-        service_centre_time: None,
-        received_at: Timestamp::now(),
-        parts: 1,
-        missing: 0,
-    }
+    Inbound::of_text("sim1", "+989126211770", text, Timestamp::now())
 }
 
 /// Keeps messages for the consumer.

@@ -22,7 +22,20 @@ struct Sender {
 impl Gateway {
     /// Accepts a message: when this answers, the message is durable.
     pub async fn send(&self, origin: &Origin, request: SendRequest) -> Result<Accepted, Error> {
-        let message = self.draft(origin, request)?;
+        self.hand_in(origin, self.draft(origin, request)?).await
+    }
+
+    /// The same with a note, which comes back with every notice about the message ([`message::ReportNotice::note`]): for
+    /// front ends that have to tell somebody what became of it.
+    pub async fn send_noted(&self, origin: &Origin, request: SendRequest, note: String) -> Result<Accepted, Error> {
+        let message = NewMessage {
+            note: Some(note),
+            ..self.draft(origin, request)?
+        };
+        self.hand_in(origin, message).await
+    }
+
+    async fn hand_in(&self, origin: &Origin, message: NewMessage) -> Result<Accepted, Error> {
         self.check_spend(origin, &message).await?;
         let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
         Ok(self.accepted(kept))
@@ -78,6 +91,7 @@ impl Gateway {
             expires_at: request.send_at.map_or(now, |at| at.max(now)) + validity,
             idempotency_key: request.idempotency_key,
             on_uncertain: request.on_uncertain.unwrap_or(self.inner.config.on_uncertain),
+            note: None,
             parts: written.tpdus,
         })
     }

@@ -122,8 +122,8 @@ fn insert_message(
     desk.conn
         .prepare_cached(
             "INSERT INTO message (row, id, token, origin, strict, priority, class, report, alphabet, on_uncertain, parts,
-                accepted_at, send_at, expires_at, recipient, request_key, request_hash, text)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                accepted_at, send_at, expires_at, recipient, request_key, request_hash, text, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .execute(params![
             row,
@@ -144,6 +144,7 @@ fn insert_message(
             message.idempotency_key,
             hash,
             message.text,
+            message.note,
         ])?;
     Ok(())
 }

@@ -61,6 +61,8 @@ pub struct NewMessage {
     pub idempotency_key: Option<String>,
     /// What happens to parts whose fate is unknown.
     pub on_uncertain: OnUncertain,
+    /// What whoever hands it in wants to be told with its end ([`message::ReportNotice::note`]).
+    pub note: Option<String>,
     /// One SUBMIT TPDU a part, in order.
     pub parts: Vec<Vec<u8>>,
 }

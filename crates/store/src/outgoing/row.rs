@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use message::{Alphabet, Event, MessageId, MessageState, Number, OnUncertain, PartState, ReportNotice};
+use message::{
+    Alphabet, Event, MessageId, MessageState, Number, OnUncertain, PartState, ReportNotice, RouteId, TokenId,
+};
 
 use super::PartKey;
 use crate::desk::Desk;
@@ -94,21 +96,25 @@ pub(crate) struct MessageFacts {
     pub(crate) expires_at: i64,
     pub(crate) on_uncertain: OnUncertain,
     pub(crate) recipient: Number,
+    pub(crate) note: Option<String>,
 }
 
 impl MessageFacts {
     /// The facts of the message in this row.
     pub(crate) fn load(conn: &Connection, message: i64) -> rusqlite::Result<Self> {
-        conn.prepare_cached("SELECT id, priority, expires_at, on_uncertain, recipient FROM message WHERE row = ?1")?
-            .query_row([message], |row| {
-                Ok(Self {
-                    id: MessageId::from_bytes(row.get(0)?),
-                    priority: row.get(1)?,
-                    expires_at: row.get(2)?,
-                    on_uncertain: on_uncertain(row.get(3)?),
-                    recipient: number(row, 4)?,
-                })
+        conn.prepare_cached(
+            "SELECT id, priority, expires_at, on_uncertain, recipient, note FROM message WHERE row = ?1",
+        )?
+        .query_row([message], |row| {
+            Ok(Self {
+                id: MessageId::from_bytes(row.get(0)?),
+                priority: row.get(1)?,
+                expires_at: row.get(2)?,
+                on_uncertain: on_uncertain(row.get(3)?),
+                recipient: number(row, 4)?,
+                note: row.get(5)?,
             })
+        })
     }
 }
 
@@ -228,13 +234,30 @@ impl Desk<'_> {
             return Ok(());
         }
         let facts = MessageFacts::load(self.conn, part.key.message)?;
+        let (sim, token) = self.belonging(part)?;
+        let failed = !matches!(after, MessageState::Sent | MessageState::Delivered);
         let notice = ReportNotice {
             id: facts.id,
             to: facts.recipient,
             state: after,
             at: clock::timestamp(at),
+            sim,
+            token,
+            reason: if failed {
+                last_reason(self.conn, part.key)?
+            } else {
+                None
+            },
+            note: facts.note,
         };
         events::add(self, &Event::Report(notice), at).map(drop)
+    }
+
+    /// The SIM that had a part last, and whose it is.
+    fn belonging(&mut self, part: &PartRow) -> rusqlite::Result<(Option<RouteId>, Option<TokenId>)> {
+        let names = &mut self.memory.names;
+        let sim = names.maybe_route(self.conn, part.route)?;
+        Ok((sim, names.token(self.conn, part.counted.token)?))
     }
 
     /// Writes a line into a part's history.
@@ -275,6 +298,13 @@ pub(crate) struct Line<'a> {
 /// Where a ready part of this priority stands: lower goes first.
 pub(crate) fn rank(priority: u8) -> i64 {
     i64::from(HIGHEST - priority.min(HIGHEST))
+}
+
+/// What went wrong last with a part.
+fn last_reason(conn: &Connection, part: PartKey) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT reason FROM history WHERE part = ?1 ORDER BY row DESC LIMIT 1")?
+        .query_row([part.row()], |row| row.get(0))
+        .optional()
 }
 
 /// Reads a part's state.

@@ -170,6 +170,7 @@ pub(crate) fn message(parts: u8) -> NewMessage {
         expires_at: t(0) + SignedDuration::from_hours(24),
         idempotency_key: None,
         on_uncertain: OnUncertain::Resend,
+        note: None,
         parts: (1..=parts).map(|part| vec![0x11, part]).collect(),
     }
 }

@@ -63,7 +63,7 @@ async fn what_a_consumer_cannot_work_comes_again_or_is_given_up_and_shown() {
     let first = bench.store.deliveries("mail", t(1), 10).await.expect("read").remove(0);
     bench
         .store
-        .delivery_later(first.id, t(60), "server does not answer")
+        .delivery_later(first.id, t(60), "server does not answer", Some("one has it"))
         .await
         .expect("kept");
     assert!(
@@ -77,6 +77,19 @@ async fn what_a_consumer_cannot_work_comes_again_or_is_given_up_and_shown() {
     assert_eq!(bench.store.next_delivery("mail").await.expect("read"), Some(t(60)));
     let again = bench.store.deliveries("mail", t(60), 10).await.expect("read").remove(0);
     assert_eq!((again.event_id, again.attempts), (first.event_id, 1));
+    assert_eq!((first.memo, again.memo.as_deref()), (None, Some("one has it")));
+    bench
+        .store
+        .delivery_later(first.id, t(60), "server does not answer", None)
+        .await
+        .expect("kept");
+    let bench = bench.reopened().await;
+    let again = bench.store.deliveries("mail", t(60), 10).await.expect("read").remove(0);
+    assert_eq!(
+        again.memo.as_deref(),
+        Some("one has it"),
+        "it stays until another replaces it"
+    );
     let backlog = bench.store.backlog().await.expect("read").remove(0);
     assert_eq!((backlog.waiting, backlog.gave_up, backlog.oldest), (1, 0, Some(t(1))));
     assert_eq!(backlog.error.as_deref(), Some("server does not answer"));
@@ -182,6 +195,34 @@ async fn being_sent_is_told_once_whether_a_report_is_waited_for_or_not() {
             "{one:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_end_of_a_message_tells_its_sim_its_token_and_why() {
+    let bench = Bench::with(consumers(&["mail"]));
+    let new = store::NewMessage {
+        note: Some("for me".into()),
+        ..message(1)
+    };
+    let accepted = bench.accept(new).await;
+    bench.attempt(accepted.due[0].key, "sim1", t(1)).await;
+    bench
+        .settle(
+            accepted.due[0].key,
+            "sim1",
+            t(2),
+            Settled::Failed { failure: failure() },
+        )
+        .await;
+    let told = bench.store.deliveries("mail", t(9), 10).await.expect("read").remove(0);
+    let Event::Report(notice) = told.event else {
+        panic!("{told:?}")
+    };
+    assert_eq!(notice.state, MessageState::Failed);
+    assert_eq!(notice.sim, Some(RouteId::new("sim1")));
+    assert_eq!(notice.token, message(1).token);
+    assert_eq!(notice.reason, Some(failure().reason));
+    assert_eq!(notice.note.as_deref(), Some("for me"));
 }
 
 #[tokio::test]
