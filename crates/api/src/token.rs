@@ -29,19 +29,22 @@ pub enum Scope {
     Stats,
     /// Read who came and went.
     Attendance,
+    /// Read, take, try and raise alerts.
+    Alert,
     /// All of it, for everybody's messages, and what only an operator does.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Send,
         Self::Fetch,
         Self::Ussd,
         Self::Health,
         Self::Stats,
         Self::Attendance,
+        Self::Alert,
         Self::Admin,
     ];
 
@@ -54,6 +57,7 @@ impl Scope {
             Self::Health => "health",
             Self::Stats => "stats",
             Self::Attendance => "attendance",
+            Self::Alert => "alert",
             Self::Admin => "admin",
         }
     }
@@ -116,7 +120,7 @@ impl TokenConfig {
             problems.push(Problem::new(key("hash"), "(not shown)", right));
         }
         if self.scopes.is_empty() {
-            let right = "at least one of send, fetch, ussd, health, stats, attendance, admin";
+            let right = "at least one of send, fetch, ussd, health, stats, attendance, alert, admin";
             problems.push(Problem::new(key("scopes"), "[]", right));
         }
         if self.per_minute == Some(0) {
@@ -232,7 +236,7 @@ pub enum TokenError {
     #[error("'{0}' is no token id: use 1 to 32 letters, digits, '-' and '_'")]
     Id(String),
     /// The caller's: no such scope.
-    #[error("there is no scope '{0}': use send, fetch, ussd, health, stats, attendance or admin")]
+    #[error("there is no scope '{0}': use send, fetch, ussd, health, stats, attendance, alert or admin")]
     Scope(String),
     /// The system's: it gives no random octets.
     #[error("the system gives no random numbers")]

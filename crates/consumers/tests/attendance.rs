@@ -103,6 +103,7 @@ impl World {
                 texts_days: 0,
                 facts_days: 0,
                 inbound_days: 0,
+                ..Retention::default()
             },
             settings: RouteSettings {
                 routes: BTreeMap::from([(RouteId::new("sim1"), RouteConfig::default())]),

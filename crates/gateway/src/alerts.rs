@@ -22,7 +22,7 @@ impl Gateway {
     /// Takes alerts as they came from outside: cleans them, and keeps all of them or none in one transaction. When this
     /// answers they are durable, pictures too, and here is what each is called by, in their order.
     ///
-    /// Alerts on their way share a bounded room of 24 MiB; where it is full, this waits.
+    /// Alerts on their way share a bounded room of 16 MiB; where it is full, this waits.
     ///
     /// # Errors
     /// The store cannot keep anything now; the same call may succeed later.
@@ -49,4 +49,4 @@ impl Gateway {
 }
 
 /// What alerts on their way may take in memory together, in KiB.
-const ROOM_KIB: usize = 24 << 10;
+const ROOM_KIB: usize = 16 << 10;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use message::{AttendanceDevice, AttendancePage, AttendanceRecord, AttendanceRoll, AttendanceSearch, AttendanceState};
+use message::{
+    AlertSearch, AlertTaken, AlertTrial, AlertView, AttendanceDevice, AttendancePage, AttendanceRecord, AttendanceRoll,
+    AttendanceSearch, AttendanceState, RawAlert,
+};
 
 use crate::{Error, Origin};
 
@@ -14,6 +17,8 @@ use crate::{Error, Origin};
 pub struct Desks {
     /// Attendance, where it is configured.
     pub attendance: Option<Arc<dyn AttendanceDesk>>,
+    /// Alerts.
+    pub alerts: Option<Arc<dyn AlertDesk>>,
 }
 
 /// Answers what is asked about attendance. Who may use some SIMs alone is told of what came to those.
@@ -41,10 +46,23 @@ pub trait AttendanceDesk: Send + Sync {
     fn reload(&self) -> BoxFuture<'_, Result<String, Error>>;
 }
 
+/// Answers what is asked about alerts.
+pub trait AlertDesk: Send + Sync {
+    /// Alerts with what followed from them, the newest first.
+    fn list(&self, search: AlertSearch) -> BoxFuture<'_, Result<Vec<AlertView>, Error>>;
+
+    /// Somebody takes an alert.
+    fn take<'a>(&'a self, number: i64, by: &'a str) -> BoxFuture<'a, Result<AlertTaken, Error>>;
+
+    /// What would be made of an alert; where `send` says so, it is raised as any other.
+    fn test(&self, raw: RawAlert, send: bool) -> BoxFuture<'_, Result<AlertTrial, Error>>;
+}
+
 impl fmt::Debug for Desks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desks")
             .field("attendance", &self.attendance.is_some())
+            .field("alerts", &self.alerts.is_some())
             .finish()
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use message::{
-    ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation, RouteId, Snapshot, TokenId,
+    Finding, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation, RouteId, Snapshot,
+    TokenId,
 };
 use router::{Guard, RouteConfig};
 use store::{CancelError, Joiner, ResolveError, Store};
@@ -51,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) unkept: Arc<Unkept>,
     pub(crate) dialogues: Arc<Dialogues>,
     pub(crate) antechamber: Antechamber,
+    /// What those above find wrong, by who says it.
+    pub(crate) complaints: Mutex<BTreeMap<&'static str, Vec<Finding>>>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     tasks: Mutex<Tasks>,
 }
@@ -143,6 +146,7 @@ impl Gateway {
                 unkept: Arc::default(),
                 dialogues,
                 antechamber: Antechamber::default(),
+                complaints: Mutex::default(),
                 snapshot,
                 tasks: Mutex::default(),
             }),
@@ -202,6 +206,17 @@ impl Gateway {
     /// How things stand.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.inner.snapshot.borrow())
+    }
+
+    /// What somebody above finds wrong now, for health; it replaces what they said before.
+    pub fn complain(&self, who: &'static str, findings: Vec<Finding>) {
+        let mut complaints = self.complaints();
+        complaints.insert(who, findings);
+    }
+
+    pub(crate) fn complaints(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Vec<Finding>>> {
+        let complaints = self.inner.complaints.lock();
+        complaints.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Where a message stands.

@@ -199,6 +199,7 @@ impl Keeper {
         findings.extend(health::of_queue(&queue, now));
         self.count_backlog().await;
         findings.extend(self.backlog.1.iter().flat_map(|one| health::of_consumer(one, now)));
+        findings.extend(self.gateway.complaints().values().flatten().cloned());
         findings.extend(health::of_store(&inner.store.health().borrow()));
         if !self.clock_was_sane {
             findings.push(health::of_clock(now));

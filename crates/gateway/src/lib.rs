@@ -33,7 +33,7 @@ mod ussd;
 
 pub use carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};
 pub use config::{Config, National, RouteSettings};
-pub use desks::{AttendanceDesk, Desks};
+pub use desks::{AlertDesk, AttendanceDesk, Desks};
 pub use error::{Error, ErrorKind};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;

@@ -139,6 +139,23 @@ pub struct AlertReceipt {
     pub number: i64,
 }
 
+/// A mail about alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertLetter {
+    /// The number people call it by.
+    pub number: i64,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// Its subject.
+    pub subject: String,
+    /// Its body.
+    pub body: String,
+    /// The alerts whose pictures go with it.
+    pub pictures: Vec<i64>,
+    /// What all mails about the same thing share.
+    pub thread: String,
+}
+
 impl NewAlert {
     /// The clean alert of what came from outside at this time.
     pub fn clean(raw: RawAlert, received_at: Timestamp) -> Self {
@@ -304,7 +321,7 @@ const META_MOST: usize = 16 << 10;
 const NAME_MOST: usize = 100;
 /// The most pictures of an alert, and their octets all together.
 const IMAGES_MOST: usize = 16;
-const IMAGES_SIZE_MOST: usize = 12 << 20;
+const IMAGES_SIZE_MOST: usize = 8 << 20;
 /// The most notes of what was left out.
 const NOTES_MOST: usize = 4;
 /// The longest of them, in characters.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Inbound, Level, MessageId, MessageState, Number, RaisedAlert, RouteId, TokenId};
+use crate::{AlertLetter, Inbound, Level, MessageId, MessageState, Number, RaisedAlert, RouteId, TokenId};
 
 /// Something a consumer may want to know. Each event is durable, with one delivery per consumer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,11 @@ pub enum Event {
     Alert {
         /// The alert with its number.
         alert: Box<RaisedAlert>,
+    },
+    /// A mail about alerts is to be sent.
+    Letter {
+        /// The mail.
+        letter: Box<AlertLetter>,
     },
 }
 

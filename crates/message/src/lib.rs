@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+mod alert_view;
 mod attendance;
 mod committed;
 mod event;
@@ -30,7 +31,10 @@ mod part;
 mod snapshot;
 mod view;
 
-pub use alert::{Alert, AlertReceipt, ImageNote, NewAlert, RaisedAlert, RawAlert, RawImage, Severity};
+pub use alert::{Alert, AlertLetter, AlertReceipt, ImageNote, NewAlert, RaisedAlert, RawAlert, RawImage, Severity};
+pub use alert_view::{
+    AlertSearch, AlertState, AlertTaken, AlertTrial, AlertView, IncidentView, RuleTrial, ToldView, TrialNotice,
+};
 pub use attendance::{
     AttendanceDevice, AttendanceEvent, AttendancePage, AttendanceRecord, AttendanceRoll, AttendanceSearch,
     AttendanceState, Presence, Whereabouts,

@@ -97,7 +97,10 @@ impl Command {
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
-            Self::Alert(command) => alert::run_here(&command, connection, screen),
+            Self::Alert(command) => match alert::run_here(&command, connection, screen)? {
+                true => Ok(()),
+                false => runtime()?.block_on(alert::run(command, &Client::new(connection)?, screen)),
+            },
             Self::Attendance(command) => runtime()?.block_on(async {
                 if attendance::run_here(&command, connection, screen).await? {
                     return Ok(());

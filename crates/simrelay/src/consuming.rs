@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use consumers::Consumer;
+use consumers::alerts::{AlertMail, Alerts};
 use consumers::attendance::{Attendance, Keyring, Office};
 use consumers::mail::Mail;
 use consumers::webhook::Webhook;
@@ -44,11 +45,14 @@ impl AttendanceDesk {
     }
 }
 
-/// All other consumers in their order; with attendance before them it is that of [`Settings::consumers`].
-pub(crate) fn consumers(settings: &Settings) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
+/// All other consumers in their order; with attendance and alerts before them it is that of [`Settings::consumers`].
+pub(crate) fn consumers(settings: &Settings, store: &Store) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
     let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
     if settings.mail.is_on() {
         consumers.push(Arc::new(Mail::new(&settings.mail)));
+    }
+    if settings.alerts.mails() {
+        consumers.push(Arc::new(AlertMail::new(&settings.mail, store.clone())));
     }
     for config in &settings.webhooks {
         let hook = Webhook::new(config.clone())
@@ -56,4 +60,9 @@ pub(crate) fn consumers(settings: &Settings) -> Result<Vec<Arc<dyn Consumer>>, F
         consumers.push(Arc::new(hook));
     }
     Ok(consumers)
+}
+
+/// Begins to work alerts. Needs a runtime.
+pub(crate) fn alerts(config: &consumers::alerts::Config, store: &Store, gateway: &Gateway) -> Alerts {
+    Alerts::start(config.clone(), store.clone(), gateway.clone())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use api::Server;
 use consumers::attendance::Office;
 use consumers::{Room, Rules};
-use gateway::{AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier};
+use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier};
 use pool::{Pool, PoolHandle};
 use store::Store;
 use tokio::net::TcpListener;
@@ -56,7 +56,7 @@ impl Running {
     /// Starts everything above the store, with the API on a port that was taken before: where another gateway has it,
     /// no modem is touched.
     pub(crate) async fn start(settings: Settings, store: Store, door: Door) -> Result<Self, Failure> {
-        let mut consumers = consuming::consumers(&settings)?;
+        let mut consumers = consuming::consumers(&settings, &store)?;
         let attendance = consuming::attendance(&settings, &store)?;
         let office = attendance.as_ref().map(|desk| desk.office().clone());
         let rules = Rules::new(settings.rules.clone());
@@ -82,15 +82,20 @@ impl Running {
         let gateway = Gateway::start(parts)
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
-        if let Some(attendance) = attendance {
-            consumers.insert(0, attendance.open(&gateway));
-        }
-        let room = {
+        let (room, alerts) = {
             // Mail servers, webhooks and floods of alerts have the API's threads: none of it may hold up a modem.
             let _apart = door.api.enter();
-            Room::start(&store, consumers, rules)
+            let alerts = consuming::alerts(&settings.alerts, &store, &gateway);
+            if settings.alerts.hears() {
+                consumers.insert(0, Arc::new(alerts.clone()));
+            }
+            if let Some(attendance) = attendance {
+                consumers.insert(0, attendance.open(&gateway));
+            }
+            (Room::start(&store, consumers, rules), alerts)
         };
         let desks = Desks {
+            alerts: Some(Arc::new(alerts) as Arc<dyn AlertDesk>),
             attendance: office.clone().map(|office| Arc::new(office) as Arc<dyn AttendanceDesk>),
         };
         let server = Server::with(&settings.api, gateway.clone(), desks).map_err(|error| api_refused(&error))?;

@@ -71,6 +71,10 @@ pub struct Retention {
     pub facts_days: u32,
     /// Days received messages are kept.
     pub inbound_days: u32,
+    /// Days alerts and what followed from them are kept.
+    pub alerts_days: u32,
+    /// Days the pictures of alerts are kept.
+    pub pictures_days: u32,
 }
 
 impl Default for Retention {
@@ -79,6 +83,8 @@ impl Default for Retention {
             texts_days: 90,
             facts_days: 365,
             inbound_days: 365,
+            alerts_days: 365,
+            pictures_days: 30,
         }
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use message::{Committed, Number, PartState};
 
+use crate::alerts::past;
 use crate::desk::Desk;
 use crate::outgoing::row::{PartRow, number};
 use crate::reader::Glance;
@@ -14,7 +15,8 @@ use crate::retention::{remove_event, remove_inbound, remove_message};
 use crate::{Error, Retained, Store};
 
 impl Store {
-    /// Removes every message to and from a number, with reports and events. Messages that wait are removed unsent; one
+    /// Removes every message to and from a number, with reports and events, alerts that name it, and who was told
+    /// of alerts that are closed. Messages that wait are removed unsent; one
     /// with a part at a modem, or uncertain, stays until that is settled ([`Retained::kept`]): call again then.
     pub async fn erase(&self, number: &Number) -> Result<Committed<Retained>, Error> {
         let who = number.clone();
@@ -40,6 +42,8 @@ enum Trace {
     Report(i64),
     Event(i64),
     Attendance(i64),
+    Alert(i64),
+    Incident(i64),
 }
 
 fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
@@ -62,10 +66,23 @@ fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
     collect("SELECT row, sender FROM attendance_event", Trace::Attendance)?;
     // A device may have sent it from another number than its owner's.
     collect("SELECT event, sender FROM attendance_state", Trace::Attendance)?;
-    let mut events = conn.prepare("SELECT row FROM event WHERE body IS NOT NULL AND instr(body, ?1) > 0")?;
-    let mut rows = events.query([who.digits()])?;
-    while let Some(row) = rows.next()? {
-        traces.push(Trace::Event(row.get(0)?));
+    for (sql, trace) in [
+        (
+            "SELECT row FROM event WHERE body IS NOT NULL AND instr(body, ?1) > 0",
+            Trace::Event as fn(i64) -> Trace,
+        ),
+        ("SELECT number FROM alert WHERE instr(body, ?1) > 0", Trace::Alert),
+        (
+            "SELECT incident FROM alert_notice n JOIN incident i ON i.row = n.incident
+             WHERE i.open = 0 AND instr(recipient, ?1) > 0",
+            Trace::Incident,
+        ),
+    ] {
+        let mut found = conn.prepare(sql)?;
+        let mut rows = found.query([who.digits()])?;
+        while let Some(row) = rows.next()? {
+            traces.push(trace(row.get(0)?));
+        }
     }
     Ok(traces)
 }
@@ -94,6 +111,12 @@ fn remove_all(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retaine
             Trace::Assembly(row) => remove_assembly(desk.conn, row)?,
             Trace::Event(row) => remove_event(desk.conn, row)?,
             Trace::Attendance(row) => remove_attendance(desk.conn, row)?,
+            Trace::Alert(number) => past::remove(desk.conn, number)?,
+            Trace::Incident(row) => {
+                desk.conn
+                    .prepare_cached("DELETE FROM alert_notice WHERE incident = ?1")?
+                    .execute([row])?;
+            }
             Trace::Report(row) => {
                 desk.conn
                     .prepare_cached("DELETE FROM report WHERE row = ?1")?

@@ -146,8 +146,7 @@ pub(crate) fn add(desk: &mut Desk<'_>, event: &Event, at: i64) -> rusqlite::Resu
     if desk.memory.consumers.is_empty() {
         return Ok(None);
     }
-    let body =
-        serde_json::to_string(event).map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))?;
+    let body = written(event)?;
     let source = Source {
         body: Some(&body),
         ..Source::default()
@@ -179,12 +178,38 @@ pub(crate) fn add_alert(desk: &mut Desk<'_>, number: i64, at: i64) -> rusqlite::
     insert(desk, &source, at).map(drop)
 }
 
-/// Where it lies what an event tells.
+/// Keeps an event for one consumer alone; nothing where that one is not configured.
+pub(crate) fn add_for(
+    desk: &mut Desk<'_>,
+    consumer: &str,
+    event: &Event,
+    at: i64,
+) -> rusqlite::Result<Option<EventId>> {
+    let place = desk.memory.config.consumers.iter().position(|name| name == consumer);
+    let Some(row) = place.map(|place| desk.memory.consumers[place]) else {
+        return Ok(None);
+    };
+    let body = written(event)?;
+    let source = Source {
+        body: Some(&body),
+        only: Some(row),
+        ..Source::default()
+    };
+    insert(desk, &source, at).map(Some)
+}
+
+fn written(event: &Event) -> rusqlite::Result<String> {
+    serde_json::to_string(event).map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))
+}
+
+/// Where it lies what an event tells, and who is told.
 #[derive(Debug, Default)]
 struct Source<'a> {
     inbound: Option<i64>,
     alert: Option<i64>,
     body: Option<&'a str>,
+    /// The one consumer that is told.
+    only: Option<i64>,
 }
 
 fn insert(desk: &mut Desk<'_>, source: &Source<'_>, at: i64) -> rusqlite::Result<EventId> {
@@ -197,9 +222,10 @@ fn insert(desk: &mut Desk<'_>, source: &Source<'_>, at: i64) -> rusqlite::Result
     let mut delivery = desk
         .conn
         .prepare_cached("INSERT INTO delivery (consumer, event, state, due_at, attempts) VALUES (?1, ?2, 0, ?3, 0)")?;
-    let consumers = match source.alert {
-        Some(_) => &desk.memory.alert_consumers,
-        None => &desk.memory.consumers,
+    let consumers = match (&source.only, source.alert) {
+        (Some(only), _) => std::slice::from_ref(only),
+        (None, Some(_)) => &desk.memory.alert_consumers,
+        (None, None) => &desk.memory.consumers,
     };
     for consumer in consumers {
         delivery.execute((consumer, row, at))?;

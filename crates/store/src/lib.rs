@@ -55,6 +55,10 @@ mod tally;
 mod upkeep;
 mod writer;
 
+pub use alerts::{
+    AlertFacts, AlertIncident, AlertNotice, AlertQuery, AlertRow, AlertTold, AlertWork, AlertsLeft, IncidentRow,
+    NoticeBy,
+};
 pub use attendance::{
     AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, Attended, ProjectionError,
 };

@@ -53,6 +53,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "mail",
         sql: include_str!("schema/0008_mail.sql"),
     },
+    Step {
+        name: "alert_problems",
+        sql: include_str!("schema/0009_alert_problems.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

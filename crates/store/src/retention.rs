@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use message::{Committed, PartState};
 
+use crate::alerts::past;
 use crate::clock::millis;
 use crate::desk::Desk;
 use crate::outgoing::QUARTER_MS;
@@ -24,6 +25,8 @@ pub struct Retained {
     pub messages: u64,
     /// Received messages that are gone.
     pub inbound: u64,
+    /// Alerts that are gone.
+    pub alerts: u64,
     /// Messages that had to stay because a part is with a modem or uncertain.
     pub kept: u64,
     /// Whether more is to remove than one call does: call again.
@@ -40,13 +43,17 @@ impl Store {
         let texts = cutoff(retention.texts_days);
         let facts = cutoff(retention.facts_days);
         let inbound = cutoff(retention.inbound_days);
+        let alerts = cutoff(retention.alerts_days);
+        let pictures = cutoff(retention.pictures_days);
         self.write(move |desk| {
             let mut retained = Retained::default();
             retain_texts(desk, texts, &mut retained)?;
             retain_facts(desk, facts, &mut retained)?;
             retain_inbound(desk.conn, inbound, &mut retained)?;
             retain_rest(desk.conn, facts)?;
-            desk.memory.erased |= retained.texts + retained.messages + retained.inbound > 0;
+            retained.more |= past::retain_pictures(desk.conn, pictures)?;
+            retained.alerts = past::retain_alerts(desk.conn, alerts)?;
+            desk.memory.erased |= retained.texts + retained.messages + retained.inbound + retained.alerts > 0;
             Ok(retained)
         })
         .await

@@ -81,6 +81,14 @@ const RULES: &[(&str, &str)] = &[
         "incomplete messages have another number of parts than they say",
     ),
     (
+        "SELECT count(*) FROM alert_image WHERE NOT EXISTS (SELECT 1 FROM alert WHERE number = alert_image.key >> 4)",
+        "pictures belong to no alert",
+    ),
+    (
+        "SELECT count(*) FROM alert_notice WHERE NOT EXISTS (SELECT 1 FROM incident WHERE row = alert_notice.incident)",
+        "notices belong to no incident",
+    ),
+    (
         "SELECT count(*) FROM delivery WHERE NOT EXISTS (SELECT 1 FROM event WHERE row = delivery.event)",
         "deliveries belong to no event",
     ),

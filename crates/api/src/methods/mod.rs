@@ -1,5 +1,6 @@
 //! The one table of methods: it registers them, checks who may call them, and writes the OpenRPC document.
 
+mod alerts;
 mod attendance;
 mod look;
 mod operator;
@@ -86,6 +87,7 @@ pub(crate) fn table() -> impl Iterator<Item = &'static Method> {
         ussd::METHODS,
         look::METHODS,
         attendance::METHODS,
+        alerts::METHODS,
         operator::METHODS,
     ];
     rooms.into_iter().flatten()

@@ -259,3 +259,80 @@ async fn the_page_for_people_names_every_method_and_every_code() {
         assert!(page.contains(&line), "docs/api.md has no line {line}");
     }
 }
+
+#[test]
+fn alerts_are_as_the_document_describes_them() {
+    let text = include_str!("../../src/schemas.json");
+    let document = json!({"components": {"schemas": serde_json::from_str::<Value>(text).unwrap()}});
+    let described = |schema: &str, value: Value| {
+        let schema = &document["components"]["schemas"][schema];
+        assert_eq!(mismatch(&document, schema, &value, "alerts"), None);
+    };
+    let now = jiff::Timestamp::now();
+    let raw = message::RawAlert {
+        text: "somebody is there".into(),
+        claimed_at: "2026-01-05T12:00:00Z".into(),
+        meta: json!({"zone": 1}),
+        ended: true,
+        images: vec![message::RawImage {
+            name: "a.jpg".into(),
+            octets: vec![0xff, 0xd8, 0xff],
+        }],
+        ..message::RawAlert::default()
+    };
+    let view = |ended_at, taken_by: Option<&str>, message| message::AlertView {
+        alert: message::RaisedAlert {
+            number: 17,
+            alert: message::NewAlert::clean(raw.clone(), now).alert,
+        },
+        state: message::AlertState::Calling,
+        incidents: vec![message::IncidentView {
+            number: 17,
+            rule: "all".into(),
+            state: message::AlertState::Calling,
+            count: 3,
+            last_at: now,
+            ended_at,
+            taken_by: taken_by.map(str::to_owned),
+            due: ended_at,
+            told: vec![message::ToldView {
+                at: now,
+                way: "sms".into(),
+                to: "+491711234567".into(),
+                problem: taken_by.map(str::to_owned),
+                message,
+            }],
+        }],
+    };
+    let id = message::MessageId::fresh();
+    described(
+        "Alerts",
+        json!([view(None, None, None), view(Some(now), Some("anna"), Some(id))]),
+    );
+    let receipt = message::AlertReceipt {
+        id: message::AlertId::fresh(),
+        number: 17,
+    };
+    described("AlertReceipt", json!(receipt));
+    let trial = message::AlertTrial {
+        rules: vec![message::RuleTrial {
+            rule: "all".into(),
+            fits: true,
+            why: "it would be told at once".into(),
+            tells: vec![message::TrialNotice {
+                way: "mail".into(),
+                to: "ops@example.org".into(),
+                text: "x".into(),
+                problem: None,
+            }],
+        }],
+        raised: Some(receipt),
+    };
+    described("AlertTrial", json!(trial));
+    let taken = message::AlertTaken {
+        number: 17,
+        about: "x".into(),
+        by: "anna".into(),
+    };
+    described("AlertTaken", json!(taken));
+}

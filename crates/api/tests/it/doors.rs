@@ -72,6 +72,7 @@ async fn every_method_asks_for_its_scope() {
         Scope::Health,
         Scope::Stats,
         Scope::Attendance,
+        Scope::Alert,
     ];
     let tokens = scopes.map(|scope| token(scope.word(), &[scope]));
     let house = House::new(&tokens.each_ref()).await;
@@ -95,6 +96,10 @@ async fn every_method_asks_for_its_scope() {
         ("attendance.history", Some(Scope::Attendance)),
         ("attendance.who", Some(Scope::Attendance)),
         ("attendance.devices", Some(Scope::Attendance)),
+        ("alert.list", Some(Scope::Alert)),
+        ("alert.ack", Some(Scope::Alert)),
+        ("alert.test", Some(Scope::Alert)),
+        ("alert.raise", Some(Scope::Alert)),
         ("attendance.reload", None),
         ("sim.unlock", None),
         ("numbers.erase", None),

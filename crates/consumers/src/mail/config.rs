@@ -206,7 +206,7 @@ impl<'de> Deserialize<'de> for Password {
 
 /// An address as an operator writes it. Blanks and control characters, which only quoted local parts may have, are
 /// refused: they have no business in a header or a command.
-pub(super) fn address(text: &str) -> Option<Address> {
+pub(crate) fn address(text: &str) -> Option<Address> {
     let plain = !text.contains(|c: char| c.is_control() || c.is_whitespace() || "<>\"".contains(c));
     plain.then(|| text.parse().ok()).flatten()
 }

@@ -112,18 +112,21 @@ fn facts(mail: MessageBuilder, event: EventId, sms: &Inbound) -> MessageBuilder 
         ("X-Simrelay-Class", sms.class.map(|class| class.to_string())),
         ("X-SMS-SCTS", sms.service_centre_time.map(|time| time.to_string())),
     ];
-    facts.into_iter().fold(mail, |mail, (name, value)| match value {
-        Some(value) => {
-            let name = HeaderName::new_from_ascii_str(name);
-            mail.raw_header(HeaderValue::new(name, one_line(&value, NAME_MOST)))
-        }
-        None => mail,
+    let facts = facts.into_iter();
+    with(mail, facts.filter_map(|(name, value)| Some((name, value?))))
+}
+
+/// Adds headers whose values may hold anything.
+pub(crate) fn with(mail: MessageBuilder, headers: impl IntoIterator<Item = (&'static str, String)>) -> MessageBuilder {
+    headers.into_iter().fold(mail, |mail, (name, value)| {
+        let name = HeaderName::new_from_ascii_str(name);
+        mail.raw_header(HeaderValue::new(name, one_line(&value, NAME_MOST)))
     })
 }
 
 /// The text as a part that no server has to change: quoted-printable where it is mostly ASCII, else base64. Both carry
 /// NUL and long lines.
-fn text_part(text: &str) -> SinglePart {
+pub(crate) fn text_part(text: &str) -> SinglePart {
     let others = text.bytes().filter(|byte| !byte.is_ascii()).count();
     let encoding = match others * QUOTED_COST > text.len() {
         true => ContentTransferEncoding::Base64,
@@ -156,7 +159,7 @@ fn thread(sms: &Inbound) -> String {
 
 /// A text as one line of a header: no control characters, and none that turn the direction of what follows, so that
 /// nobody can write headers or make a name read as another.
-fn one_line(text: &str, most: usize) -> String {
+pub(crate) fn one_line(text: &str, most: usize) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}');
     let plain: String = text.chars().filter(|c| !turns(*c)).collect();
@@ -165,7 +168,7 @@ fn one_line(text: &str, most: usize) -> String {
 }
 
 /// The sender's address: the configured one, or the user where that is an address, or one of this machine.
-fn sender(config: &Config, host: &str) -> Address {
+pub(crate) fn sender(config: &Config, host: &str) -> Address {
     let configured = config.from.as_deref().and_then(super::config::address);
     let user = || config.user.as_deref().and_then(super::config::address);
     let here = || Address::new("simrelay", host).ok();

@@ -47,6 +47,7 @@ impl Kind {
             Event::Call(_) => Some(Self::MissedCall),
             Event::Health(_) => Some(Self::Health),
             Event::Alert { .. } => Some(Self::Alert),
+            Event::Letter { .. } => None,
             Event::Report(notice) => match notice.state {
                 MessageState::Sent => Some(Self::Sent),
                 MessageState::Delivered => Some(Self::Delivered),
@@ -83,6 +84,7 @@ pub(super) fn of(hook: &str, delivery: &Delivery) -> Option<Body> {
         Event::Call(call) => serde_json::to_value(call),
         Event::Health(change) => serde_json::to_value(change),
         Event::Alert { alert } => serde_json::to_value(alert),
+        Event::Letter { letter } => serde_json::to_value(letter),
     };
     Some(body(hook, delivery.event_id, &kind, delivery.since, data.ok()?))
 }

@@ -93,6 +93,7 @@ impl Consumer for Webhook {
                     self.config.sims.is_none() || notice.sim.as_ref().is_some_and(|sim| self.config.wants_sim(sim))
                 }
                 Event::Health(_) | Event::Alert { .. } => true,
+                Event::Letter { .. } => false,
             };
         match wanted {
             true => Wish::Copy,

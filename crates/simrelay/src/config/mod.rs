@@ -4,6 +4,7 @@
 //! for the daemon and for `config check` alike: the file is read strictly with `toml`, which gives every fault its
 //! line; [`rules`] checks what no type can say; then `config` lays the environment over the file.
 
+mod alerts;
 mod attendance;
 mod document;
 mod environment;
@@ -58,6 +59,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     hooks::read_secrets(file, &mut settings)?;
     attendance::find_keys(file, &mut settings);
     mail::read_password(file, &mut settings)?;
+    settings.alerts.tell_by_default(&settings.mail.to);
     settings.store.consumers = settings.consumers();
     settings.store.alert_consumers = settings.alert_consumers();
     Ok(settings)
@@ -201,7 +203,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             "api.tokens.a b.hash = (not shown): cannot be used; write a bcrypt hash of cost 4 to 14, as `simrelay token \
              new` prints it",
             "api.tokens.a b.scopes.#1 = \"sned\": unknown word; did you mean \"send\"? (allowed: send, fetch, ussd, health, \
-             stats, attendance, admin)",
+             stats, attendance, alert, admin)",
             "api.tokens.a b.sims.#1 = \"sim9\": there is no slot sim9; name a slot: [slots.NAME]",
             "gateway.country_code = \"049\": no country code; write 1 to 3 digits without plus, as \"49\"",
             "gateway.validity_s = 5: cannot be told to the network; write 300 (5 minutes) to 38102400 (63 weeks)",
@@ -258,7 +260,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, pool, store, attendance, alerts, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

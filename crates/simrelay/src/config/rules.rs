@@ -8,6 +8,7 @@ use router::{Limits, RouteConfig};
 use tpdu::Language;
 use tracing_subscriber::EnvFilter;
 
+use super::alerts;
 use super::attendance;
 use super::hooks;
 use super::mail;
@@ -39,6 +40,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     pin_files(settings, reader);
     attendance::check(settings, reader);
     hooks::check(settings, reader);
+    alerts::check(settings, reader);
     mail::check(settings, reader);
     post::check(settings, reader);
     set_elsewhere(reader);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use consumers::{Rule, attendance, mail, mail_to_sms, smtp, webhook};
+use consumers::{Rule, alerts, attendance, mail, mail_to_sms, smtp, webhook};
 use message::RouteId;
 use router::{RouteConfig, RoutingConfig};
 use serde::Deserialize;
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) store: store::Config,
     /// Attendance by SMS; without a key file there is none.
     pub(crate) attendance: attendance::Config,
+    /// Who is told of alerts.
+    pub(crate) alerts: alerts::Config,
     /// Who gets received messages by mail.
     pub(crate) mail: mail::Config,
     /// Mail coming in.
@@ -59,6 +61,7 @@ impl Default for Settings {
             pin_files: BTreeMap::new(),
             store: store::Config::default(),
             attendance: attendance::Config::default(),
+            alerts: alerts::Config::default(),
             mail: mail::Config::default(),
             smtp: smtp::Config::default(),
             mail_to_sms: mail_to_sms::Config::default(),
@@ -74,8 +77,15 @@ impl Settings {
     pub(crate) fn consumers(&self) -> Vec<String> {
         let attendance = self.attendance.key_file.iter().map(|_| attendance::NAME.to_owned());
         let mail = self.mail.is_on().then(|| mail::NAME.to_owned());
+        let alerts = self.alerts.hears().then(|| alerts::NAME.to_owned());
+        let alert_mail = self.alerts.mails().then(|| alerts::MAIL_NAME.to_owned());
         let hooks = self.webhooks.iter().map(webhook::Config::consumer);
-        attendance.chain(mail).chain(hooks).collect()
+        attendance
+            .chain(alerts)
+            .chain(mail)
+            .chain(alert_mail)
+            .chain(hooks)
+            .collect()
     }
 
     /// Those of them that are told of alerts.

@@ -148,7 +148,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 27] = [
     "",
     "[log]",
     "[api]",
@@ -165,6 +165,10 @@ const TABLES: [&str; 23] = [
     "[retention]",
     "[attendance]",
     "[[attendance.people]]",
+    "[alerts]",
+    "[[alerts.people]]",
+    "[[alerts.rotas]]",
+    "[[alerts.rules]]",
     "[mail]",
     "[[mail.rules]]",
     "[smtp]",

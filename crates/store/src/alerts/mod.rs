@@ -4,6 +4,10 @@
 //! In the database, pictures too: an alert and its pictures are one transaction and share their sync with all others
 //! that wait, so a hundred alerts a second cost no more syncs than ten do (`docs/decisions/alerts.md` has the figures).
 
+mod list;
+pub(crate) mod past;
+mod work;
+
 use std::borrow::Borrow;
 
 use rusqlite::types::Type;
@@ -13,6 +17,9 @@ use message::{Alert, AlertReceipt, Committed, NewAlert, RaisedAlert};
 use crate::clock::millis;
 use crate::desk::Desk;
 use crate::{Error, Store, events};
+
+pub use list::{AlertIncident, AlertQuery, AlertRow, AlertTold};
+pub use work::{AlertFacts, AlertNotice, AlertWork, AlertsLeft, IncidentRow, NoticeBy};
 
 impl Store {
     /// Keeps alerts with their pictures, all of them or none, in one transaction; what each is called by, in their order.

@@ -202,7 +202,7 @@ fn fresh(message: &NewMessage, row: i64) -> AcceptedParts {
 }
 
 /// Recipient and text in 32 octets: what makes a repeated request the same.
-fn request_hash(message: &NewMessage) -> [u8; 32] {
+pub(crate) fn request_hash(message: &NewMessage) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(message.to.to_string());
     hash.update([0]);

@@ -30,6 +30,7 @@ async fn texts_go_before_facts_and_nothing_unsettled_goes() {
         texts_days: 10,
         facts_days: 20,
         inbound_days: 20,
+        ..Retention::default()
     };
     assert_eq!(retain(&bench, 9, &retention).await, Retained::default());
     assert_eq!(retain(&bench, 10, &retention).await.texts, 1);
@@ -59,6 +60,7 @@ async fn received_messages_go_with_their_events_and_zero_days_keep_for_ever() {
         texts_days: 0,
         facts_days: 0,
         inbound_days: 0,
+        ..Retention::default()
     };
     assert_eq!(retain(&bench, 9_999, &never).await, Retained::default());
     let month = Retention {

@@ -1,0 +1,204 @@
+//! Mails about alerts, with their pictures.
+
+use std::time::SystemTime;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use lettre::Address;
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
+use message::{AlertLetter, Event, EventId, ImageNote};
+use store::{Delivery, Store};
+
+use crate::mail::{self, Postman, address, missing, one_line, sender, text_part};
+use crate::{Consumer, Patience, Verdict, Wish};
+
+/// Mails what people are told about alerts. A connection and a queue of its own: received messages that wait for the
+/// mail server hold up no alert.
+#[derive(Debug)]
+pub struct AlertMail {
+    from: Address,
+    postman: Postman,
+    store: Store,
+}
+
+/// A picture that goes with a mail.
+#[derive(Debug)]
+struct Picture {
+    note: ImageNote,
+    octets: Vec<u8>,
+}
+
+impl AlertMail {
+    /// The consumer of these settings of mail, which have no problems. The pictures are read from the store.
+    pub fn new(config: &mail::Config, store: Store) -> Self {
+        Self {
+            from: sender(config, &mail::host_name()),
+            postman: Postman::new(config),
+            store,
+        }
+    }
+
+    async fn mail(&self, delivery: &Delivery, letter: &AlertLetter) -> Verdict {
+        let to: Vec<Address> = letter.to.iter().filter_map(|to| address(to)).collect();
+        if missing(delivery, &to).is_empty() {
+            return Verdict::Done;
+        }
+        let pictures = match self.pictures(&letter.pictures).await {
+            Ok(pictures) => pictures,
+            Err(error) => return Verdict::later(format!("the pictures cannot be read: {error}")),
+        };
+        match compose(delivery.event_id, letter, &self.from, &to, pictures, Timestamp::now()) {
+            Ok(mail) => self.postman.deliver(delivery, &self.from, &to, &mail).await,
+            Err(error) => Verdict::give_up(format!("no mail can be made of it: {error}")),
+        }
+    }
+
+    /// The pictures of alerts, as many as go into one mail, the newest alert's first; those that are gone are left out.
+    async fn pictures(&self, alerts: &[i64]) -> Result<Vec<Picture>, store::Error> {
+        let mut pictures = Vec::new();
+        let mut room = PICTURES_MOST;
+        for number in alerts.iter().rev() {
+            let Some(found) = self.store.alerts_after(number - 1, 1).await?.pop() else {
+                continue;
+            };
+            let size: u64 = found.alert.images.iter().map(|note| note.size).sum();
+            if found.number != *number || size > room {
+                continue;
+            }
+            room -= size;
+            let octets = self.store.alert_images(*number).await?;
+            let notes = found.alert.images.into_iter();
+            pictures.extend(notes.zip(octets).map(|(note, octets)| Picture { note, octets }));
+        }
+        Ok(pictures)
+    }
+}
+
+impl Consumer for AlertMail {
+    fn name(&self) -> &str {
+        MAIL_NAME
+    }
+
+    fn wish(&self, event: &Event) -> Wish {
+        match event {
+            Event::Letter { .. } => Wish::Copy,
+            _ => Wish::Pass,
+        }
+    }
+
+    fn work<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            match &delivery.event {
+                Event::Letter { letter } => self.mail(delivery, letter).await,
+                _ => Verdict::Done,
+            }
+        })
+    }
+
+    fn patience(&self) -> Patience {
+        self.postman.patience()
+    }
+}
+
+/// The octets of a mail. Its Message-ID comes from the event, so that one that had to be sent twice is recognised; mails
+/// about one incident are one thread.
+fn compose(
+    event: EventId,
+    letter: &AlertLetter,
+    from: &Address,
+    to: &[Address],
+    pictures: Vec<Picture>,
+    now: Timestamp,
+) -> Result<Vec<u8>, lettre::error::Error> {
+    let host = from.domain();
+    let thread = format!("<alert-{}@{host}>", letter.thread);
+    let mut mail = Message::builder()
+        .from(Mailbox::new(None, from.clone()))
+        .date(SystemTime::from(now))
+        .message_id(Some(format!("<alert-{event}@{host}>")))
+        .in_reply_to(thread.clone())
+        .references(thread)
+        .subject(one_line(&letter.subject, SUBJECT_MOST));
+    for address in to {
+        mail = mail.to(Mailbox::new(None, address.clone()));
+    }
+    let mail = mail::with(
+        mail,
+        [
+            ("Auto-Submitted", "auto-generated".to_owned()),
+            ("X-Auto-Response-Suppress", "All".to_owned()),
+            ("X-Simrelay-Id", event.to_string()),
+            ("X-Simrelay-Alert", letter.number.to_string()),
+        ],
+    );
+    let text = text_part(&letter.body);
+    let mail = match pictures.is_empty() {
+        true => mail.singlepart(text),
+        false => {
+            let mixed = MultiPart::mixed().singlepart(text);
+            mail.multipart(pictures.into_iter().map(attachment).fold(mixed, MultiPart::singlepart))
+        }
+    };
+    mail.map(|mail| mail.formatted())
+}
+
+fn attachment(picture: Picture) -> SinglePart {
+    let octets =
+        ContentType::parse(&picture.note.media_type).or_else(|_| ContentType::parse("application/octet-stream"));
+    Attachment::new(picture.note.name).body(picture.octets, octets.unwrap_or(ContentType::TEXT_PLAIN))
+}
+
+/// The name of the consumer.
+pub const MAIL_NAME: &str = "alert_mail";
+
+/// How many octets of pictures go into one mail: servers often take ten million, and base64 adds a third.
+const PICTURES_MOST: u64 = 8 << 20;
+/// The longest subject, in characters.
+const SUBJECT_MOST: usize = 250;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_has_its_pictures_and_says_that_nobody_should_answer() {
+        let letter = AlertLetter {
+            number: 17,
+            to: Vec::new(),
+            subject: "DVR ALERT: X\r\nBcc: evil@example.org - cam1".into(),
+            body: "Event: X".into(),
+            pictures: vec![17],
+            thread: "t".into(),
+        };
+        let raw = message::RawAlert {
+            images: vec![message::RawImage {
+                name: "../a.jpg".into(),
+                octets: vec![0xff, 0xd8, 0xff, 0],
+            }],
+            ..message::RawAlert::default()
+        };
+        let new = message::NewAlert::clean(raw, Timestamp::UNIX_EPOCH);
+        let picture = Picture {
+            note: new.alert.images[0].clone(),
+            octets: new.images[0].clone(),
+        };
+        let address: Address = "ops@example.org".parse().unwrap();
+        let to = std::slice::from_ref(&address);
+        let event = EventId::from_bytes([7; 16]);
+        let mail = compose(event, &letter, &address, to, vec![picture], Timestamp::UNIX_EPOCH).unwrap();
+        let mail = String::from_utf8(mail).unwrap();
+        for line in [
+            "Subject: DVR ALERT: X Bcc: evil@example.org - cam1\r\n",
+            "Auto-Submitted: auto-generated\r\n",
+            "X-Simrelay-Alert: 17\r\n",
+            "Message-ID: <alert-07070707-0707-0707-0707-070707070707@example.org>\r\n",
+            "Content-Type: image/jpeg\r\n",
+            "filename=\"a.jpg\"",
+            "/9j/AA==",
+        ] {
+            assert!(mail.contains(line), "{line}: {mail}");
+        }
+        assert!(!mail.contains("\r\nBcc"));
+    }
+}

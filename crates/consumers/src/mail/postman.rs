@@ -1,0 +1,104 @@
+//! Brings a mail to everybody it is for, each once: who has it already is kept with the delivery.
+
+use std::time::Duration;
+
+use lettre::Address;
+use store::Delivery;
+use tracing::{debug, warn};
+
+use super::config::Config;
+use super::refusal::{Consequence, Refusal};
+use super::server::{Outcome, Server};
+use crate::{Patience, Verdict};
+
+/// A server, and how long it is tried.
+#[derive(Debug)]
+pub(crate) struct Postman {
+    server: Server,
+    patience: Patience,
+}
+
+impl Postman {
+    /// The postman of these settings. Nothing is connected yet.
+    pub(crate) fn new(config: &Config) -> Self {
+        let day = Duration::from_secs(24 * 3600);
+        let limit = Duration::from_secs(config.timeout_s.into());
+        Self {
+            server: Server::new(config),
+            patience: Patience {
+                longest_pause: LONGEST_PAUSE,
+                oldest: (config.keep_trying_days > 0).then(|| day * config.keep_trying_days),
+                each: limit * MOST_STEPS,
+                ..Patience::default()
+            },
+        }
+    }
+
+    /// How long it goes on trying.
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience.clone()
+    }
+
+    /// Hands a mail over to those of `to` who do not have it yet.
+    pub(crate) async fn deliver(&self, delivery: &Delivery, from: &Address, to: &[Address], mail: &[u8]) -> Verdict {
+        match self.server.deliver(from, &missing(delivery, to), mail).await {
+            Ok(outcome) => settle(settled(delivery), delivery, outcome),
+            Err(refusal) => refused(refusal),
+        }
+    }
+}
+
+/// Who of these does not have the mail yet.
+pub(crate) fn missing(delivery: &Delivery, to: &[Address]) -> Vec<Address> {
+    let had = settled(delivery);
+    to.iter().filter(|to| !had.contains(to)).cloned().collect()
+}
+
+/// The verdict where the server took the mail for some, or found fault with recipients alone; `had` are those who were
+/// settled before.
+fn settle(mut had: Vec<Address>, delivery: &Delivery, outcome: Outcome) -> Verdict {
+    let event = delivery.event_id;
+    debug!("event {event} is mailed to {} recipients", outcome.accepted.len());
+    if outcome.refused.is_empty() {
+        return Verdict::Done;
+    }
+    let told = |(to, refusal): &(Address, Refusal)| format!("{to}: {}", refusal.why);
+    let why = outcome.refused.iter().map(told).collect::<Vec<_>>().join("; ");
+    let hopeless = |(to, refusal): (Address, Refusal)| (refusal.consequence == Consequence::Never).then_some(to);
+    let refused = outcome.refused.len();
+    let never: Vec<Address> = outcome.refused.into_iter().filter_map(hopeless).collect();
+    if never.len() == refused {
+        return Verdict::give_up(why);
+    }
+    for to in &never {
+        warn!("event {event} is never mailed to {to}: it is refused for good");
+    }
+    // Whom it is hopeless for is not asked again.
+    had.extend(outcome.accepted.into_iter().chain(never));
+    if had.is_empty() {
+        return Verdict::later(why);
+    }
+    let memo = had.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    Verdict::Partly { why, memo }
+}
+
+/// Who has the mail already, or never will, by the memo of an earlier try.
+fn settled(delivery: &Delivery) -> Vec<Address> {
+    let memo = delivery.memo.as_deref().unwrap_or_default();
+    memo.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// The verdict where nobody got it.
+fn refused(refusal: Refusal) -> Verdict {
+    match refusal.consequence {
+        Consequence::AllWait => Verdict::Away { why: refusal.why },
+        Consequence::Later => Verdict::later(refusal.why),
+        Consequence::Never => Verdict::give_up(refusal.why),
+    }
+}
+
+/// The longest pause: when the server is back, nothing waits longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Many more steps than a mail has, each with its own time limit.
+const MOST_STEPS: u32 = 10;
