@@ -61,6 +61,8 @@ pub(crate) struct Desk {
 struct Home {
     lane: usize,
     parts: usize,
+    /// One of them is on its way there: the others must follow, or the recipient's phone never joins them.
+    begun: bool,
 }
 
 /// What the desk wants done.
@@ -496,7 +498,11 @@ impl Desk {
         if part.parts > 1 {
             self.homes
                 .entry(part.key.message)
-                .or_insert(Home { lane: at, parts: 0 })
+                .or_insert(Home {
+                    lane: at,
+                    parts: 0,
+                    begun: false,
+                })
                 .parts += 1;
         }
         self.lanes[at].queue.insert(order(&part), part);
@@ -572,6 +578,11 @@ impl Desk {
         let mut next = if alone { None } else { self.next_part(at, now) };
         if settle.is_none() && next.is_none() {
             return;
+        }
+        if let Some(part) = &next
+            && let Some(home) = self.homes.get_mut(&part.key.message)
+        {
+            home.begun = true;
         }
         let lane = &mut self.lanes[at];
         let route = lane.id.clone();

@@ -14,7 +14,9 @@ use crate::outgoing::verdict::Remake;
 impl Desk {
     /// Puts what waits on a lane back to the unrouted, except parts whose message has begun there.
     pub(super) fn unqueue(&mut self, at: usize) {
-        let bound = |part: &DuePart| part.parts > 1 && part.route.is_some();
+        let homes = &self.homes;
+        let begun = |message: &i64| homes.get(message).is_some_and(|home| home.begun);
+        let bound = |part: &DuePart| part.parts > 1 && (part.route.is_some() || begun(&part.key.message));
         let free: Vec<_> = self.lanes[at].queue.extract_if(.., |_, part| !bound(part)).collect();
         for (place, part) in free {
             if part.parts > 1 {

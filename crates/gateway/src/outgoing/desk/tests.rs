@@ -466,6 +466,31 @@ fn a_modem_that_takes_nothing_keeps_no_part_waiting() {
     assert_ne!(other, route, "the other SIM takes it at once");
 }
 
+#[test]
+fn the_parts_of_a_message_that_has_begun_stay_together() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=4).map(|number| part(1, number, 4, 1)), t(1));
+    let (_, home, ticket) = go(&mut desk, t(1));
+    let other = RouteId::new(if home.as_str() == "a" { "b" } else { "a" });
+    // Another SIM comes and goes while one has nothing to do, and then the exchange takes long.
+    desk.facts(&other, Some("no network"), Level::Warning, t(2));
+    desk.facts(&other, None, Level::Ok, t(3));
+    for second in 4..30 {
+        desk.tick(t(second));
+        assert!(
+            !matches!(desk.poll(), Some(Action::Record { .. })),
+            "nothing begins on {other}"
+        );
+    }
+    desk.settled(&home, ticket, sent(), None, t(30));
+    for second in 30..33 {
+        desk.tick(t(second));
+        let (_, route, ticket) = go(&mut desk, t(second));
+        assert_eq!(route, home);
+        desk.settled(&home, ticket, sent(), None, t(second));
+    }
+}
+
 fn attempted(attempt: Attempt) -> Attempted {
     Attempted {
         key: attempt.key,
