@@ -17,6 +17,7 @@
 mod budget;
 mod config;
 mod door;
+mod found;
 mod hikvision;
 mod http;
 pub mod icinga;
