@@ -1,6 +1,7 @@
 //! Logins of other protocols: the same tokens, checked by the same keeper, with the same limits.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use gateway::Origin;
@@ -68,6 +69,15 @@ impl Handle {
     /// The settings cannot be made.
     pub fn tls(&self) -> Result<Arc<ServerConfig>, TlsError> {
         self.certificate().other_config()
+    }
+
+    /// The same, only for clients whose certificate one of the authorities in this PEM file signed. A change of that file
+    /// needs a restart.
+    ///
+    /// # Errors
+    /// The file holds none, or cannot be read.
+    pub fn tls_for(&self, authorities: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+        self.certificate().known_config(authorities)
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -99,6 +99,19 @@ impl Certificate {
     /// The settings for protocols that ALPN does not name.
     pub(crate) fn other_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, TlsError> {
         self.plain_config().map(Arc::new)
+    }
+
+    /// The same, for clients whose certificate one of these authorities signed, and nobody else.
+    pub(crate) fn known_config(self: &Arc<Self>, authorities: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+        let unusable = || explain(authorities, pem::Error::NoItemsFound, "certificate of an authority");
+        let mut roots = RootCertStore::empty();
+        for authority in chain(authorities)? {
+            roots.add(authority).map_err(|_| unusable())?;
+        }
+        let known = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let builder = builder.with_client_cert_verifier(known.map_err(|_| unusable())?);
+        Ok(Arc::new(builder.with_cert_resolver(self.clone())))
     }
 
     fn plain_config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {

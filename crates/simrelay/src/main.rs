@@ -4,7 +4,8 @@
 //!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs.
 //! - [`serve`] is the daemon and [`demo`] the demonstration. Both are a [`running`] gateway: its parts started from the
 //!   bottom up and stopped from the top down, on its [`threads`], which share their memory ([`arena`]); [`consuming`] makes
-//!   its consumers, [`post`] its SMTP server. [`config`] is the one way to its settings, [`logging`] its log.
+//!   its consumers, [`post`] its SMTP server, [`intake`] its listeners for alerts. [`config`] is the one way to its
+//!   settings, [`logging`] its log.
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
 //!   times as people write them.
@@ -26,6 +27,7 @@ mod consuming;
 mod demo;
 mod doctor;
 mod failure;
+mod intake;
 mod logging;
 mod misuse;
 mod pdu;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use consumers::alerts::intake::{AlertMailbox, Raiser};
 use consumers::mail_to_sms::MailToSms;
 use consumers::smtp::{Account, Doorman, Listener, LoginError, Mailbox, Parts, Ports};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -50,6 +51,7 @@ impl PostDoor {
         self,
         settings: &Settings,
         gateway: &Gateway,
+        raiser: &Raiser,
         api: &api::Handle,
     ) -> Result<PostOffice, Failure> {
         let doorman: Arc<dyn Doorman> = Arc::new(Tokens(api.clone()));
@@ -58,7 +60,7 @@ impl PostDoor {
             .map_err(|error| Failure::refused(format!("[smtp]: {error}")))?;
         let parts = Parts {
             tls: Some(tls),
-            mailboxes: mailboxes(settings, gateway, &doorman),
+            mailboxes: mailboxes(settings, gateway, raiser, &doorman),
             doorman: Some(doorman),
         };
         for address in self.ports.addresses() {
@@ -84,8 +86,14 @@ impl PostOffice {
 }
 
 /// Who takes mail, in the order they are asked.
-fn mailboxes(settings: &Settings, gateway: &Gateway, doorman: &Arc<dyn Doorman>) -> Vec<Arc<dyn Mailbox>> {
-    let mut mailboxes: Vec<Arc<dyn Mailbox>> = Vec::new();
+fn mailboxes(
+    settings: &Settings,
+    gateway: &Gateway,
+    raiser: &Raiser,
+    doorman: &Arc<dyn Doorman>,
+) -> Vec<Arc<dyn Mailbox>> {
+    let alerts = AlertMailbox::new(&settings.alerts.mail, raiser.clone());
+    let mut mailboxes: Vec<Arc<dyn Mailbox>> = vec![Arc::new(alerts)];
     if let Some(sms) = MailToSms::new(settings.mail_to_sms.clone(), gateway.clone(), Arc::clone(doorman)) {
         mailboxes.push(Arc::new(sms));
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::Server;
+use consumers::alerts::intake::Raiser;
 use consumers::attendance::Office;
 use consumers::{Room, Rules};
 use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier};
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::config::Settings;
 use crate::consuming;
 use crate::failure::Failure;
+use crate::intake::{Intake, IntakeDoor};
 use crate::post::{PostDoor, PostOffice};
 
 /// A gateway that works.
@@ -26,6 +28,9 @@ pub(crate) struct Running {
     pool: PoolHandle,
     room: Room,
     post: Option<PostOffice>,
+    intake: Intake,
+    /// Ends once nothing brings alerts any more and all are kept.
+    raising: JoinHandle<()>,
     store: Store,
     api: api::Handle,
     office: Option<Office>,
@@ -61,6 +66,7 @@ impl Running {
         let office = attendance.as_ref().map(|desk| desk.office().clone());
         let rules = Rules::new(settings.rules.clone());
         let post = PostDoor::open(&settings, &door.api).await?;
+        let intake = IntakeDoor::open(&settings, &door.api).await?;
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
         let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
@@ -82,7 +88,7 @@ impl Running {
         let gateway = Gateway::start(parts)
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
-        let (room, alerts) = {
+        let (room, alerts, raising) = {
             // Mail servers, webhooks and floods of alerts have the API's threads: none of it may hold up a modem.
             let _apart = door.api.enter();
             let alerts = consuming::alerts(&settings.alerts, &store, &gateway);
@@ -92,7 +98,8 @@ impl Running {
             if let Some(attendance) = attendance {
                 consumers.insert(0, attendance.open(&gateway));
             }
-            (Room::start(&store, consumers, rules), alerts)
+            let raising = Raiser::start(gateway.clone());
+            (Room::start(&store, consumers, rules), alerts, raising)
         };
         let desks = Desks {
             alerts: Some(Arc::new(alerts) as Arc<dyn AlertDesk>),
@@ -100,7 +107,11 @@ impl Running {
         };
         let server = Server::with(&settings.api, gateway.clone(), desks).map_err(|error| api_refused(&error))?;
         let api = server.handle();
-        let post = post.map(|door| door.serve(&settings, &gateway, &api)).transpose()?;
+        let (raiser, raising) = raising;
+        let post = post
+            .map(|door| door.serve(&settings, &gateway, &raiser, &api))
+            .transpose()?;
+        let intake = intake.serve(&settings, &raiser, &api)?;
         let (stop_api, stopped) = oneshot::channel::<()>();
         let serving = door.api.spawn(server.serve(door.listener, async move {
             // A sender that is gone means stop as well.
@@ -111,6 +122,8 @@ impl Running {
             pool,
             room,
             post,
+            intake,
+            raising,
             store,
             api,
             office,
@@ -157,7 +170,7 @@ impl Running {
         Failure::refused(format!("the API does not work any more: {why}"))
     }
 
-    /// Stops in order: API and mail coming in, what consumers work, what is with a modem, the ports, the database. Takes
+    /// Stops in order: API, mail and alerts coming in, what consumers work, what is with a modem, the ports, the database. Takes
     /// as long as a network may take to answer a modem.
     pub(crate) async fn stop(self) {
         // The API may have ended by itself.
@@ -165,6 +178,9 @@ impl Running {
         if let Some(post) = self.post {
             post.stop().await;
         }
+        self.intake.stop().await;
+        // It ends by itself; one that panicked has ended.
+        let _ = self.raising.await;
         if !self.serving.is_finished() {
             let _ = self.serving.await;
         }

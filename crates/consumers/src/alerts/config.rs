@@ -5,6 +5,7 @@ use message::{Number, Severity};
 use serde::Deserialize;
 
 use super::hours::{Hours, time};
+use super::intake::{HttpConfig, LetterConfig, ListenerConfig};
 use super::rota::Rota;
 use super::rule::Rule;
 use super::words::Template;
@@ -39,6 +40,12 @@ pub struct Config {
     pub rotas: Vec<Rota>,
     /// Who is told what. The first rule that fits decides.
     pub rules: Vec<Rule>,
+    /// Alerts coming in as lines of JSON.
+    pub listener: ListenerConfig,
+    /// Alerts coming in over HTTP.
+    pub http: HttpConfig,
+    /// Alerts coming in as mails.
+    pub mail: LetterConfig,
 }
 
 /// A template that comes with the program.
@@ -80,6 +87,9 @@ impl Default for Config {
             people: Vec::new(),
             rotas: Vec::new(),
             rules: Vec::new(),
+            listener: ListenerConfig::default(),
+            http: HttpConfig::default(),
+            mail: LetterConfig::default(),
         }
     }
 }
@@ -164,6 +174,16 @@ impl Config {
         self.people_problems(&mut problems);
         self.rota_problems(&mut problems);
         self.rule_problems(&mut problems);
+        let ways_in = [
+            ("listener", self.listener.problems()),
+            ("http", self.http.problems()),
+            ("mail", self.mail.problems()),
+        ];
+        for (way, found) in ways_in {
+            let within =
+                |problem: Problem| Problem::new(format!("{way}.{}", problem.key), problem.problem, problem.right);
+            problems.extend(found.into_iter().map(within));
+        }
         problems
     }
 

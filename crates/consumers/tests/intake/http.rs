@@ -102,7 +102,7 @@ async fn what_a_camera_repeats_is_one_alert_until_it_is_over() {
 async fn a_token_is_wanted_where_a_path_is_not_open() {
     let bench = Bench::new().await;
     let config = HttpConfig {
-        token: Some(Token::new("correct horse")),
+        secret: Some(Token::new("correct horse")),
         open: vec!["/hikvision".into()],
         ..HttpConfig::default()
     };

@@ -207,7 +207,7 @@ async fn a_line_that_takes_too_long_and_a_client_that_says_nothing_are_closed() 
 async fn a_token_is_asked_of_every_line() {
     let bench = Bench::new().await;
     let config = ListenerConfig {
-        token: Some(Token::new("correct horse")),
+        secret: Some(Token::new("correct horse")),
         ..acknowledged()
     };
     let (address, _stop) = listen(&bench, config).await;

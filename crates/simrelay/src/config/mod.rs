@@ -59,6 +59,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     hooks::read_secrets(file, &mut settings)?;
     attendance::find_keys(file, &mut settings);
     mail::read_password(file, &mut settings)?;
+    alerts::read_secrets(file, &mut settings)?;
     settings.alerts.tell_by_default(&settings.mail.to);
     settings.store.consumers = settings.consumers();
     settings.store.alert_consumers = settings.alert_consumers();

@@ -54,6 +54,7 @@ fn every_example_in_the_shipped_file_can_be_used() {
         "#certificate = ",
         "#key = ",
         "#ca_file = ",
+        "#client_ca = ",
     ];
     let examples: String = fs::read_to_string(shipped())
         .unwrap()
@@ -148,7 +149,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 27] = [
+const TABLES: [&str; 31] = [
     "",
     "[log]",
     "[api]",
@@ -169,6 +170,10 @@ const TABLES: [&str; 27] = [
     "[[alerts.people]]",
     "[[alerts.rotas]]",
     "[[alerts.rules]]",
+    "[alerts.listener]",
+    "[alerts.http]",
+    "[alerts.mail]",
+    "[[alerts.mail.profiles]]",
     "[mail]",
     "[[mail.rules]]",
     "[smtp]",

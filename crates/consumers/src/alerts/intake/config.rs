@@ -21,10 +21,10 @@ pub struct ListenerConfig {
     /// A PEM file with certificates of authorities: only clients whose certificate one of them signed are let in. Needs
     /// `tls`.
     pub client_ca: Option<PathBuf>,
-    /// What the field `token` of each line must say. Absent: everybody is heard.
-    pub token: Option<Token>,
-    /// A file that holds the token alone; whoever reads the settings reads it, too.
-    pub token_file: Option<PathBuf>,
+    /// The token that the field `token` of each line must show. Absent: everybody is heard.
+    pub secret: Option<Token>,
+    /// A file that holds it alone; whoever reads the settings reads it, too.
+    pub secret_file: Option<PathBuf>,
     /// Whether each line is answered, once it is kept or refused. The first clients expect silence.
     pub ack: bool,
     /// The longest line, in octets.
@@ -52,11 +52,12 @@ pub struct HttpConfig {
     /// A PEM file with certificates of authorities: only clients whose certificate one of them signed are let in. Needs
     /// `tls`.
     pub client_ca: Option<PathBuf>,
-    /// What senders must know: a bearer token, or the password of a basic login of any name. Absent: everybody is heard.
-    pub token: Option<Token>,
-    /// A file that holds the token alone; whoever reads the settings reads it, too.
-    pub token_file: Option<PathBuf>,
-    /// The paths that need no token, for devices that can give none.
+    /// What senders must show: as a bearer token, or as the password of a basic login of any name. Absent: everybody is
+    /// heard.
+    pub secret: Option<Token>,
+    /// A file that holds it alone; whoever reads the settings reads it, too.
+    pub secret_file: Option<PathBuf>,
+    /// The paths that need none, for devices that can give none.
     pub open: Vec<String>,
     /// The largest body, in octets.
     pub body_bytes: u32,
@@ -89,8 +90,8 @@ impl Default for ListenerConfig {
             listen: Vec::new(),
             tls: false,
             client_ca: None,
-            token: None,
-            token_file: None,
+            secret: None,
+            secret_file: None,
             ack: false,
             line_bytes: 8 * 1024 * 1024,
             lines_per_second: 0,
@@ -108,8 +109,8 @@ impl Default for HttpConfig {
             listen: Vec::new(),
             tls: false,
             client_ca: None,
-            token: None,
-            token_file: None,
+            secret: None,
+            secret_file: None,
             open: Vec::new(),
             body_bytes: 8 * 1024 * 1024,
             connections: 128,
@@ -149,8 +150,8 @@ impl ListenerConfig {
         secrecy(
             self.tls,
             self.client_ca.is_some(),
-            self.token.as_ref(),
-            self.token_file.is_some(),
+            self.secret.as_ref(),
+            self.secret_file.is_some(),
             &mut problems,
         );
         problems
@@ -185,8 +186,8 @@ impl HttpConfig {
         secrecy(
             self.tls,
             self.client_ca.is_some(),
-            self.token.as_ref(),
-            self.token_file.is_some(),
+            self.secret.as_ref(),
+            self.secret_file.is_some(),
             &mut problems,
         );
         for (index, path) in self.open.iter().enumerate() {
@@ -264,14 +265,14 @@ fn secrecy(tls: bool, client_ca: bool, token: Option<&Token>, token_file: bool, 
     }
     if token.is_some() && token_file {
         problems.push(Problem::new(
-            "token_file",
-            "there is a token as well",
+            "secret_file",
+            "there is a secret as well",
             "one of the two alone",
         ));
     }
     if token.is_some_and(|token| !token.is_long_enough()) {
         problems.push(Problem::new(
-            "token",
+            "secret",
             "can be guessed",
             "8 characters or more; 16 are better",
         ));
@@ -304,14 +305,14 @@ mod tests {
             line_bytes: u32::MAX,
             idle_s: 0,
             client_ca: Some("ca.pem".into()),
-            token: Some(Token::new("short")),
-            token_file: Some("token".into()),
+            secret: Some(Token::new("short")),
+            secret_file: Some("token".into()),
             ..ListenerConfig::default()
         };
         let keys = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.key).collect::<Vec<_>>();
         assert_eq!(
             keys(listener.problems()),
-            ["idle_s", "line_bytes", "client_ca", "token_file", "token"]
+            ["idle_s", "line_bytes", "client_ca", "secret_file", "secret"]
         );
         assert!(!format!("{listener:?}").contains("short"));
         let http = HttpConfig {

@@ -151,7 +151,7 @@ impl Shared {
             Post::Notice(notice) => self.notice(notice).await,
             Post::Object(object) => {
                 let shown = object.token.as_deref().unwrap_or_default();
-                if !is_let_in && !self.config.token.as_ref().is_none_or(|token| token.is(shown)) {
+                if !is_let_in && !self.config.secret.as_ref().is_none_or(|token| token.is(shown)) {
                     return Err(guessed().await);
                 }
                 self.raise(vec![object.alert]).await
@@ -161,7 +161,7 @@ impl Shared {
 
     /// Whether the request shows the token: as a bearer's, or as the password of a basic login (RFC 6750, RFC 7617).
     fn knows(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.config.token else { return true };
+        let Some(token) = &self.config.secret else { return true };
         let (scheme, rest) = text(headers, &AUTHORIZATION).split_once(' ').unwrap_or_default();
         let rest = rest.trim();
         if scheme.eq_ignore_ascii_case("bearer") {

@@ -272,7 +272,7 @@ async fn read(found: Found<'_>, shared: &Shared, grant: &mut Grant) -> Result<Op
     }
     let object = Object::read(line).map_err(|error| refusal(error.to_string()))?;
     let is_known = |token: &super::Token| object.token.as_deref().is_some_and(|told| token.is(told));
-    if !shared.config.token.as_ref().is_none_or(is_known) {
+    if !shared.config.secret.as_ref().is_none_or(is_known) {
         let why = "its token is missing or wrong".to_owned();
         return Err(Refusal { why, guesses: true });
     }
