@@ -34,10 +34,10 @@ use rows::Scene;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  bench                        every row\n  bench --quick                every row, briefly\n  bench throughput-16 fetch    two rows"
+    after_help = "Examples:\n  bench                        every row\n  bench --quick                every row, briefly\n  bench throughput-16 fetch    two rows\n  bench alerts                 both rows of alerts"
 )]
 struct Options {
-    /// Rows to run, by name; all where none is given. `--list` shows the names.
+    /// Rows to run, by name or by what their names begin with; all where none is given. `--list` shows the names.
     rows: Vec<String>,
     /// Shows the names of the rows.
     #[arg(long)]
@@ -91,7 +91,7 @@ fn run(options: &Options) -> Result<(), Error> {
     if let Some(unknown) = options
         .rows
         .iter()
-        .find(|asked| !rows::names().any(|name| name == asked.as_str()))
+        .find(|asked| !rows::names().any(|name| rows::is_meant(name, asked)))
     {
         return Err(Error::Refused(format!(
             "there is no row {unknown}; --list shows the names"

@@ -1,5 +1,6 @@
 //! The rows of the table: each measures one thing and says what is to be reached.
 
+mod alerts;
 mod attendance;
 mod bare;
 mod drain;
@@ -60,6 +61,12 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|row| row.name)
 }
 
+/// Whether a row is meant: by its name, or by what all names of its kind begin with, as `alerts` of `alerts-pictures`.
+pub(crate) fn is_meant(name: &str, asked: &str) -> bool {
+    name.strip_prefix(asked)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// A row's figure, or why there is none.
 pub(crate) type Measured = Result<Figure, Error>;
 
@@ -71,7 +78,7 @@ pub(crate) fn run(scene: &Scene, asked: &[String]) -> Vec<(&'static str, Measure
     };
     let chosen = ROWS
         .iter()
-        .filter(|row| asked.is_empty() || asked.iter().any(|name| name == row.name));
+        .filter(|row| asked.is_empty() || asked.iter().any(|asked| is_meant(row.name, asked)));
     let measured = chosen.map(|row| {
         eprintln!("measuring {} …", row.name);
         (row.name, (row.run)(&measuring))
@@ -100,7 +107,7 @@ pub(crate) fn table(figures: &[(&'static str, Measured)]) -> Table {
     table
 }
 
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 17] = [
     Row {
         name: "throughput-1",
         what: "+CMGS latency 50 ms, 1 modem",
@@ -184,6 +191,20 @@ const ROWS: [Row; 15] = [
         reach: "p99 ≤ 50 ms; ≥ 80 % of a bare lettre loop; ≤ 64 MB",
         peers: "–",
         run: mail::accepted,
+    },
+    Row {
+        name: "alerts",
+        what: "alert lines without picture over 4 connections, answered once durable; most memory meanwhile",
+        reach: "≥ 10000/s; ≤ 64 MB",
+        peers: "measured beside it",
+        run: |scene| alerts::lines(scene, None),
+    },
+    Row {
+        name: "alerts-pictures",
+        what: "alert lines with a picture of 100 kB over 4 connections, answered once durable; most memory meanwhile",
+        reach: "≥ 200/s; ≤ 64 MB",
+        peers: "measured beside it",
+        run: |scene| alerts::lines(scene, Some(100_000)),
     },
     Row {
         name: "kill-sends",
