@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, Issuer, KeyPair, generate_simple_self_signed};
 
-use crate::site::{Site, most_memory, run};
+use crate::site::{MEMORY, Site, most_memory, run};
 
 #[test]
 fn the_first_client_is_heard_in_silence() {
@@ -93,7 +93,7 @@ fn whatever_comes_over_the_wire_connection_and_service_go_on() {
         assert!(log.contains(words), "{log}");
     }
     assert!(!log.contains("panicked"), "{log}");
-    assert!(most_memory(&gateway) < 64, "{} MB", most_memory(&gateway));
+    assert!(most_memory(&gateway) < MEMORY, "{} MB", most_memory(&gateway));
     assert!(gateway.stop().success());
 }
 

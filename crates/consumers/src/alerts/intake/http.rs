@@ -273,7 +273,7 @@ fn respond(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
 
 /// What bodies and pictures of all requests may take in memory, in octets, besides the one request that may always go
 /// on.
-const ROOM_FOR_ALL: usize = 8 * 1024 * 1024;
+const ROOM_FOR_ALL: usize = 4 * 1024 * 1024;
 /// The longest head of a request, in octets, and the most headers in it.
 const HEAD_MOST: usize = 16 * 1024;
 const HEADERS_MOST: usize = 64;

@@ -166,6 +166,8 @@ impl Connection {
     async fn raise(&mut self, alert: RawAlert) -> io::Result<()> {
         let pictures = alert.images.iter().map(|image| image.octets.len()).sum();
         let room = self.grant.split(pictures);
+        // The line itself is not needed any more, and being kept may take a while.
+        self.lines.shrink();
         let (asker, kept) = oneshot::channel();
         let raiser = &self.shared.raiser;
         if self.grant.is_last_in_line() {
@@ -308,7 +310,7 @@ fn told(kept: Kept) -> serde_json::Value {
 
 /// What long lines and pictures of all connections may take in memory, in octets, besides the one line that may always
 /// go on.
-const ROOM_FOR_ALL: usize = 12 * 1024 * 1024;
+const ROOM_FOR_ALL: usize = 8 * 1024 * 1024;
 /// Answers that wait for their alerts to be kept; when it is full the next line waits.
 const ANSWERS: usize = 64;
 /// So many lines of a connection that are no alerts are shown in the log.
