@@ -146,28 +146,31 @@ impl Config {
 
 impl Limits {
     fn problems(&self) -> Vec<Problem> {
-        let least = [
-            ("body_bytes", self.body_bytes, 1024),
-            ("response_bytes", self.response_bytes, 65_536),
-            ("header_bytes", self.header_bytes, 8192),
-            ("batch", self.batch, 1),
-            ("connections", self.connections, 1),
-            ("connections_per_address", self.connections_per_address, 1),
-            ("streams", self.streams, 1),
-            ("calls", self.calls, 1),
-            ("waits", self.waits, 1),
-            ("waits_per_token", self.waits_per_token, 1),
-            ("subscriptions", self.subscriptions, 1),
-            ("handshake_s", self.handshake_s, 1),
-            ("header_s", self.header_s, 1),
-            ("body_s", self.body_s, 1),
-            ("idle_s", self.idle_s, 1),
-            ("stall_s", self.stall_s, 1),
-            ("stop_s", self.stop_s, 1),
+        let values = [
+            self.body_bytes,
+            self.response_bytes,
+            self.header_bytes,
+            self.batch,
+            self.connections,
+            self.connections_per_address,
+            self.streams,
+            self.calls,
+            self.waits,
+            self.waits_per_token,
+            self.subscriptions,
+            self.handshake_s,
+            self.header_s,
+            self.body_s,
+            self.idle_s,
+            self.stall_s,
+            self.stop_s,
         ];
-        let wrong = least.into_iter().filter(|(_, value, least)| value < least);
+        let wrong = LEAST_LIMITS
+            .iter()
+            .zip(values)
+            .filter(|((_, least), value)| value < least);
         wrong
-            .map(|(key, value, least)| Problem::new(format!("limits.{key}"), value, format!("at least {least}")))
+            .map(|((key, least), value)| Problem::new(format!("limits.{key}"), value, format!("at least {least}")))
             .collect()
     }
 }
@@ -181,6 +184,27 @@ impl Problem {
         }
     }
 }
+
+/// The least that each of the [`Limits`] may be.
+pub const LEAST_LIMITS: [(&str, u32); 17] = [
+    ("body_bytes", 1024),
+    ("response_bytes", 65_536),
+    ("header_bytes", 8192),
+    ("batch", 1),
+    ("connections", 1),
+    ("connections_per_address", 1),
+    ("streams", 1),
+    ("calls", 1),
+    ("waits", 1),
+    ("waits_per_token", 1),
+    ("subscriptions", 1),
+    ("handshake_s", 1),
+    ("header_s", 1),
+    ("body_s", 1),
+    ("idle_s", 1),
+    ("stall_s", 1),
+    ("stop_s", 1),
+];
 
 /// A limit in seconds as a time.
 pub(crate) fn seconds(limit: u32) -> Duration {

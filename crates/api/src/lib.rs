@@ -8,7 +8,7 @@
 //! - `rpc` checks scope, rate and places before a call reaches its method;
 //! - `methods` is the one table of methods: it registers them, checks their parameters (`params`) and writes the OpenRPC
 //!   document (`openrpc`). Each method asks the [`gateway::Gateway`] and returns what it says;
-//! - `codes` is the one table of errors.
+//! - `codes` is the one table of errors; `troubles` is what the API adds to the gateway's health.
 //!
 //! [`Config`] → [`Server::new`] → [`Server::serve`]; [`Handle::reload`] changes tokens and certificate meanwhile.
 //! [`Token::generate`] makes tokens. [`Handle::login`] checks them for other protocols (`login`).
@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod codes;
 mod config;
 mod envelope;
@@ -33,13 +34,14 @@ mod server;
 mod socket;
 mod tls;
 mod token;
+mod troubles;
 mod web;
 
 use gateway::Gateway;
 use tokio::net::TcpListener;
 
 pub use codes::Code;
-pub use config::{Config, Limits, Problem};
+pub use config::{Config, LEAST_LIMITS, Limits, Problem};
 pub use login::{LoginError, Rights};
 pub use methods::{Health, SlotCounts, Stats};
 pub use server::{Error, Handle, Server};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bcrypt::HashParts;
-use message::RouteId;
+use message::{RouteId, is_prefix};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -134,12 +134,10 @@ impl TokenConfig {
             let value = self.daily_spend_micros.unwrap_or_default();
             problems.push(Problem::new(key("daily_spend_micros"), value, "0 or more"));
         }
-        for prefix in self.prefixes.iter().filter(|prefix| !is_prefix(prefix)) {
-            problems.push(Problem::new(
-                key("prefixes"),
-                prefix,
-                "a plus and digits, as +49, or digits for short codes",
-            ));
+        for (place, prefix) in self.prefixes.iter().enumerate() {
+            if !is_prefix(prefix) {
+                problems.push(Problem::new(key(&format!("prefixes[{place}]")), prefix, PREFIX));
+            }
         }
         problems
     }
@@ -251,10 +249,7 @@ pub(crate) fn is_id(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.chars().all(plain)
 }
 
-fn is_prefix(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
-}
+const PREFIX: &str = "a plus and digits, as +49, or a whole short code of 3 to 6 digits";
 
 /// The cost of new hashes: about 60 ms each, since a random secret of 256 bits needs no slow hash.
 pub(crate) const COST: u32 = 10;
@@ -317,7 +312,14 @@ mod tests {
             daily_spend_micros: Some(-1),
         };
         let keys: Vec<_> = token.problems(3).into_iter().map(|problem| problem.key).collect();
-        let expected = ["id", "hash", "scopes", "per_minute", "daily_spend_micros", "prefixes"];
+        let expected = [
+            "id",
+            "hash",
+            "scopes",
+            "per_minute",
+            "daily_spend_micros",
+            "prefixes[1]",
+        ];
         assert_eq!(keys, expected.map(|name| format!("tokens[3].{name}")));
     }
 }

@@ -44,7 +44,7 @@ pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
 pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, ReportStatus, StatusReport};
 pub use journal::{JournalEntry, same_submit};
-pub use number::{Number, NumberError};
+pub use number::{Number, NumberError, is_prefix};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};
 pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome};
 pub use part::{MessageState, PartState};

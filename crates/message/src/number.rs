@@ -116,6 +116,17 @@ impl From<String> for Number {
     }
 }
 
+/// Whether numbers one can send to begin with a text: a plus and 1 to 15 digits, or a whole short code (3 to 6 digits).
+///
+/// One or two digits alone are refused: they would begin short codes only, and whoever writes `49` means `+49`.
+pub fn is_prefix(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else {
+        return text.bytes().all(|byte| byte.is_ascii_digit()) && is_short_code(text);
+    };
+    let fits = (1..=E164_MAX).contains(&digits.len()) && !digits.starts_with('0');
+    fits && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The number without the marks people write between digits.
 fn plain(text: &str) -> Result<String, NumberError> {
     let mut plain = String::with_capacity(text.len());
@@ -157,6 +168,30 @@ const NATIONAL_MATCH: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_a_plus_and_digits_or_a_whole_short_code() {
+        for right in ["+4", "+49", "+4917", "110", "80808", "123456"] {
+            assert!(is_prefix(right), "{right}");
+        }
+        let wrong = [
+            "",
+            "+",
+            "49",
+            "0",
+            "0171",
+            "1234567",
+            "49x",
+            "++49",
+            "+49 17",
+            "+0",
+            "+1234567890123456",
+            "٤٩٤",
+        ];
+        for wrong in wrong {
+            assert!(!is_prefix(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn people_write_numbers_in_many_ways() {

@@ -50,7 +50,7 @@ pub enum Level {
 pub struct Finding {
     /// How bad.
     pub level: Level,
-    /// What it is about: a slot's name, `store`, `queue`, `clock`.
+    /// What it is about: a slot's name, `store`, `queue`, `clock`, `certificate`, `configuration`.
     pub subject: String,
     /// What is the case.
     pub sentence: String,

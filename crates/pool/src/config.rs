@@ -10,6 +10,8 @@ use modem::Pin;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
+use crate::glob;
+
 /// Where modems are looked for, and which slots there are (`[pool]`).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -144,6 +146,11 @@ impl Config {
         if self.probe_s < SHORTEST_PROBE {
             troubles.push(Trouble::new("probe_s", self.probe_s, "at least 3 seconds"));
         }
+        for (index, pattern) in self.globs.iter().enumerate() {
+            if !glob::is_sound(pattern) {
+                troubles.push(Trouble::new(&format!("globs[{index}]"), pattern, GLOB));
+            }
+        }
         for (name, slot) in &self.slots {
             slot.check(&format!("slots.{name}"), &mut troubles);
         }
@@ -223,8 +230,8 @@ impl SlotConfig {
                 wrong(name, value, right);
             }
         }
-        if let Some(glob) = self.glob.as_deref().filter(|glob| !glob.starts_with('/')) {
-            wrong("glob", glob, "a pattern of whole paths, such as /dev/ttyUSB*");
+        if let Some(glob) = self.glob.as_deref().filter(|pattern| !glob::is_sound(pattern)) {
+            wrong("glob", glob, GLOB);
         }
         if let Some(port) = self.port.as_deref().filter(|port| port.is_relative()) {
             wrong(
@@ -233,8 +240,8 @@ impl SlotConfig {
                 "a whole path, such as /dev/ttyUSB0",
             );
         }
-        if let Some(memory) = self.memory.as_deref().filter(|name| two_letters(name).is_none()) {
-            wrong("memory", memory, "two capital letters: SM, ME or MT");
+        if let Some(memory) = self.memory.as_deref().filter(|name| !MEMORIES.contains(name)) {
+            wrong("memory", memory, "SM (the SIM), ME (the modem) or MT (both)");
         }
         let known = |name: &&str| !modem::dialect_names().any(|dialect| dialect == *name);
         if let Some(dialect) = self.dialect.as_deref().filter(known) {
@@ -246,8 +253,14 @@ impl SlotConfig {
         if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
             wrong("smsc", smsc, "a number, such as +491710760000");
         }
-        if !(300..=4_000_000).contains(&self.baud) {
-            wrong("baud", &self.baud.to_string(), "300 to 4000000, most often 115200");
+        if let Some(number) = self.number.as_ref().filter(|number| !is_e164(number)) {
+            let right = "a number with its country code (E.164), as \"+491711234567\"";
+            wrong("number", &number.to_string(), right);
+        }
+        if !RATES.contains(&self.baud) {
+            let rates: Vec<_> = RATES.iter().map(u32::to_string).collect();
+            let right = format!("one of {}, most often 115200", rates.join(", "));
+            wrong("baud", &self.baud.to_string(), &right);
         }
     }
 }
@@ -291,6 +304,21 @@ fn two_letters(name: &str) -> Option<[u8; 2]> {
     let letters: [u8; 2] = name.as_bytes().try_into().ok()?;
     letters.iter().all(u8::is_ascii_uppercase).then_some(letters)
 }
+
+fn is_e164(number: &Number) -> bool {
+    number.is_international() && Number::parse(&number.to_string(), None).is_ok()
+}
+
+const GLOB: &str = "a pattern of whole paths, such as /dev/ttyUSB* or /dev/ttyUSB[0-3]";
+
+/// The memories that one can send from and store in (TS 27.005 3.2.2); `BM` and `SR` hold other things.
+const MEMORIES: [&str; 3] = ["SM", "ME", "MT"];
+
+/// The rates that serial drivers of Linux know by name.
+const RATES: [u32; 23] = [
+    300, 600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 576_000, 921_600,
+    1_000_000, 1_152_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 4_000_000,
+];
 
 /// A modem that sleeps needs a second or two to answer at all.
 const SHORTEST_PROBE: u16 = 3;

@@ -21,6 +21,24 @@ pub(crate) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
+/// Whether a pattern can match a whole path at all: it begins at the root, and every `[` is closed in its component.
+pub(crate) fn is_sound(pattern: &str) -> bool {
+    let closed = |component: &str| {
+        let mut rest = component;
+        while let Some((_, set)) = rest.split_once('[') {
+            let Some((members, after)) = set.split_once(']') else {
+                return false;
+            };
+            if members.is_empty() {
+                return false;
+            }
+            rest = after;
+        }
+        true
+    };
+    pattern.starts_with('/') && pattern.split('/').all(closed)
+}
+
 /// The paths there are that a pattern matches, sorted.
 pub(crate) fn expand(pattern: &str) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
@@ -130,6 +148,16 @@ mod tests {
         assert!(!matches("/dev/*", Path::new("/dev/serial/by-id")));
         assert!(!matches("/dev/ttyUSB[0-3]", Path::new("/dev/ttyUSB4")));
         assert!(matches("/a/*b*c", Path::new("/a/xbxbxc")));
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_makes_no_pattern() {
+        for sound in ["/dev/ttyUSB*", "/dev/ttyUSB[0-3]", "/dev/[ab]/tty[0-9]?"] {
+            assert!(is_sound(sound), "{sound}");
+        }
+        for wrong in ["ttyUSB*", "", "/dev/[tty", "/dev/[a/b]", "/dev/tty[]"] {
+            assert!(!is_sound(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl<'a> Document<'a> {
         };
         let name = TITLES.iter().find_map(|key| table.get(*key))?;
         match name.get_ref() {
-            DeValue::String(name) => Some(name.to_string()),
+            DeValue::String(name) if !name.is_empty() => Some(name.to_string()),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
+use super::source;
 
 /// Checks `[[webhooks]]` and `[[rules]]`.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
@@ -82,7 +83,7 @@ pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), V
 }
 
 fn read_secret(file: &Path) -> io::Result<Secret> {
-    let text = Zeroizing::new(fs::read_to_string(file)?);
+    let text = Zeroizing::new(source::read(file)?);
     let secret = Secret::new(text.trim());
     match secret.is_long_enough() {
         true => Ok(secret),

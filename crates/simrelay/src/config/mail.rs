@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
+use super::source;
 
 /// Checks `[mail]`.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
@@ -43,19 +44,6 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             reader.wrong("mail.password_file", format!("{}: {problem}", file.display()), right);
         }
     }
-}
-
-/// What is wrong with mail once the environment is laid over a file that was right.
-pub(super) fn overlaid(settings: &Settings) -> Vec<Fault> {
-    let fault = |problem: consumers::Problem| Fault {
-        file: None,
-        line: None,
-        key: Some(format!("mail.{}", problem.key)),
-        value: None,
-        problem: problem.problem,
-        right: format!("write {}", problem.right),
-    };
-    settings.mail.problems().into_iter().map(fault).collect()
 }
 
 /// Reads the password that lies in a file of its own.
@@ -105,7 +93,7 @@ fn check_password(file: &Path) -> Result<(), (String, String)> {
 }
 
 fn password(file: &Path) -> io::Result<Password> {
-    let text = Zeroizing::new(fs::read_to_string(file)?);
+    let text = Zeroizing::new(source::read(file)?);
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(io::Error::other("it is empty")),
         password => Ok(Password::new(password)),

@@ -10,8 +10,10 @@ mod document;
 mod environment;
 mod fault;
 mod hooks;
+mod level;
 mod mail;
 mod post;
+mod ranges;
 mod reader;
 mod rules;
 mod secrets;
@@ -19,10 +21,10 @@ mod settings;
 #[cfg(test)]
 mod shipped_test;
 mod slots;
+mod source;
 mod suggest;
 mod words;
 
-use std::fs;
 use std::path::Path;
 
 pub(crate) use fault::Fault;
@@ -36,7 +38,7 @@ use reader::Reader;
 
 /// Reads and checks a configuration file, or tells everything that is wrong with it.
 pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
-    let source = fs::read_to_string(file).map_err(|error| {
+    let source = source::read(file).map_err(|error| {
         let right = "name a file that this user can read";
         vec![Fault::of_file(file, format!("cannot be read: {error}"), right)]
     })?;
@@ -50,11 +52,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let mut settings = environment::lay_over(file)?;
-    let faults = mail::overlaid(&settings);
-    if !faults.is_empty() {
-        return Err(faults);
-    }
+    let mut settings = environment::lay_over(file, &source)?;
     read_pins(file, &mut settings)?;
     hooks::read_secrets(file, &mut settings)?;
     attendance::find_keys(file, &mut settings);
@@ -108,6 +106,7 @@ fn too_open(file: &Path, reader: &Reader<'_>) -> Option<Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -148,8 +147,8 @@ mod tests {
                 "FILE:1: dta = 'x': unknown key; did you mean 'data'?",
                 "FILE:3: log.level = 'lots=of=it': not a level; write error, warn, info, debug or trace, or a filter as \
                  info,pool=debug",
-                "FILE:5: routing.guard.allow.#2 = '0049x': no prefix; write a plus and digits, as +49 or +4917, or the \
-                 digits of a short code",
+                "FILE:5: routing.guard.allow.#2 = '0049x': no prefix; write a plus and digits, as +49 or +4917, or a \
+                 whole short code of 3 to 6 digits",
             ]
         );
     }
@@ -188,8 +187,8 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             "slots.sim1.pin = (not shown): a PIN has four to eight digits and stands in quotes; see docs/config.md",
             "slots.sim2.imei = \"12\": cannot be used; write 15 digits",
             "slots.sim2.cost_micros = -4: less than nothing; write 0 or more",
-            "slots.sim2.prefixes.+x.prefix = \"+x\": no prefix; write a plus and digits, as +49 or +4917, or the digits of a \
-             short code",
+            "slots.sim2.prefixes.+x.prefix = \"+x\": no prefix; write a plus and digits, as +49 or +4917, or a whole \
+             short code of 3 to 6 digits",
             "slots.sim2.limits.per_day = 0: nothing could be sent; write at least 1, or leave it out for no limit; enabled = \
              false switches a slot off",
             "slots.sim 3: a name that cannot be used; call it by 1 to 32 letters, digits, '-' and '_'",
@@ -249,6 +248,101 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
         let open = "[[webhooks]]\nname = 'a'\nurl = 'https://example.org'\nsecret = '0123456789abcdef'";
         assert!(told(open, 0o644)[0].contains("chmod 600"), "{:?}", told(open, 0o644));
         assert_eq!(told(open, 0o600), Vec::<String>::new());
+    }
+
+    #[test]
+    fn values_that_would_only_fail_later_are_told_now() {
+        let source = r#"data = ""
+[log]
+level = "loud"
+[slots.a]
+port = "/dev/a"
+number = "0171"
+baud = 12345
+memory = "XX"
+prefixes = [{ prefix = "+49" }, { prefix = "" }, { prefix = "49" }]
+[slots.b]
+glob = "/dev/[tty"
+number = "abc"
+prefixes = ["+49"]
+[slots.c]
+port = "/dev/c"
+number = "+"
+[routing.guard]
+refuse = ["49"]
+[api]
+listen = 7000
+limits.body_bytes = -1
+[[api.tokens]]
+id = "x"
+scopes = ["send"]
+hash = "$2b$10$wJ8wYpFSJwU6lc1IqCTqXOd9sHHvb1zGkdrWuNzWVnWZBXpOHYkoK"
+prefixes = ["+49", "49"]
+"#;
+        let all = told(source, 0o600);
+        let expected = [
+            "FILE:1: data = \"\": is empty; name the folder of the database, as /var/lib/simrelay",
+            "FILE:3: log.level = \"loud\": not a level; write error, warn, info, debug or trace, or a filter as \
+             info,pool=debug",
+            "FILE:6: slots.a.number = \"0171\": cannot be used; write a number with its country code (E.164), as \
+             \"+491711234567\"",
+            "FILE:7: slots.a.baud = 12345: cannot be used; write one of 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, \
+             57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, \
+             3500000, 4000000, most often 115200",
+            "FILE:8: slots.a.memory = \"XX\": cannot be used; write SM (the SIM), ME (the modem) or MT (both)",
+            "FILE:9: slots.a.prefixes.#2.prefix = \"\": no prefix; write a plus and digits, as +49 or +4917, or a whole \
+             short code of 3 to 6 digits",
+            "FILE:9: slots.a.prefixes.49.prefix = \"49\": no prefix; write a plus and digits, as +49 or +4917, or a \
+             whole short code of 3 to 6 digits",
+            "FILE:11: slots.b.glob = \"/dev/[tty\": cannot be used; write a pattern of whole paths, such as \
+             /dev/ttyUSB* or /dev/ttyUSB[0-3]",
+            "FILE:12: slots.b.number = \"abc\": cannot be used; write a number with its country code (E.164), as \
+             \"+491711234567\"",
+            "FILE:13: slots.b.prefixes.#1 = \"+49\": wrong kind of value; write a table each, as { prefix = \"+49\" } \
+             or { prefix = \"+49\", cost_micros = 75000 }",
+            "FILE:16: slots.c.number = \"+\": cannot be used; write a number with its country code (E.164), as \
+             \"+491711234567\"",
+            "FILE:18: routing.guard.refuse.#1 = \"49\": no prefix; write a plus and digits, as +49 or +4917, or a whole \
+             short code of 3 to 6 digits",
+            "FILE:20: api.listen = 7000: wrong kind of value; write an address and a port in quotes, as \
+             \"127.0.0.1:7000\"",
+            "FILE:21: api.limits.body_bytes = -1: outside of what is allowed; write 1024 to 4294967295",
+            "FILE:26: api.tokens.x.prefixes.#2 = \"49\": cannot be used; write a plus and digits, as +49, or a whole \
+             short code of 3 to 6 digits",
+        ];
+        for (line, expected) in all.iter().zip(expected) {
+            assert_eq!(line, expected);
+        }
+        assert_eq!(all.len(), expected.len(), "{all:#?}");
+    }
+
+    #[test]
+    fn a_private_key_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key.pem");
+        fs::write(&key, "").unwrap();
+        let source = format!("[api]\nkey = {key:?}\n");
+        let kept = |mode| {
+            fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+            told(&source, 0o644)
+        };
+        assert_eq!(kept(0o600), Vec::<String>::new());
+        let told = kept(0o644);
+        assert!(
+            told[0].contains("is open to others than its owner and its group (mode 0644); chmod 600 "),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_as_such() {
+        for device in ["/dev/null", "/dev/zero"] {
+            let faults = load(Path::new(device)).unwrap_err();
+            assert_eq!(
+                faults[0].to_string(),
+                format!("{device}: cannot be read: it is no regular file; name a file that this user can read")
+            );
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::document::{Document, Path, Step};
 use super::fault::Fault;
+use super::ranges;
 use super::slots;
 use super::words::reworded;
 
@@ -120,13 +121,19 @@ impl<'a> Reader<'a> {
             None => (None, value),
         };
         path.extend(missing);
+        let key = (!path.is_empty()).then(|| self.document.words(&path));
+        let range = key.as_deref().and_then(ranges::of);
+        let right = match range.filter(|_| words.right.starts_with("write ")) {
+            Some(range) => format!("write {range}"),
+            None => words.right,
+        };
         let fault = Fault {
             file: Some(self.file.clone()),
             line,
-            key: (!path.is_empty()).then(|| self.document.words(&path)),
+            key,
             value,
             problem: words.problem,
-            right: words.right,
+            right,
         };
         self.push(path, fault, true);
     }
@@ -183,7 +190,7 @@ fn one_line(text: &str) -> String {
 const MOST_FAULTS: usize = 200;
 
 /// Keys whose values are never shown, and make a file one that others must not read.
-const SECRETS: [&str; 5] = ["pin", "puk", "password", "secret", "hash"];
+pub(super) const SECRETS: [&str; 5] = ["pin", "puk", "password", "secret", "hash"];
 
 #[cfg(test)]
 mod tests {

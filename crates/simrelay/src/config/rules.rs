@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 
-use message::RouteId;
+use message::{RouteId, is_prefix};
 use router::{Limits, RouteConfig};
 use tpdu::Language;
-use tracing_subscriber::EnvFilter;
 
 use super::alerts;
 use super::attendance;
 use super::hooks;
+use super::level;
 use super::mail;
 use super::post;
 use super::reader::Reader;
@@ -20,6 +20,7 @@ use super::settings::Settings;
 /// Checks everything that a type cannot say.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     log_level(settings, reader);
+    data(settings, reader);
     for problem in settings.api.problems() {
         let key = format!("api.{}", problem.key);
         reader.wrong(&key, "cannot be used", format!("write {}", problem.right));
@@ -30,6 +31,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     }
     certificate("api.certificate", &settings.api.certificate, reader);
     certificate("api.key", &settings.api.key, reader);
+    key_is_kept(&settings.api.key, reader);
     gateway(&settings.gateway, reader);
     prefixes("routing.guard.refuse", &settings.routing.guard.refuse, reader);
     prefixes("routing.guard.allow", &settings.routing.guard.allow, reader);
@@ -47,12 +49,27 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 }
 
 fn log_level(settings: &Settings, reader: &mut Reader<'_>) {
-    if EnvFilter::try_new(&settings.log.level).is_err() {
+    if !level::is_level(&settings.log.level) {
         reader.wrong(
             "log.level",
             "not a level",
             "write error, warn, info, debug or trace, or a filter as info,pool=debug",
         );
+    }
+}
+
+fn data(settings: &Settings, reader: &mut Reader<'_>) {
+    if settings.data.as_os_str().is_empty() {
+        let right = "name the folder of the database, as /var/lib/simrelay";
+        reader.wrong("data", "is empty", right);
+    }
+}
+
+/// Whoever reads the key can speak as the gateway, so it is kept like every other secret.
+fn key_is_kept(key: &Path, reader: &mut Reader<'_>) {
+    if let Ok(Some(problem)) = secrets::open_to_others(key) {
+        let right = format!("chmod 600 {} (or 640)", key.display());
+        reader.wrong("api.key", format!("{}: {problem}", key.display()), right);
     }
 }
 
@@ -207,12 +224,6 @@ fn prefixes(key: &str, prefixes: &[String], reader: &mut Reader<'_>) {
     }
 }
 
-/// Whether numbers can start with it: a plus and digits, or the digits of a short code.
-fn is_prefix(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    !digits.is_empty() && digits.len() <= MOST_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 fn is_slot_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=32).contains(&text.len()) && text.bytes().all(plain)
@@ -233,10 +244,7 @@ pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
     ),
 ];
 
-const PREFIX: &str = "write a plus and digits, as +49 or +4917, or the digits of a short code";
-
-/// No number is longer (E.164 6.1).
-const MOST_DIGITS: usize = 15;
+const PREFIX: &str = "write a plus and digits, as +49 or +4917, or a whole short code of 3 to 6 digits";
 
 /// The shortest and the longest validity a network can be told (TS 23.040 9.2.3.12.1), in seconds.
 const VALIDITY_LEAST: u32 = 300;
@@ -245,16 +253,6 @@ const VALIDITY_MOST: u32 = 63 * 7 * 86_400;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_prefix_is_a_plus_and_digits() {
-        for right in ["+49", "+4917", "1", "80808"] {
-            assert!(is_prefix(right), "{right}");
-        }
-        for wrong in ["", "+", "49x", "++49", "+49 17", "+1234567890123456", "٤٩"] {
-            assert!(!is_prefix(wrong), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_slot_is_called_by_plain_letters() {

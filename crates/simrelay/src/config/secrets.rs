@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::source;
+
 /// Who may do more with the file than a secret bears, as a sentence; nothing where nobody may. Its group may read it:
 /// a package installs it as `root:simrelay`, mode 640, so that the gateway reads its settings and cannot change them.
 pub(crate) fn open_to_others(file: &Path) -> io::Result<Option<String>> {
@@ -28,7 +30,7 @@ pub(crate) fn find(named: &Path, configuration: &Path) -> PathBuf {
 
 /// The PIN that a file holds.
 pub(super) fn read_pin(file: &Path) -> io::Result<Zeroizing<String>> {
-    let text = Zeroizing::new(fs::read_to_string(file)?);
+    let text = Zeroizing::new(source::read(file)?);
     let pin = Zeroizing::new(text.trim().to_owned());
     let fits = (4..=8).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit());
     match fits {

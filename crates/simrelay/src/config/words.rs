@@ -94,6 +94,10 @@ fn wrong_form(message: &str) -> Option<Words> {
 /// What serde calls a kind of value, in plain words.
 fn kind(expected: &str) -> String {
     let plain = match expected {
+        "socket address" => "an address and a port in quotes, as \"127.0.0.1:7000\"",
+        "IP address" => "an address in quotes, as \"127.0.0.1\"",
+        "struct PrefixCost" => "a table each, as { prefix = \"+49\" } or { prefix = \"+49\", cost_micros = 75000 }",
+        "struct National" => "a table each, as { prefix = \"+90\", languages = [\"turkish\"] }",
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
@@ -160,6 +164,18 @@ mod tests {
         assert_eq!(
             told("invalid value: integer `70000`, expected u16"),
             "outside of what is allowed; write a whole number from 0 to 65535"
+        );
+    }
+
+    #[test]
+    fn a_table_or_an_address_is_shown_as_it_is_written() {
+        assert_eq!(
+            told("invalid type: string \"+49\", expected struct PrefixCost"),
+            "wrong kind of value; write a table each, as { prefix = \"+49\" } or { prefix = \"+49\", cost_micros = 75000 }"
+        );
+        assert_eq!(
+            told("invalid type: integer `7000`, expected socket address"),
+            "wrong kind of value; write an address and a port in quotes, as \"127.0.0.1:7000\""
         );
     }
 
