@@ -1,6 +1,5 @@
 //! `simrelay send`: one SMS.
 
-use std::io::Read;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::screen::Screen;
+use crate::text;
 use crate::when::{parse_duration, parse_moment};
 
 use super::status;
@@ -65,7 +65,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=3))]
     priority: Option<u8>,
 
-    /// Not before this moment: +2h, '2026-11-22 08:00' (local), 2026-11-22T08:00:00Z
+    /// Not before this moment: +2h, '2026-11-22 08:00' (local), 2026-11-22T08:00:00Z; one that is over means at once
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     at: Option<Timestamp>,
 
@@ -109,7 +109,7 @@ impl SendArgs {
     fn into_request(self) -> Result<SendRequest, Failure> {
         let strict = self.from.is_some().then_some(!self.no_strict);
         Ok(SendRequest {
-            text: read_text(self.text)?,
+            text: read_text(&self.text)?,
             to: self.to,
             from: self.from,
             strict,
@@ -192,25 +192,13 @@ fn accepted_line(accepted: &Accepted) -> String {
     format!("{}  {state}, {parts}, {alphabet}{repeated}", accepted.id)
 }
 
-fn read_text(text: String) -> Result<String, Failure> {
-    if text != "-" {
-        return Ok(text);
-    }
-    let mut text = String::new();
-    std::io::stdin()
-        .take(STDIN_LIMIT)
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::Usage(format!("the text on standard input: {error}")))?;
-    // The line break that every Unix tool ends with is not part of the text.
-    Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+fn read_text(text: &str) -> Result<String, Failure> {
+    text::or_standard_input(text).map_err(|error| Failure::Usage(format!("the text on standard input: {error}")))
 }
 
 fn validity_seconds(validity: Duration) -> Result<u32, Failure> {
     u32::try_from(validity.as_secs()).map_err(|_| Failure::Usage("--validity is too long".into()))
 }
-
-/// More than the longest text has octets; what is longer is refused by the gateway, not read into memory.
-const STDIN_LIMIT: u64 = 1 << 20;
 
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(2);

@@ -3,12 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 use tpdu::{
-    Address, Alphabet, Choice, Class, Composed, Dcs, Encoded, Language, NumberingPlan, Options, Ports, Reference,
-    Submit, TypeOfNumber, Validity, Why, Wishes, compose, compose_data, from_hex,
+    Alphabet, Choice, Class, Composed, Dcs, Encoded, Language, Options, Ports, Reference, Submit, TypeOfNumber,
+    Validity, Why, Wishes, compose, compose_data, from_hex,
 };
 
-use super::{Outcome, Trouble, fields, wishes};
+use super::{Outcome, Trouble, addresses, fields, wishes};
 use crate::screen::{Table, harmless};
+use crate::text;
 
 /// Make the PDUs for AT+CMGS of a text
 #[derive(Debug, Args)]
@@ -17,26 +18,27 @@ use crate::screen::{Table, harmless};
   simrelay pdu encode --to +491711234567 --flash --validity 2h 'Servers down'
   simrelay pdu encode --to +491711234567 --alphabet ucs2 --concat-bits 16 --concat-ref 4660 --json \"$(cat letter.txt)\"
 
-Prints a PDU and the number for AT+CMGS for every part. Option names may be written with underscores.")]
+Prints a PDU and the number for AT+CMGS for every part. Option names may be written with underscores. Switches such as --flash take a value only behind an equals sign: --flash=false.")]
 pub(crate) struct EncodeArgs {
-    /// The text
+    /// The text; '-' reads it from standard input
     #[arg(required_unless_present = "data_hex", allow_hyphen_values = true)]
     text: Option<String>,
 
-    /// The recipient; with a plus it is international
+    /// The recipient's number, international with a plus; blanks and dashes do not matter, and letters need
+    /// --to-type alphanumeric
     #[arg(long)]
     to: String,
 
     /// The kind of the recipient's number, where it is not as it looks
-    #[arg(long, alias = "to_type", value_parser = wishes::kind)]
+    #[arg(long, alias = "to_type", ignore_case = true, value_parser = wishes::kinds())]
     to_type: Option<TypeOfNumber>,
 
-    /// The service centre; the modem's own without it
+    /// The service centre's number; the modem's own without it
     #[arg(long)]
     smsc: Option<String>,
 
-    /// gsm7, 8bit or ucs2; the cheapest without it
-    #[arg(long, value_parser = wishes::alphabet)]
+    /// The alphabet; the cheapest without it
+    #[arg(long, ignore_case = true, value_parser = wishes::alphabets())]
     alphabet: Option<Alphabet>,
 
     /// Octets to send instead of a text, in hexadecimal
@@ -44,7 +46,7 @@ pub(crate) struct EncodeArgs {
     data_hex: Option<String>,
 
     /// A language whose national tables may be used; can be repeated
-    #[arg(long, value_name = "LANGUAGE", value_parser = wishes::language)]
+    #[arg(long, value_name = "LANGUAGE", ignore_case = true, value_parser = wishes::languages())]
     national: Vec<Language>,
 
     /// Write letters that the default alphabet lacks with those it has
@@ -74,7 +76,7 @@ pub(crate) struct EncodeArgs {
         default_missing_value = "true")]
     reply_path: bool,
 
-    /// How long to keep trying: seconds, 5m, 2h, 3d, 1w, a time, or vp=OCTET
+    /// How long to keep trying, 5 minutes to 63 weeks: seconds, 5m, 2h, 3d, 1w, a time, or vp=OCTET
     #[arg(long, value_parser = wishes::validity)]
     validity: Option<Validity>,
 
@@ -116,8 +118,8 @@ pub(crate) struct EncodeArgs {
 /// A text that makes no message, or options that make no PDU.
 pub(super) fn run(args: &EncodeArgs) -> Result<Outcome, Trouble> {
     let message = args.message()?;
-    let to = args.recipient();
-    let smsc = args.smsc.as_deref().map(address);
+    let to = addresses::recipient(&args.to, args.to_type)?;
+    let smsc = args.smsc.as_deref().map(addresses::service_centre).transpose()?;
     let submits: Vec<Submit> = (0..message.parts.len())
         .filter_map(|part| message.submit(part, &to, &args.wishes(part)))
         .collect();
@@ -133,7 +135,12 @@ impl EncodeArgs {
     fn message(&self) -> Result<Composed, Trouble> {
         let coding = self.dcs.map(Dcs);
         let alphabet = self.alphabet.or(coding.map(Dcs::alphabet));
-        let text = self.text.as_deref().unwrap_or_default();
+        let text =
+            text::or_standard_input(self.text.as_deref().unwrap_or_default()).map_err(|error| Trouble::Option {
+                name: "text",
+                expected: format!("text on standard input, not {error}:"),
+            })?;
+        let text = text.as_str();
         let options = self.options(alphabet)?;
         let mut message = match (&self.data_hex, alphabet) {
             (Some(hex), _) => compose_data(&from_hex(hex)?, &options)?,
@@ -145,6 +152,10 @@ impl EncodeArgs {
                 let expected = format!("a scheme for uncompressed {} text", message.alphabet().name());
                 return Err(Trouble::Option { name: "dcs", expected });
             }
+            Some(dcs) if self.class()?.is_some_and(|class| dcs.class() != Some(class)) => {
+                let expected = "a scheme of the class that --class or --flash names, or neither of them".to_owned();
+                return Err(Trouble::Option { name: "dcs", expected });
+            }
             Some(dcs) => message.dcs = dcs,
             None => {}
         }
@@ -152,18 +163,6 @@ impl EncodeArgs {
     }
 
     fn options(&self, alphabet: Option<Alphabet>) -> Result<Options, Trouble> {
-        let number = self.concat_ref.unwrap_or(self.reference.into());
-        let reference = match self.concat_bits {
-            8 => u8::try_from(number).map(Reference::Eight).ok(),
-            16 => Some(Reference::Sixteen(number)),
-            _ => None,
-        };
-        let expected = || "a reference that fits into --concat-bits of 8 or 16".to_owned();
-        let reference = reference.ok_or_else(|| Trouble::Option {
-            name: "concat_ref",
-            expected: expected(),
-        })?;
-        let class = self.class.or(self.flash.then_some(0)).map(Class::from_number);
         Ok(Options {
             alphabet: match alphabet {
                 None | Some(Alphabet::Data) => Choice::Cheapest,
@@ -172,21 +171,36 @@ impl EncodeArgs {
             },
             national: self.national.clone(),
             transliterate: self.transliterate,
-            reference,
+            reference: self.reference()?,
             ports: self.ports,
-            class,
+            class: self.class()?,
             max_parts: self.max_parts,
         })
     }
 
-    fn recipient(&self) -> Address {
-        let written = address(&self.to);
-        match self.to_type {
-            Some(TypeOfNumber::Alphanumeric) => {
-                Address::new(TypeOfNumber::Alphanumeric, NumberingPlan::UNKNOWN, self.to.as_str())
-            }
-            Some(kind) => Address::new(kind, NumberingPlan::ISDN, written.value),
-            None => written,
+    /// The reference that the parts share.
+    fn reference(&self) -> Result<Reference, Trouble> {
+        let number = self.concat_ref.unwrap_or(self.reference.into());
+        let (name, expected) = match self.concat_bits {
+            16 => return Ok(Reference::Sixteen(number)),
+            8 => match u8::try_from(number) {
+                Ok(number) => return Ok(Reference::Eight(number)),
+                Err(_) => ("concat_ref", "a reference from 0 to 255 (more needs --concat-bits 16)"),
+            },
+            _ => ("concat_bits", "8 or 16"),
+        };
+        let expected = expected.to_owned();
+        Err(Trouble::Option { name, expected })
+    }
+
+    /// The class that is asked for by its number or its name.
+    fn class(&self) -> Result<Option<Class>, Trouble> {
+        match (self.flash, self.class) {
+            (true, Some(1..)) => Err(Trouble::Option {
+                name: "class",
+                expected: "either --flash, which is class 0, or another class".to_owned(),
+            }),
+            (flash, class) => Ok(class.or(flash.then_some(0)).map(Class::from_number)),
         }
     }
 
@@ -262,8 +276,4 @@ fn latin(text: &str) -> Result<Vec<u8>, Trouble> {
         name: "text",
         expected: "letters of ISO 8859-1 for 8 bit data".to_owned(),
     })
-}
-
-fn address(text: &str) -> Address {
-    text.parse().unwrap_or_else(|never| match never {})
 }

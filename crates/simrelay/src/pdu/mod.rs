@@ -1,10 +1,11 @@
 //! `simrelay pdu`: SMS PDUs by hand, without a gateway.
 //!
 //! - [`decode`] finds out what octets are; [`fields`] names what is in them, for programs and people alike.
-//! - [`encode`] makes PDUs of a text; [`wishes`] reads the values of its options.
+//! - [`encode`] makes PDUs of a text; [`wishes`] reads the values of its options, [`addresses`] its numbers.
 //!
 //! The field names are those of the vectors that the codec is tested with, so that both can be laid side by side.
 
+mod addresses;
 mod decode;
 mod encode;
 mod fields;

@@ -118,3 +118,54 @@ fn people_read_a_table_and_the_text_below() {
     let lines = done(&["encode", "--to", "+49171", "Grüße ж"]).unwrap().lines;
     assert!(lines.contains("ucs2: 'ж' (character 7)"), "{lines}");
 }
+
+#[test]
+fn a_number_is_read_as_send_reads_it() {
+    for (written, kind) in [
+        ("+49 171-12.34", "91"),
+        ("+49(171)1234", "91"),
+        ("0171/1234", "81"),
+        ("*100#", "81"),
+    ] {
+        let object = done(&["encode", "--to", written, "x"]).unwrap().object;
+        assert_eq!(object["octets"][0]["da_toa"], kind, "{written}");
+    }
+    let named = done(&["encode", "--to", "Shop", "--to-type", "Alphanumeric", "x"]).unwrap();
+    assert_eq!(named.object["octets"][0]["da_toa"], "D0");
+}
+
+#[test]
+fn nonsense_is_refused_with_its_field() {
+    for (options, field) in [
+        (&["--to", "+abc"][..], "to"),
+        (&["--to", "Shop"], "to"),
+        (&["--to", ""], "to"),
+        (&["--to", "+"], "to"),
+        (&["--to", "+49x", "--to-type", "international"], "to"),
+        (&["--to", "1", "--smsc", "xyz"], "smsc"),
+        (&["--to", "1", "--smsc", ""], "smsc"),
+        (&["--to", "1", "--flash", "--class", "2"], "class"),
+        (&["--to", "1", "--dcs", "8", "--class", "1"], "dcs"),
+        (&["--to", "1", "--dcs", "0xF1", "--flash"], "dcs"),
+        (&["--to", "1", "--concat-bits", "12"], "concat_bits"),
+        (&["--to", "1", "--concat-ref", "256"], "concat_ref"),
+    ] {
+        let line = [&["encode"], options, &["x"]].concat();
+        let trouble = done(&line).err().unwrap();
+        assert_eq!(trouble.object()["error"]["field"], field, "{options:?}: {trouble}");
+    }
+    for validity in ["64w", "0", "4m"] {
+        let line = ["pdu", "encode", "--to", "1", "--validity", validity, "x"];
+        assert!(Program::try_parse_from(line).is_err(), "{validity}");
+    }
+}
+
+#[test]
+fn the_help_lists_the_names_that_are_known() {
+    let help = Program::try_parse_from(["pdu", "encode", "--help"])
+        .unwrap_err()
+        .to_string();
+    for name in ["turkish", "alphanumeric", "ucs2", "--flash=false"] {
+        assert!(help.contains(name), "{name} in {help}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The values of `pdu encode`'s options, as people and the vectors write them.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::Value;
 use tpdu::{Alphabet, Language, Ports, Scts, TypeOfNumber, Validity};
 
@@ -16,20 +17,30 @@ pub(super) fn sixteen(text: &str) -> Result<u16, String> {
 }
 
 /// `gsm7`, `8bit` or `ucs2`.
-pub(super) fn alphabet(text: &str) -> Result<Alphabet, String> {
-    Alphabet::from_name(text).ok_or_else(|| "gsm7, 8bit or ucs2".to_owned())
+pub(super) fn alphabets() -> impl TypedValueParser<Value = Alphabet> {
+    let names = [Alphabet::Gsm7, Alphabet::Data, Alphabet::Ucs2].map(Alphabet::name);
+    one_of(names, Alphabet::from_name)
 }
 
-/// A language with national tables.
-pub(super) fn language(text: &str) -> Result<Language, String> {
-    let names = || Language::ALL.map(Language::name).join(", ");
-    Language::from_name(text).ok_or_else(|| format!("one of {}", names()))
+/// The languages with national tables.
+pub(super) fn languages() -> impl TypedValueParser<Value = Language> {
+    one_of(Language::ALL.map(Language::name), Language::from_name)
 }
 
-/// A kind of number.
-pub(super) fn kind(text: &str) -> Result<TypeOfNumber, String> {
-    let names = || TypeOfNumber::ALL.map(TypeOfNumber::name).join(", ");
-    TypeOfNumber::from_name(text).ok_or_else(|| format!("one of {}", names()))
+/// The kinds of numbers.
+pub(super) fn kinds() -> impl TypedValueParser<Value = TypeOfNumber> {
+    one_of(TypeOfNumber::ALL.map(TypeOfNumber::name), TypeOfNumber::from_name)
+}
+
+/// Names that the help lists, and what they mean.
+fn one_of<T, const N: usize>(
+    names: [&'static str; N],
+    find: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> + use<T, N>
+where
+    T: Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(move |name| find(&name).ok_or(format!("no such name: {name}")))
 }
 
 /// Ports as `2948:9200`, receiver first, or as an object `{"dst", "src", "bits"}`.
@@ -40,7 +51,8 @@ pub(super) fn ports(text: &str) -> Result<Ports, String> {
 /// A validity period: seconds, `5m`, `2h`, `3d`, `1w`, a moment, `vp=170` for the octet itself, or an object of the
 /// vectors such as `{"relative_seconds": 3600}`.
 pub(super) fn validity(text: &str) -> Result<Validity, String> {
-    let expected = "seconds, 5m, 2h, 3d, 1w, vp=OCTET, or a time such as 2026-01-02T03:04:05+01:00";
+    let expected =
+        "5 minutes to 63 weeks as seconds, 5m, 2h, 3d, 1w, vp=OCTET, or a time such as 2026-01-02T03:04:05+01:00";
     read_validity(text).ok_or_else(|| expected.to_owned())
 }
 
@@ -87,8 +99,8 @@ fn read_validity(text: &str) -> Option<Validity> {
 fn named(name: &str, value: &str) -> Option<Validity> {
     match name {
         "vp" => octet(value).ok().map(Validity::Relative),
-        "relative_seconds" | "seconds" => Some(Validity::lasting(value.parse().ok()?)),
-        "relative_minutes" | "minutes" => Some(Validity::lasting(value.parse::<u64>().ok()?.checked_mul(60)?)),
+        "relative_seconds" | "seconds" => lasting(value.parse().ok()?),
+        "relative_minutes" | "minutes" => lasting(value.parse::<u64>().ok()?.checked_mul(60)?),
         "absolute" => moment(value),
         "enhanced" => enhanced(value),
         _ => None,
@@ -145,7 +157,14 @@ fn period(text: &str) -> Option<Validity> {
         "w" => 604_800,
         _ => return None,
     };
-    Some(Validity::lasting(number.parse::<u64>().ok()?.checked_mul(seconds)?))
+    lasting(number.parse::<u64>().ok()?.checked_mul(seconds)?)
+}
+
+/// A period that the relative form can tell (TS 23.040 9.2.3.12.1): 5 minutes to 63 weeks.
+fn lasting(seconds: u64) -> Option<Validity> {
+    (300..=63 * 604_800)
+        .contains(&seconds)
+        .then(|| Validity::lasting(seconds))
 }
 
 #[cfg(test)]
@@ -177,7 +196,17 @@ mod tests {
             validity("enhanced=relative octet 0"),
             Ok(Validity::Enhanced([1, 0, 0, 0, 0, 0, 0]))
         );
-        for text in ["", "x", "5 parsecs", "vp=256", "99999999999999999999w", "{}"] {
+        for text in [
+            "",
+            "x",
+            "5 parsecs",
+            "vp=256",
+            "99999999999999999999w",
+            "{}",
+            "0",
+            "4m",
+            "64w",
+        ] {
             assert!(validity(text).is_err(), "{text}");
         }
     }
