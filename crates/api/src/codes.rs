@@ -68,6 +68,7 @@ codes! {
     NO_ROUTE = 2010, "no_route", 200, false, "No SIM may carry the message.";
     UNAVAILABLE = 2011, "unavailable", 200, true, "The store or a modem does not work now.";
     TIMEOUT = 2012, "timeout", 200, true, "The network did not answer in time.";
+    NOT_SUPPORTED = 2013, "not_supported", 200, false, "The network does not support that.";
 }
 
 impl Code {
@@ -86,6 +87,7 @@ impl Code {
             (ErrorKind::NoRoute, _) => Self::NO_ROUTE,
             (ErrorKind::Unavailable, _) => Self::UNAVAILABLE,
             (ErrorKind::Timeout, _) => Self::TIMEOUT,
+            (ErrorKind::NotSupported, _) => Self::NOT_SUPPORTED,
             (ErrorKind::Internal, _) => Self::INTERNAL,
         }
     }
@@ -188,6 +190,7 @@ mod tests {
             NoRoute,
             Unavailable,
             Timeout,
+            NotSupported,
             Internal,
         ] {
             assert_eq!(Code::of(kind, None).retryable, kind.retryable(), "{kind:?}");

@@ -2,9 +2,12 @@
 //!
 //! serde reads them. Only when it refuses, they are looked at again, field by field, to say in words which one is wrong.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use message::MessageId;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::codes::{Code, Refusal};
@@ -81,7 +84,7 @@ fn positional(method: &Method) -> Refusal {
 /// Says in words what serde refused.
 fn explain(method: &Method, text: &str, error: &serde_json::Error) -> Refusal {
     let Ok(given) = serde_json::from_str::<Map<String, Value>>(text) else {
-        return Refusal::new(Code::PARAMS, format!("the parameters of {} are an object", method.name));
+        return unreadable(method, text, error);
     };
     let unknown = given.keys().find(|name| method.field(name).is_none());
     if let Some(name) = unknown {
@@ -113,13 +116,44 @@ fn explain(method: &Method, text: &str, error: &serde_json::Error) -> Refusal {
         return Refusal::params(field.name, sentence);
     }
     // Only a field given twice comes here.
+    let reason = reason(error);
+    let twice = reason
+        .strip_prefix("duplicate field `")
+        .and_then(|rest| rest.strip_suffix('`'));
+    match twice {
+        Some(name) => Refusal::params(name.to_owned(), format!("'{name}' is given twice")),
+        None => Refusal::new(Code::PARAMS, reason),
+    }
+}
+
+/// Says which parameter holds what no reader takes: half a surrogate pair, or too many levels.
+fn unreadable(method: &Method, text: &str, error: &serde_json::Error) -> Refusal {
+    if !text.trim_start().starts_with('{') {
+        return Refusal::new(Code::PARAMS, format!("the parameters of {} are an object", method.name));
+    }
+    let Ok(given) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) else {
+        let sentence = format!("the parameters of {} cannot be read: {}", method.name, reason(error));
+        return Refusal::new(Code::PARAMS, sentence);
+    };
+    let told = given.iter().find_map(|(name, value)| {
+        let error = serde_json::from_str::<Value>(value.get()).err()?;
+        let sentence = format!("'{}' cannot be read: {}", shown(name), reason(&error));
+        Some(Refusal::params(shown(name), sentence))
+    });
+    told.unwrap_or_else(|| Refusal::new(Code::PARAMS, reason(error)))
+}
+
+/// What the reader says, without the place, which nobody can count to.
+fn reason(error: &serde_json::Error) -> String {
     let error = error.to_string();
-    let sentence = error
-        .split(" at line")
-        .next()
-        .unwrap_or("the parameters are wrong")
-        .to_owned();
-    Refusal::new(Code::PARAMS, sentence)
+    let reason = error.split(" at line").next().unwrap_or_default();
+    match reason {
+        "recursion limit exceeded" => "it is nested too deep".into(),
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
+            "half of a surrogate pair stands alone".into()
+        }
+        other => other.to_owned(),
+    }
 }
 
 impl Kind {
@@ -178,9 +212,6 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-/// The bounds of what 32 bits hold.
-pub(crate) const U32: Kind = Kind::Whole(0, u32::MAX as i64);
-
 #[cfg(test)]
 mod tests {
     use message::SendRequest;
@@ -227,7 +258,7 @@ mod tests {
             (
                 r#"{"to": "1", "text": "x", "validity_s": 1.5}"#,
                 Some("validity_s"),
-                "whole number from 0 to 4294967295, not 1.5",
+                "whole number from 60 to 38102400, not 1.5",
             ),
             (
                 r#"{"to": "1", "text": "x", "send_at": "soon"}"#,
@@ -239,7 +270,16 @@ mod tests {
                 Some("on_uncertain"),
                 "one of resend, hold",
             ),
-            (r#"{"to": "1", "to": "2", "text": "x"}"#, None, "duplicate field `to`"),
+            (
+                r#"{"to": "1", "to": "2", "text": "x"}"#,
+                Some("to"),
+                "'to' is given twice",
+            ),
+            (
+                r#"{"to": "1", "text": "\ud83d"}"#,
+                Some("text"),
+                "'text' cannot be read: half of a surrogate pair",
+            ),
             (
                 r#"["+49", "x"]"#,
                 None,
@@ -251,6 +291,14 @@ mod tests {
             assert_eq!(named.as_deref(), field, "{params}");
             assert!(sentence.contains(words), "{params}: {sentence}");
         }
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_told_as_such() {
+        let deep = format!(r#"{{"text":"x","to":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+        let (field, sentence) = refusal(&deep);
+        assert_eq!(field.as_deref(), Some("to"));
+        assert_eq!(sentence, "'to' cannot be read: it is nested too deep");
     }
 
     #[test]

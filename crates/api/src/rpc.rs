@@ -20,6 +20,7 @@ use crate::codes::{Code, Refusal};
 use crate::config::Limits;
 use crate::keeper::{Keeper, Principal};
 use crate::methods::{self, Need, Place};
+use crate::troubles::Troubles;
 
 /// What every call can reach.
 pub(crate) struct App {
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) stopping: CancellationToken,
     /// The answer to `rpc.discover`.
     pub(crate) discovery: Arc<Value>,
+    /// What is wrong with the API itself.
+    pub(crate) troubles: Troubles,
     places: Semaphore,
     waits: Arc<Semaphore>,
 }
@@ -46,6 +49,7 @@ impl App {
             keeper,
             stopping: CancellationToken::new(),
             discovery: Arc::new(crate::openrpc::document()),
+            troubles: Troubles::default(),
             places: Semaphore::new(limits.calls as usize),
             waits: Arc::new(Semaphore::new(limits.waits as usize)),
             limits,
@@ -235,7 +239,8 @@ where
 
     /// The answer to what carries no id. It is not carried out: nobody would learn what became of it.
     fn notification(&self) -> MethodResponse {
-        let sentence = "a call without an `id` gets no answer and so is not carried out: give it an id";
+        let sentence = "a call without an `id` that is a text or a whole number gets no answer, and so is not carried out: give \
+                        it one";
         self.caller.refuse(Id::Null, &Refusal::new(Code::REQUEST, sentence))
     }
 

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Service;
 
+use crate::clock;
 use crate::config::{Config, Limits, Problem, seconds};
 use crate::failures::Neighbour;
 use crate::keeper::Keeper;
@@ -30,6 +31,7 @@ use crate::patience::{Activity, Stage, Watch, Watched};
 use crate::rpc::App;
 use crate::tls::{ALPN_H2, Certificate, Files, TlsError};
 use crate::token::TokenError;
+use crate::troubles::Subject;
 use crate::web::{Front, Peer, router};
 
 /// Why the API does not start, or does not take a new configuration.
@@ -178,6 +180,21 @@ impl Handle {
     /// On an error everything stays as it was. WebSockets of tokens that are gone or changed are closed. Takes tens of
     /// milliseconds, on a blocking thread.
     pub async fn reload(&self, config: &Config) -> Result<(), Error> {
+        let taken = self.take(config).await;
+        self.0.note(&taken, Subject::Configuration);
+        if taken.is_ok() {
+            self.0.app.troubles.over(Subject::Certificate);
+        }
+        taken
+    }
+
+    /// Nothing was reloaded, since the settings are wrong: `health` says so until a reload succeeds.
+    pub fn not_reloaded(&self, why: &str) {
+        let now = clock::now();
+        self.0.app.troubles.note(Subject::Configuration, why, now);
+    }
+
+    async fn take(&self, config: &Config) -> Result<(), Error> {
         check(config)?;
         let (shared, tokens, files) = (self.0.clone(), config.tokens.clone(), config.files());
         let taken = tokio::task::spawn_blocking(move || -> Result<(), Error> {
@@ -195,6 +212,19 @@ impl Handle {
 }
 
 impl Shared {
+    /// Keeps in mind for `health` what came of taking up something new.
+    fn note(&self, taken: &Result<(), Error>, subject: Subject) {
+        match taken {
+            Ok(()) => self.app.troubles.over(subject),
+            Err(error @ Error::Tls(_)) => {
+                self.app
+                    .troubles
+                    .note(Subject::Certificate, &error.to_string(), clock::now());
+            }
+            Err(error) => self.app.troubles.note(subject, &error.to_string(), clock::now()),
+        }
+    }
+
     /// Takes up a changed certificate. Never ends.
     async fn look_after_certificate(&self) {
         if self.check_s == 0 {
@@ -204,8 +234,14 @@ impl Shared {
             tokio::time::sleep(seconds(self.check_s)).await;
             let certificate = self.certificate.clone();
             match tokio::task::spawn_blocking(move || certificate.refresh()).await {
-                Ok(Ok(true)) => tracing::info!("the certificate changed and is in use"),
-                Ok(Err(error)) => tracing::warn!(%error, "the changed certificate cannot be used; the old one stays"),
+                Ok(Ok(true)) => {
+                    self.app.troubles.over(Subject::Certificate);
+                    tracing::info!("the certificate changed and is in use");
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the changed certificate cannot be used; the old one stays");
+                    self.note(&Err(error.into()), Subject::Certificate);
+                }
                 Ok(Ok(false)) | Err(_) => {}
             }
         }

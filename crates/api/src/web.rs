@@ -4,14 +4,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use jsonrpsee::core::middleware::RpcServiceBuilder;
@@ -25,7 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::codes::{Code, Refusal};
 use crate::config::seconds;
-use crate::envelope;
+use crate::envelope::{self, Ids};
 use crate::keeper::Principal;
 use crate::patience::Activity;
 use crate::rpc::{App, Caller, GuardLayer};
@@ -92,7 +93,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/", any(entry))
         .route("/rpc", any(entry))
         .route("/healthz", get(healthz))
-        .fallback(async || told(&Refusal::new(Code::PATH, "calls are made by POST to / or /rpc")))
+        .fallback(elsewhere)
         .with_state(front)
 }
 
@@ -103,9 +104,35 @@ async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<P
     }
     let answered = match Dialect::of(&request) {
         Ok(Dialect::JsonRpc) => json_rpc(&front, &peer, request).await,
-        Err(refusal) => Err(refusal),
+        Err(refusal) => {
+            pass_over(request).await;
+            Err(refusal)
+        }
     };
     answered.unwrap_or_else(|refusal| told(&refusal))
+}
+
+async fn elsewhere(request: Request) -> Response {
+    pass_over(request).await;
+    told(&Refusal::new(Code::PATH, "calls are made by POST to / or /rpc"))
+}
+
+/// Reads what is left of a body that nobody wants, within bounds.
+///
+/// Over HTTP/2 an answer before the end of the request resets the stream, and clients (curl 7.88) then lose the answer.
+/// HTTP/1.1 has no such trouble, and is answered at once.
+async fn pass_over(request: Request) {
+    if request.version() == Version::HTTP_2 {
+        drain(request.into_body()).await;
+    }
+}
+
+async fn drain(body: Body) {
+    let rest = Limited::new(body, MOST_PASSED_OVER);
+    let mut rest = std::pin::pin!(rest);
+    let whole = async { while let Some(Ok(_)) = rest.frame().await {} };
+    // Whoever sends more, or slower, finds the stream reset.
+    let _ = tokio::time::timeout(PASS_OVER, whole).await;
 }
 
 /// What a POST speaks. XML-RPC joins here.
@@ -140,6 +167,7 @@ impl Dialect {
 async fn json_rpc(front: &Front, peer: &Peer, request: Request) -> Result<Response, Refusal> {
     let app = &front.app;
     let (principal, body) = receive(app, peer, request).await?;
+    let (body, ids) = Ids::stand_in(body)?;
     let caller = Caller::new(peer.address, principal, false);
 
     let mut inner = http::Request::new(Full::new(body.clone()));
@@ -162,11 +190,24 @@ async fn json_rpc(front: &Front, peer: &Peer, request: Request) -> Result<Respon
         let (id, refusal) = envelope::explain(&body, app.limits.batch);
         return Ok(refused(id, &refusal));
     }
-    let mut answer = answer.map(Body::new);
+    let mut answer = match ids.is_empty() {
+        true => answer.map(Body::new),
+        false => with_ids(answer.map(Body::new), &ids).await?,
+    };
     if let Some((code, retry_after_s)) = caller.refusal() {
         dress(&mut answer, code, retry_after_s);
     }
     Ok(answer)
+}
+
+/// The answer with the ids that others stood in for.
+async fn with_ids(answer: Response, ids: &Ids) -> Result<Response, Refusal> {
+    let failed = |_| Refusal::new(Code::INTERNAL, "the gateway failed; its log says more");
+    let (mut parts, body) = answer.into_parts();
+    let body = body.collect().await.map_err(failed)?.to_bytes();
+    parts.headers.remove(CONTENT_LENGTH);
+    let body = ids.put_back(&String::from_utf8_lossy(&body));
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 /// Who calls, and the whole body.
@@ -186,7 +227,13 @@ async fn receive(app: &App, peer: &Peer, request: Request) -> Result<(Option<Arc
         };
         return Ok((principal, body));
     }
-    let principal = admitted.await?;
+    let principal = match admitted.await {
+        Ok(principal) => principal,
+        Err(refusal) => {
+            pass_over(request).await;
+            return Err(refusal);
+        }
+    };
     let room = if principal.is_some() {
         app.limits.body_bytes
     } else {
@@ -200,17 +247,24 @@ async fn receive(app: &App, peer: &Peer, request: Request) -> Result<(Option<Arc
 async fn read_body(request: Request, room: usize, app: &App) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(Code::BODY_TOO_LARGE, format!("the body is longer than {room} bytes"));
     if announced(request.headers()).is_some_and(|length| length > room as u64) {
+        pass_over(request).await;
         return Err(too_large());
     }
-    let body = Limited::new(request.into_body(), room).collect();
+    let (version, mut rest) = (request.version(), request.into_body());
+    let body = Limited::new(&mut rest, room).collect();
     let Ok(body) = tokio::time::timeout(seconds(app.limits.body_s), body).await else {
         return Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive in time"));
     };
-    body.map(|body| body.to_bytes())
-        .map_err(|error| match error.is::<LengthLimitError>() {
-            true => too_large(),
-            false => Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive whole"),
-        })
+    match body {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            if version == Version::HTTP_2 {
+                drain(rest).await;
+            }
+            Err(too_large())
+        }
+        Err(_) => Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive whole")),
+    }
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -254,6 +308,10 @@ fn dress(response: &mut Response, code: &'static Code, retry_after_s: u64) {
 
 /// The longest body of somebody without a token, in bytes: there is only `ping` for them, which is short.
 const ANONYMOUS_BODY: u32 = 4096;
+
+/// How much of a body that nobody wants is read, in bytes, and for how long: enough for what is sent by mistake.
+const MOST_PASSED_OVER: usize = 16 << 20;
+const PASS_OVER: Duration = Duration::from_secs(5);
 
 /// Answers and notifications that wait for a WebSocket's client to read; while it is full, calls and subscriptions of
 /// that connection wait.

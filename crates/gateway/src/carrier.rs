@@ -134,7 +134,7 @@ pub enum CarrierEvent {
         /// Where.
         route: RouteId,
         /// The network's word, or why there is none.
-        reply: Result<UssdReply, String>,
+        reply: Result<UssdReply, UssdFailure>,
         /// Whether a step asked for it.
         asked: bool,
     },
@@ -177,6 +177,15 @@ pub struct PinTry {
     pub identity: String,
     /// Tries left before it, where readable.
     pub tries_left: Option<u8>,
+}
+
+/// Why a step of a USSD dialogue came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UssdFailure {
+    /// For people.
+    pub reason: String,
+    /// The network knows no such code: it would fail again.
+    pub unsupported: bool,
 }
 
 /// A step of a USSD dialogue (TS 27.007 7.15).

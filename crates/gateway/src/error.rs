@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The network's: no answer in time; later again.
     Timeout,
+    /// The network's: it does not do that.
+    NotSupported,
     /// Ours.
     Internal,
 }

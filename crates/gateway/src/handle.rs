@@ -236,12 +236,22 @@ impl Gateway {
         if query.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) {
             return Err(Error::invalid("limit", "the limit is 1 to 1000"));
         }
+        let query = self.with_number(query)?;
         let token = if origin.admin {
             None
         } else {
             Some(origin.token.as_ref().ok_or_else(Error::unknown_message)?)
         };
         self.inner.store.list(query, token).await.map_err(unavailable)
+    }
+
+    /// The query with its number as messages keep theirs.
+    fn with_number(&self, query: ListQuery) -> Result<ListQuery, Error> {
+        let code = self.inner.config.country_code.as_deref();
+        let read = |text: &String| Number::parse(text, code).map(|number| number.to_string());
+        let to = query.to.as_ref().map(read).transpose();
+        let to = to.map_err(|error| Error::number("to", &error))?;
+        Ok(ListQuery { to, ..query })
     }
 
     /// Takes a message back, before its first attempt.

@@ -80,7 +80,7 @@ pub(crate) fn of_store(health: &store::Health) -> Option<Finding> {
 
 /// A clock nobody can believe.
 pub(crate) fn of_clock(now: Timestamp) -> Finding {
-    let sentence = format!("the clock shows {now}: schedules and deadlines wait until it is set");
+    let sentence = format!("the clock shows {now:.0}: schedules and deadlines wait until it is set");
     finding(
         Level::Critical,
         "clock",
@@ -121,13 +121,14 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
             "it is tried again after a pause; unplug the modem and plug it in",
         ),
     };
-    Some(finding(
-        level,
-        slot.slot.as_str(),
-        slot.reason.clone(),
-        hint,
-        slot.since,
-    ))
+    let name = slot.slot.as_str();
+    let hint = with_name(hint, name);
+    Some(finding(level, name, slot.reason.clone(), &hint, slot.since))
+}
+
+/// Hints are the same for all slots but for the name, so that they can be pasted.
+fn with_name(hint: &str, slot: &str) -> String {
+    hint.replace("SLOT", slot)
 }
 
 fn locked_hint(lock: &Lock) -> &'static str {
@@ -220,6 +221,12 @@ mod tests {
             gave_up_at: None,
             error: Some("connection refused".into()),
         }
+    }
+
+    #[test]
+    fn a_hint_names_the_slot_that_it_is_about() {
+        let hint = with_name(locked_hint(&Lock::Pin { tries: None }), "sim1");
+        assert_eq!(hint, "set the slot's `pin`, then `simrelay sim unlock sim1`");
     }
 
     #[test]

@@ -31,7 +31,9 @@ mod sim;
 mod unkept;
 mod ussd;
 
-pub use carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};
+pub use carrier::{
+    Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
+};
 pub use config::{Config, National, RouteSettings};
 pub use desks::{AlertDesk, AttendanceDesk, Desks};
 pub use error::{Error, ErrorKind};

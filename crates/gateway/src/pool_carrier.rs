@@ -11,7 +11,9 @@ use pool::{PoolEvent, PoolHandle, SlotEvent};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::carrier::{Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdStep};
+use crate::carrier::{
+    Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
+};
 use crate::outgoing::desk::Handover;
 
 /// The pool of modems.
@@ -111,9 +113,9 @@ impl PoolCarrier {
                 reply: Ok(reply),
                 asked,
             },
-            Event::UssdFailed { reason } => CarrierEvent::Ussd {
+            Event::UssdFailed { reason, unsupported } => CarrierEvent::Ussd {
                 route,
-                reply: Err(reason),
+                reply: Err(UssdFailure { reason, unsupported }),
                 asked: true,
             },
             Event::Called { from } => CarrierEvent::Called { route, from },

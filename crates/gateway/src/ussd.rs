@@ -8,7 +8,7 @@ use message::{RouteId, TokenId, UssdReply};
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::carrier::UssdStep;
+use crate::carrier::{UssdFailure, UssdStep};
 use crate::{Error, ErrorKind, Gateway, Origin};
 
 /// The dialogues going on.
@@ -23,12 +23,12 @@ struct Dialogue {
     /// Whose it is.
     owner: Option<TokenId>,
     /// Who waits for the network's word now.
-    waiting: Option<oneshot::Sender<Result<UssdReply, String>>>,
+    waiting: Option<oneshot::Sender<Result<UssdReply, UssdFailure>>>,
 }
 
 impl Dialogues {
     /// The network's word, or why there is none.
-    pub(crate) fn told(&self, route: &RouteId, reply: Result<UssdReply, String>, asked: bool) {
+    pub(crate) fn told(&self, route: &RouteId, reply: Result<UssdReply, UssdFailure>, asked: bool) {
         let mut open = self.lock();
         let Some(dialogue) = open.get_mut(route).filter(|_| asked) else {
             if let Ok(reply) = reply {
@@ -111,16 +111,32 @@ fn not_open(route: &RouteId) -> Error {
     Error::new(ErrorKind::WrongState, reason)
 }
 
-type Waiting = oneshot::Receiver<Result<UssdReply, String>>;
+/// What can be said against a code without asking the network.
+fn check_code(code: &str) -> Result<(), Error> {
+    if code.is_empty() || code.len() > MOST_CHARACTERS {
+        let reason = format!("a USSD code has 1 to {MOST_CHARACTERS} characters, as *100#");
+        return Err(Error::invalid("code", reason));
+    }
+    match code.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | '+')) {
+        true => Ok(()),
+        false => Err(Error::invalid("code", "a USSD code has digits, * and # only, as *100#")),
+    }
+}
+
+fn failed(failure: &UssdFailure) -> Error {
+    let kind = match failure.unsupported {
+        true => ErrorKind::NotSupported,
+        false => ErrorKind::Timeout,
+    };
+    Error::new(kind, format!("the USSD step failed: {}", failure.reason))
+}
+
+type Waiting = oneshot::Receiver<Result<UssdReply, UssdFailure>>;
 
 impl Gateway {
     /// Dials a USSD code on a SIM and waits for the network's word.
     pub async fn ussd_start(&self, origin: &Origin, sim: &str, code: &str) -> Result<UssdReply, Error> {
-        let fits =
-            !code.is_empty() && code.len() <= 182 && code.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | '+'));
-        if !fits {
-            return Err(Error::invalid("code", "a USSD code has digits, * and # only, as *100#"));
-        }
+        check_code(code)?;
         let route = self.usable_sim(origin, sim)?;
         let told = self.inner.dialogues.begin(&route, origin.token.clone())?;
         self.step(&route, UssdStep::Start(code.to_owned()), told).await
@@ -128,7 +144,7 @@ impl Gateway {
 
     /// Answers what the network asked.
     pub async fn ussd_reply(&self, origin: &Origin, sim: &str, text: &str) -> Result<UssdReply, Error> {
-        if text.is_empty() || text.chars().count() > 182 {
+        if text.is_empty() || text.chars().count() > MOST_CHARACTERS {
             return Err(Error::invalid("text", "an answer has 1 to 182 characters"));
         }
         let route = self.usable_sim(origin, sim)?;
@@ -151,10 +167,7 @@ impl Gateway {
         let told = tokio::time::timeout(LONGEST, told).await;
         match told {
             Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err(reason))) => Err(Error::new(
-                ErrorKind::Timeout,
-                format!("the USSD step failed: {reason}"),
-            )),
+            Ok(Ok(Err(failure))) => Err(failed(&failure)),
             Ok(Err(_)) => Err(Error::new(ErrorKind::WrongState, "the dialogue was cancelled")),
             Err(_) => {
                 self.inner.dialogues.forget(route);
@@ -179,5 +192,31 @@ impl Gateway {
     }
 }
 
+/// A USSD string has at most 182 characters (TS 23.038 5).
+const MOST_CHARACTERS: usize = 182;
+
 /// The modem has its own deadline; this one is for a modem that is gone.
 const LONGEST: Duration = Duration::from_secs(180);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_the_network_does_not_know_is_not_tried_again() {
+        let kind = |unsupported| {
+            let reason = "x".to_owned();
+            failed(&UssdFailure { reason, unsupported }).kind
+        };
+        assert!(kind(true) == ErrorKind::NotSupported && !kind(true).retryable());
+        assert!(kind(false) == ErrorKind::Timeout && kind(false).retryable());
+    }
+
+    #[test]
+    fn a_code_is_at_most_as_long_as_a_ussd_string() {
+        assert!(check_code(&format!("*{}#", "1".repeat(180))).is_ok());
+        for wrong in [&format!("*{}#", "1".repeat(181)), "", "*1x#"] {
+            assert_eq!(check_code(wrong).unwrap_err().field, Some("code"), "{wrong}");
+        }
+    }
+}

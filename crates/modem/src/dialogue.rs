@@ -92,7 +92,7 @@ impl Core {
             return self.ussd_unasked(reply);
         }
         if let Some(reason) = refusal(&reply) {
-            return self.fail_dialogue(reason);
+            return self.end_dialogue(reason.into(), reply.status == NOT_SUPPORTED);
         }
         let held = self.dialogue.held.take();
         // A release, or nothing at all, may come before the answer (python-gsmmodem; gammu 292).
@@ -136,6 +136,10 @@ impl Core {
 
     /// The step comes to nothing.
     pub(crate) fn fail_dialogue(&mut self, reason: impl Into<String>) {
+        self.end_dialogue(reason.into(), false);
+    }
+
+    fn end_dialogue(&mut self, reason: String, unsupported: bool) {
         self.timers.stop(Timer::Ussd);
         self.timers.stop(Timer::UssdMore);
         self.timers.stop(Timer::UssdIdle);
@@ -150,18 +154,21 @@ impl Core {
             });
         }
         if asked {
-            self.event(Event::UssdFailed { reason: reason.into() });
+            self.event(Event::UssdFailed { reason, unsupported });
         }
     }
 }
 
 fn refusal(reply: &UssdReply) -> Option<&'static str> {
     match reply.status {
-        4 if reply.text.is_empty() => Some("the network does not support this code"),
+        NOT_SUPPORTED if reply.text.is_empty() => Some("the network does not support this code"),
         5 if reply.text.is_empty() => Some("the network did not answer in time"),
         _ => None,
     }
 }
+
+/// `+CUSD: 4`, operation not supported (TS 27.007 7.15).
+const NOT_SUPPORTED: u8 = 4;
 
 /// A USSD string has at most 182 characters (TS 23.038 5).
 const MOST_CHARACTERS: usize = 182;

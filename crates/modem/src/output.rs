@@ -98,6 +98,8 @@ pub enum Event {
     UssdFailed {
         /// Why, for people.
         reason: String,
+        /// The network knows no such code: it would fail again.
+        unsupported: bool,
     },
     /// Somebody calls; once per call.
     Called {

@@ -36,7 +36,7 @@ fn heard(bench: &mut Bench<Partner>) -> (UssdReply, bool) {
 
 fn failed(bench: &mut Bench<Partner>) -> String {
     bench.wait_for("a failure", |event| match event {
-        Event::UssdFailed { reason } => Some(reason.clone()),
+        Event::UssdFailed { reason, .. } => Some(reason.clone()),
         _ => None,
     })
 }

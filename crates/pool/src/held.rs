@@ -40,6 +40,7 @@ impl Held {
         });
         let step = Event::UssdFailed {
             reason: reason.to_owned(),
+            unsupported: false,
         };
         settled.chain([step]).collect()
     }

@@ -555,7 +555,10 @@ impl Refusal {
                 })
             }
             Self::Entry(entry) => Some(Event::JournalFreed { entry, gone: false }),
-            Self::Ussd => Some(Event::UssdFailed { reason }),
+            Self::Ussd => Some(Event::UssdFailed {
+                reason,
+                unsupported: false,
+            }),
             Self::Quiet => None,
         }
     }

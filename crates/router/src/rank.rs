@@ -189,7 +189,12 @@ fn verdict(route: &RouteFacts<'_>, standing: &Standing<'_>, chosen: Option<&Rout
             let prefix = (!found.prefix.is_empty()).then(|| found.prefix.to_owned());
             (true, prefix, found.cost_micros, usable_words(route, found, chosen))
         }
-        Standing::Later(why, Some(until)) => (false, None, route.config.cost_micros, format!("{why}, until {until}")),
+        Standing::Later(why, Some(until)) => (
+            false,
+            None,
+            route.config.cost_micros,
+            format!("{why}, until {until:.0}"),
+        ),
         Standing::Later(why, None) => (false, None, route.config.cost_micros, why.to_string()),
         Standing::Never(why) => (false, None, route.config.cost_micros, (*why).to_owned()),
     };

@@ -30,17 +30,15 @@ pub struct Health {
 }
 
 impl Health {
-    fn of(snapshot: &Snapshot, origin: &Origin) -> Self {
+    /// `own` are the API's findings.
+    fn of(snapshot: &Snapshot, origin: &Origin, own: Vec<Finding>) -> Self {
         let foreign = |finding: &&Finding| {
             let slot = snapshot.slots.iter().find(|slot| slot.slot.as_str() == finding.subject);
             slot.is_some_and(|slot| !origin.may_use(&slot.slot))
         };
-        let findings: Vec<_> = snapshot
-            .findings
-            .iter()
-            .filter(|finding| !foreign(finding))
-            .cloned()
-            .collect();
+        let theirs = snapshot.findings.iter().filter(|finding| !foreign(finding));
+        let mut findings: Vec<_> = theirs.cloned().chain(own).collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
         Self {
             at: snapshot.at,
             level: findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok),
@@ -194,7 +192,8 @@ const HEALTH: Method = Method {
 };
 
 async fn health(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Health, Refusal> {
-    Ok(Health::of(&app.gateway.snapshot(), caller.origin()?))
+    let own = app.troubles.findings();
+    Ok(Health::of(&app.gateway.snapshot(), caller.origin()?, own))
 }
 
 const STATS: Method = Method {

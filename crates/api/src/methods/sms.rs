@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Method, Need, Place, plain};
 use crate::codes::{Code, Refusal};
-use crate::params::{Kind, U32, may, must};
+use crate::params::{Kind, may, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
@@ -48,11 +48,15 @@ const SEND: Method = Method {
         ),
         may(
             "validity_s",
-            U32,
+            Kind::Whole(60, 38_102_400),
             "how long the message is worth delivering, in seconds (default: as configured, 24 h)",
         ),
         may("priority", Kind::Whole(0, 3), "0 (bulk) to 3 (alarm), default 1"),
-        may("send_at", Kind::Time, "not before this time"),
+        may(
+            "send_at",
+            Kind::Time,
+            "not before this time; a time that is over means at once",
+        ),
         may(
             "idempotency_key",
             Kind::Text,

@@ -106,4 +106,5 @@ const USSD_ERRORS: &[&Code] = &[
     Code::CONFLICT,
     Code::UNAVAILABLE,
     Code::TIMEOUT,
+    Code::NOT_SUPPORTED,
 ];

@@ -203,6 +203,62 @@ async fn a_batch_is_answered_call_by_call() {
 }
 
 #[tokio::test]
+async fn an_id_is_a_text_or_any_whole_number() {
+    let ops = token("ops", &[Scope::Send]);
+    let house = House::new(&[&ops]).await;
+    let ask = async |id: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{id}}}"#);
+        post(&house.client(), &house.url(), Some(ops.plain()), body).await
+    };
+    for id in [
+        "0",
+        "-1",
+        "-9223372036854775808",
+        "18446744073709551615",
+        r#""a""#,
+        r#""-1""#,
+    ] {
+        let answer = ask(id).await;
+        assert_eq!(answer.result(), "pong");
+        assert_eq!(answer.body["id"].to_string(), id);
+    }
+    for id in ["1.5", "1e3", "18446744073709551616", "{}", "[]", "true"] {
+        let answer = ask(id).await;
+        assert_eq!(answer.error(), (400, -32600, None), "{id}");
+        let sentence = answer.body["error"]["message"].as_str().unwrap();
+        assert!(sentence.contains("is a text or a whole number, not"), "{sentence}");
+    }
+    let batch = json!([
+        {"jsonrpc": "2.0", "id": -5, "method": "ping"},
+        {"jsonrpc": "2.0", "id": -6, "method": "sms.preview", "params": {}},
+        {"jsonrpc": "2.0", "id": 1.5, "method": "ping"},
+    ]);
+    let answer = house.post(Some(&ops), &batch).await;
+    assert_eq!(answer.body[0], json!({"jsonrpc": "2.0", "id": -5, "result": "pong"}));
+    assert_eq!(
+        (&answer.body[1]["id"], &answer.body[1]["error"]["code"]),
+        (&json!(-6), &json!(-32602))
+    );
+    assert_eq!(answer.body[2]["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn a_list_is_asked_for_numbers_only() {
+    let ops = token("ops", &[Scope::Send]);
+    let house = House::new(&[&ops]).await;
+    let sent = house
+        .call(Some(&ops), "sms.send", json!({"to": "+49 171 1234567", "text": "a"}))
+        .await;
+    assert_eq!(sent.result()["state"], "queued");
+    let listed = house
+        .call(Some(&ops), "sms.list", json!({"to": "+49171-1234567"}))
+        .await;
+    assert_eq!(listed.result().as_array().unwrap().len(), 1);
+    let wrong = house.call(Some(&ops), "sms.list", json!({"to": "abc"})).await;
+    assert_eq!(wrong.error(), (200, 2002, Some("to")));
+}
+
+#[tokio::test]
 async fn a_preview_and_a_route_are_explained() {
     let ops = token("ops", &[Scope::Send]);
     let house = House::new(&[&ops]).await;

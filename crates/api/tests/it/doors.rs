@@ -232,6 +232,32 @@ async fn a_new_certificate_is_taken_up_without_a_restart() {
 }
 
 #[tokio::test]
+async fn health_tells_of_a_certificate_that_could_not_be_taken_up_until_one_is() {
+    let ops = token("ops", &[Scope::Health]);
+    let house = House::with(&[&ops], |config| config.certificate_check_s = 0).await;
+    let client = house.client();
+    let health = async || {
+        let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "health", "params": {}}).to_string();
+        let answer = post(&client, &house.url(), Some(ops.plain()), ask).await;
+        let findings = answer.result()["findings"].as_array().unwrap().clone();
+        findings.into_iter().find(|finding| finding["subject"] == "certificate")
+    };
+    assert_eq!(health().await, None);
+    let good = std::fs::read(&house.config.certificate).unwrap();
+    std::fs::write(&house.config.certificate, "rubbish").unwrap();
+    house.handle.reload(&house.config).await.unwrap_err();
+    let finding = health().await.expect("a finding");
+    assert_eq!(finding["level"], "WARNING");
+    assert!(
+        finding["sentence"].as_str().unwrap().contains("the old one stays"),
+        "{finding}"
+    );
+    std::fs::write(&house.config.certificate, good).unwrap();
+    house.handle.reload(&house.config).await.unwrap();
+    assert_eq!(health().await, None);
+}
+
+#[tokio::test]
 async fn a_revoked_token_waits_for_nothing_any_more() {
     let reader = token("reader", &[Scope::Fetch]);
     let house = House::new(&[&reader]).await;

@@ -1,5 +1,6 @@
 //! What one client may take, and who is closed for being slow.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use api::{Config, Scope};
@@ -105,6 +106,46 @@ async fn a_client_that_does_not_read_is_closed() {
     soon("the end of the connection", shouting).await;
 }
 
+/// Over HTTP/2 an answer before the body's end resets the stream; clients that lose the answer then are served all the
+/// same.
+#[tokio::test]
+async fn an_early_refusal_waits_for_the_body_over_http_2() {
+    let house = House::with(&[], |config| config.limits.body_bytes = 10_000).await;
+    let url = house.url();
+    let body = "x".repeat(4 << 20);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("body");
+    std::fs::write(&file, &body).unwrap();
+    let curl = async |options: &[&str], path: &str| {
+        let mut command = Command::new("curl");
+        command.args([
+            "-sk",
+            "--http2",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{http_version}",
+        ]);
+        command.arg("--data-binary").arg(format!("@{}", file.display()));
+        command.args(options).arg(url.replace("/rpc", path));
+        let ran = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
+        let ran = ran.expect("curl is there");
+        (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
+    };
+    if Command::new("curl").arg("--version").output().is_err() {
+        return println!("skipped: curl is not installed");
+    }
+    let json = ["-H", "Content-Type: application/json"];
+    assert_eq!(curl(&json, "/rpc").await, (Some(0), "413 2".into()));
+    let put = ["-X", "PUT", json[0], json[1]];
+    assert_eq!(curl(&put, "/rpc").await, (Some(0), "405 2".into()));
+    assert_eq!(curl(&json, "/other").await, (Some(0), "404 2".into()));
+    assert_eq!(
+        curl(&["-H", "Content-Type: text/plain"], "/rpc").await,
+        (Some(0), "415 2".into())
+    );
+}
+
 #[tokio::test]
 async fn bodies_and_heads_have_their_size() {
     let ops = token("ops", &[Scope::Send]);
@@ -115,6 +156,10 @@ async fn bodies_and_heads_have_their_size() {
     );
     let announced = post(&house.client(), &house.url(), Some(ops.plain()), huge.clone()).await;
     assert_eq!(announced.error(), (413, 1006, None));
+    let version = post(&house.client(), &house.url(), Some(ops.plain()), "{".into())
+        .await
+        .version;
+    assert_eq!(version, reqwest::Version::HTTP_2);
     let less = huge.replace(&"x".repeat(15_000), "");
     let anonymous = post(&house.client(), &house.url(), None, less.clone()).await;
     assert_eq!(anonymous.error(), (413, 1006, None), "nobody needs less");

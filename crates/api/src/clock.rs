@@ -1,0 +1,8 @@
+//! The one place where the API reads the time of day.
+
+use jiff::Timestamp;
+
+/// Now.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
