@@ -1,10 +1,11 @@
 //! The command line: every command, and the way from each to its work.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
-use crate::client::{Client, Connection};
+use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
     alert, attendance, certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token,
     ussd, webhook,
@@ -20,12 +21,12 @@ use crate::serve;
 #[derive(Debug, Parser)]
 #[command(name = "simrelay", version, propagate_version = true, max_term_width = 110, after_help = HELP)]
 pub(crate) struct Cli {
-    #[command(flatten)]
-    connection: Connection,
-
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
 
     #[command(subcommand)]
     command: Command,
@@ -70,6 +71,24 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// It cannot be read, or asks for the help.
+    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, Error> {
+        let mut command = Self::program();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// The program with all its commands, as its help, manual pages and completions show it.
+    pub(crate) fn program() -> clap::Command {
+        let mut program = Self::command();
+        // Global options are only with the commands once these are built.
+        program.build();
+        tidy(program, false)
+    }
+
     /// Does what was asked, tells a failure, and gives the exit code.
     pub(crate) fn run(self) -> ExitCode {
         let screen = Screen::new(self.json);
@@ -155,6 +174,44 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::refused(format!("cannot start: {error}")))
 }
 
+/// Lets paragraphs be wrapped by the terminal alone, and shows no connection where none is made.
+fn tidy(command: clap::Command, inside_offline: bool) -> clap::Command {
+    let offline = inside_offline || OFFLINE.contains(&command.get_name());
+    let command = match command.get_after_help().map(|text| flowing(&text.to_string())) {
+        Some(text) => command.after_help(text),
+        None => command,
+    };
+    let command = command.mut_subcommands(|inner| tidy(inner, offline));
+    match offline {
+        true => command.mut_args(|arg| match arg.get_help_heading() {
+            Some(CONNECTION) => arg.hide(true),
+            _ => arg,
+        }),
+        false => command,
+    }
+}
+
+/// Joins the lines of each paragraph. Headings, examples and tables stay as they are: what is indented, and what stands
+/// before it.
+fn flowing(text: &str) -> String {
+    let mut joined = String::new();
+    let mut before = "";
+    for line in text.lines() {
+        let goes_on = |line: &str| !line.is_empty() && !line.starts_with(' ');
+        match (joined.is_empty(), goes_on(before) && goes_on(line)) {
+            (true, _) => {}
+            (false, true) => joined.push(' '),
+            (false, false) => joined.push('\n'),
+        }
+        joined.push_str(line);
+        before = line;
+    }
+    joined
+}
+
+/// The commands that ask no gateway.
+const OFFLINE: [&str; 7] = ["pdu", "man", "completions", "config", "certificate", "serve", "demo"];
+
 const HELP: &str = "Examples:
   simrelay demo                                   four simulated modems, nothing to set up
   simrelay serve --config /etc/simrelay.toml      the daemon
@@ -167,3 +224,51 @@ Exit codes:
   2  wrong usage or malformed input
   3  the gateway is not reachable (connection, TLS, time-out)
   4  the token is missing, wrong, or lacks a scope";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn help(line: &[&str]) -> String {
+        let arguments: Vec<OsString> = [&["simrelay"], line, &["--help"]]
+            .concat()
+            .iter()
+            .map(OsString::from)
+            .collect();
+        Cli::read(&arguments).expect_err("the help").to_string()
+    }
+
+    #[test]
+    fn commands_that_ask_no_gateway_show_no_connection() {
+        for offline in [
+            &["pdu", "encode"][..],
+            &["pdu", "decode"],
+            &["man"],
+            &["completions"],
+            &["config", "check"],
+        ] {
+            let help = help(offline);
+            assert!(!help.contains("--url") && help.contains("--json"), "{offline:?}: {help}");
+        }
+        for asking in [&["send"][..], &["sim", "unlock"], &["health"]] {
+            assert!(help(asking).contains("--url"), "{asking:?}");
+        }
+    }
+
+    #[test]
+    fn a_paragraph_is_one_line_and_an_example_keeps_its_own() {
+        let text = "Examples:\n  a\n  b\n\nOne\ntwo.\nThree.\n\nExit codes:\n  0  done";
+        assert_eq!(
+            flowing(text),
+            "Examples:\n  a\n  b\n\nOne two. Three.\n\nExit codes:\n  0  done"
+        );
+    }
+
+    #[test]
+    fn options_given_anywhere_are_read() {
+        let line = ["simrelay", "--json", "pdu", "encode", "--to", "1", "x"].map(OsString::from);
+        assert!(Cli::read(&line).is_ok_and(|cli| cli.json));
+        let line = ["simrelay", "health", "--json", "--url", "https://h"].map(OsString::from);
+        assert!(Cli::read(&line).is_ok_and(|cli| cli.json && cli.connection.url == "https://h"));
+    }
+}

@@ -8,7 +8,7 @@
 //!   settings, [`logging`] its log.
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
-//!   times as people write them.
+//!   times as people write them, [`text`] where a text comes from.
 //! - [`failure`] is how a command ends badly; its kind decides the exit code. [`misuse`] is a command line that cannot be
 //!   read at all.
 //!
@@ -35,19 +35,18 @@ mod post;
 mod running;
 mod screen;
 mod serve;
+mod text;
 mod threads;
 mod when;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match cli::Cli::try_parse_from(&arguments) {
+    let cli = match cli::Cli::read(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return misuse::tell(&error, &arguments),
+        Err(error) => return misuse::tell(error, &arguments),
     };
     // Every TLS connection of the process uses this provider. It is only refused where one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -14,16 +14,35 @@ use crate::failure::MISUSE;
 use crate::screen::Screen;
 
 /// Tells what is wrong with the command line, or shows the help that was asked for, and gives the exit code.
-pub(crate) fn tell(error: &Error, arguments: &[OsString]) -> ExitCode {
+pub(crate) fn tell(error: Error, arguments: &[OsString]) -> ExitCode {
+    if error.kind() == ErrorKind::DisplayVersion && wants_json(arguments) {
+        let version = json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") });
+        let shown = Screen::new(true).value(&version);
+        return shown.map_or_else(|failure| failure.exit(), |()| ExitCode::SUCCESS);
+    }
     if !error.use_stderr() {
         // Nobody is left to tell where the help cannot be written.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    if !wants_json(arguments) || Screen::new(true).value(&object(error, arguments)).is_err() {
-        let _ = error.print();
+    if !wants_json(arguments) || Screen::new(true).value(&object(&error, arguments)).is_err() {
+        let _ = without_connection(error).print();
     }
     ExitCode::from(MISUSE)
+}
+
+/// The error with a usage that does not list options which the environment has given: they look as if they were
+/// required.
+fn without_connection(error: Error) -> Error {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else {
+        return error;
+    };
+    let shorter = CONNECTION_OPTIONS
+        .iter()
+        .fold(usage.to_string(), |usage, option| usage.replace(option, ""));
+    let mut error = error;
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(shorter.into()));
+    error
 }
 
 /// `{"error": {kind, message, field?}}`. `pdu` calls all its input malformed, its options too.
@@ -80,6 +99,15 @@ fn is_pdu(arguments: &[OsString]) -> bool {
     read.is_ok_and(|matches| matches.subcommand_name() == Some("pdu"))
 }
 
+/// As clap writes them in a usage.
+const CONNECTION_OPTIONS: [&str; 5] = [
+    " --url <URL>",
+    " --token <TOKEN>",
+    " --token-file <FILE>",
+    " --ca <FILE>",
+    " --timeout <SECONDS>",
+];
+
 /// clap's words for a command that is missing: one without, one with other options.
 const LACKS_COMMAND: [ErrorKind; 2] = [
     ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
@@ -88,14 +116,35 @@ const LACKS_COMMAND: [ErrorKind; 2] = [
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
 
     fn told(line: &[&str]) -> Value {
         let arguments: Vec<OsString> = [&["simrelay"], line].concat().iter().map(OsString::from).collect();
-        let error = Cli::try_parse_from(&arguments).expect_err("refused");
+        let error = Cli::read(&arguments).expect_err("refused");
         object(&error, &arguments)["error"].clone()
+    }
+
+    #[test]
+    fn a_usage_does_not_ask_for_what_the_environment_gives() {
+        let line = [
+            "simrelay",
+            "--url",
+            "https://h",
+            "--token",
+            "t",
+            "--ca",
+            "f",
+            "send",
+            "--bogus",
+        ]
+        .map(OsString::from);
+        let error = Cli::read(&line).expect_err("refused");
+        let told = without_connection(error).to_string();
+        assert!(told.contains("Usage: simrelay") && told.contains("--bogus"), "{told}");
+        assert!(
+            !told.contains("--url <URL>") && !told.contains("--token <TOKEN>"),
+            "{told}"
+        );
     }
 
     #[test]

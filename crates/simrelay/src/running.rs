@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::Settings;
+use crate::config::{Fault, Settings};
 use crate::consuming;
 use crate::failure::Failure;
 use crate::intake::{Intake, IntakeDoor};
@@ -158,6 +158,12 @@ impl Running {
             }
         }
         troubles
+    }
+
+    /// The configuration that was to be read again is wrong; health says so until a reload succeeds.
+    pub(crate) fn not_reloaded(&self, fault: Option<&Fault>) {
+        let why = fault.map_or_else(String::new, ToString::to_string);
+        self.api.not_reloaded(&why);
     }
 
     /// Waits until the API ends by itself, which it does only when something is wrong.

@@ -86,6 +86,7 @@ async fn reload(file: &Path, running: &Running) {
         Ok(settings) => settings,
         Err(faults) => {
             faults.iter().for_each(|fault| error!("{fault}"));
+            running.not_reloaded(faults.first());
             return error!("nothing is changed: {} is not right", file.display());
         }
     };
@@ -129,6 +130,11 @@ impl Signals {
     /// The next signal that means to stop.
     pub(crate) async fn stop(&mut self) {
         while self.next().await != Wish::Stop {}
+    }
+
+    /// The next signal of any kind: for a program in a terminal, whose closing (SIGHUP) is the end, too.
+    pub(crate) async fn any(&mut self) {
+        self.next().await;
     }
 }
 

@@ -44,6 +44,18 @@ pub(crate) fn local(moment: Timestamp) -> String {
         .to_string()
 }
 
+/// A sentence of the gateway's with its times (RFC 3339) as [`local`] writes them.
+pub(crate) fn with_local_times(sentence: &str) -> String {
+    let words = sentence.split(' ').map(|word| {
+        let plain = word.trim_end_matches([',', ';', '.', ')', ':']);
+        match plain.parse::<Timestamp>() {
+            Ok(moment) => format!("{}{}", local(moment), &word[plain.len()..]),
+            Err(_) => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The same, or a dash where there is none.
 pub(crate) fn local_or_dash(moment: Option<Timestamp>) -> String {
     moment.map_or_else(|| "-".to_owned(), local)
@@ -90,6 +102,17 @@ mod tests {
 
     fn seconds(text: &str) -> Option<u64> {
         parse_duration(text).ok().map(|length| length.as_secs())
+    }
+
+    #[test]
+    fn times_in_a_sentence_are_local_and_short() {
+        let moment: Timestamp = "2026-11-22T07:29:45Z".parse().unwrap();
+        let told = with_local_times("the daily limit is reached, until 2026-11-22T07:29:45.98006365Z; come again");
+        assert_eq!(
+            told,
+            format!("the daily limit is reached, until {}; come again", local(moment))
+        );
+        assert_eq!(with_local_times("no time 2026 at all."), "no time 2026 at all.");
     }
 
     #[test]

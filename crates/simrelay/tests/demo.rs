@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use common::{simrelay, stderr, stdout};
 
@@ -19,17 +20,26 @@ struct Demo {
     child: Child,
     lines: BufReader<ChildStdout>,
     facts: Value,
+    /// Where its own folder is, so that nothing stays even of one that was killed.
+    folder: TempDir,
 }
 
 impl Demo {
     fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let mut child = simrelay(&["demo", "--json"])
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output"));
         let facts = next(&mut lines);
-        Self { child, lines, facts }
+        Self {
+            child,
+            lines,
+            facts,
+            folder,
+        }
     }
 
     /// A client command against it.
@@ -61,10 +71,9 @@ impl Demo {
         self.facts["numbers"][index].as_str().expect("a number").to_owned()
     }
 
-    /// Ctrl-C.
-    fn interrupt(&self) {
+    fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        kill(pid, Signal::SIGINT).expect("it can be interrupted");
+        kill(pid, signal).expect("it can be signalled");
     }
 }
 
@@ -212,21 +221,23 @@ fn who_may_not_and_who_asks_wrongly_is_told_by_the_exit_code() {
 }
 
 #[test]
-fn ctrl_c_ends_it_and_leaves_nothing_behind() {
-    let mut demo = Demo::start();
-    let folder = PathBuf::from(demo.text("ca")).parent().unwrap().to_owned();
-    assert!(folder.is_dir());
-    demo.interrupt();
-    let end = Instant::now() + Duration::from_secs(30);
-    let status = loop {
-        if let Some(status) = demo.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < end, "it does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert!(status.success(), "{status}");
-    assert!(!folder.exists());
+fn ctrl_c_or_a_closed_terminal_ends_it_and_leaves_nothing_behind() {
+    for signal in [Signal::SIGINT, Signal::SIGHUP] {
+        let mut demo = Demo::start();
+        let folder = PathBuf::from(demo.text("ca")).parent().unwrap().to_owned();
+        assert!(folder.is_dir() && folder.starts_with(demo.folder.path()));
+        demo.signal(signal);
+        let end = Instant::now() + Duration::from_secs(30);
+        let status = loop {
+            if let Some(status) = demo.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(status.success(), "{signal}: {status}");
+        assert!(!folder.exists(), "{signal}");
+    }
 }
 
 /// The next line, as JSON.

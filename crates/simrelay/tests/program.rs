@@ -57,6 +57,17 @@ const COMMANDS: &[&str] = &[
 ];
 
 #[test]
+fn the_version_is_json_where_json_is_asked_for() {
+    for line in [&["--version", "--json"][..], &["--json", "--version"]] {
+        let output = run(line);
+        let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!((&told["name"], &told["version"]), (&"simrelay".into(), &env!("CARGO_PKG_VERSION").into()));
+        assert!(output.status.success());
+    }
+    assert!(stdout(&run(&["--version"])).starts_with("simrelay "));
+}
+
+#[test]
 fn every_command_explains_itself_with_an_example() {
     for command in COMMANDS {
         let mut arguments: Vec<&str> = command.split(' ').collect();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
-pub(crate) use options::Connection;
+pub(crate) use options::{CONNECTION, Connection};
 
 /// A gateway somewhere, ready to be asked.
 pub(crate) struct Client {

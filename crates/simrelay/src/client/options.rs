@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// How to reach the gateway; the same for every command that asks it.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connection")]
+#[command(next_help_heading = CONNECTION)]
 pub(crate) struct Connection {
     /// Where the gateway listens
     #[arg(
@@ -44,6 +44,9 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) timeout: u64,
 }
+
+/// What the help calls these options.
+pub(crate) const CONNECTION: &str = "Connection";
 
 impl Connection {
     /// The address that calls are posted to.

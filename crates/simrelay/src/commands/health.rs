@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, understood};
 use crate::failure::Failure;
 use crate::screen::{Screen, Table};
-use crate::when::local;
+use crate::when::{local, with_local_times};
 
 use super::modems::level_word;
 
@@ -46,7 +46,7 @@ fn show(health: &Health, screen: &Screen) -> Result<(), Failure> {
             level_word(finding.level).to_owned(),
             local(finding.since),
             finding.subject.clone(),
-            finding.sentence.clone(),
+            with_local_times(&finding.sentence),
             finding.hint.clone(),
         ]);
     }

@@ -53,13 +53,27 @@ pub(crate) async fn run(args: ModemsArgs, client: &Client, screen: &Screen) -> R
 /// Looks after a SIM.
 pub(crate) async fn sim(command: SimCommand, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let SimCommand::Unlock { slot } = command;
+    let slots: Value = client.call("modems.list", json!({})).await?;
+    let slots: Vec<SlotSnapshot> = understood("modems.list", slots)?;
+    let before = slots.iter().find(|known| is_meant(&slot, known));
     let result: Value = client.call("sim.unlock", json!({ "sim": slot })).await?;
     match screen.is_json() {
         true => screen.value(&result),
-        false => screen.line(format!(
-            "{}: the PIN is entered once more; look with: simrelay modems",
-            harmless(&slot)
-        )),
+        false => screen.line(format!("{}: {}", harmless(&slot), what_unlocking_does(before))),
+    }
+}
+
+fn is_meant(text: &str, slot: &SlotSnapshot) -> bool {
+    slot.slot.as_str() == text || slot.number.as_ref().is_some_and(|number| number.to_string() == text)
+}
+
+fn what_unlocking_does(before: Option<&SlotSnapshot>) -> &'static str {
+    match before {
+        Some(slot) if slot.state == SlotState::WrongSim => {
+            "the SIM that is in now is accepted; look with: simrelay modems"
+        }
+        Some(slot) if slot.lock == Lock::Open => "its SIM is open, so there was nothing to unlock",
+        _ => "the PIN is entered once more; look with: simrelay modems",
     }
 }
 

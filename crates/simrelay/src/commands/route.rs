@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, understood};
 use crate::failure::Failure;
 use crate::screen::{Screen, Table, harmless, harmless_lines};
+use crate::when::with_local_times;
 
 /// Which SIM a message to a number would take, why, and why no other
 #[derive(Debug, Args)]
@@ -74,7 +75,7 @@ fn show(explanation: &RouteExplanation, screen: &Screen) -> Result<(), Failure> 
     let to = harmless(&explanation.to.to_string());
     screen.line(match (&explanation.chosen, &explanation.refusal) {
         (Some(route), _) => format!("{to} goes out on {}", harmless(route.as_str())),
-        (None, Some(refusal)) => format!("{to}: {}", harmless(refusal)),
+        (None, Some(refusal)) => format!("{to}: {}", harmless(&with_local_times(refusal))),
         (None, None) => format!("{to}: no SIM can take it now"),
     })?;
     let mut table = Table::new(&["SIM", "USABLE", "PREFIX", ">COST", "~WHY"]);
@@ -84,7 +85,7 @@ fn show(explanation: &RouteExplanation, screen: &Screen) -> Result<(), Failure> 
             if verdict.usable { "yes" } else { "no" }.to_owned(),
             verdict.prefix.clone().unwrap_or_else(|| "-".to_owned()),
             money(verdict.cost_micros),
-            verdict.why.clone(),
+            with_local_times(&verdict.why),
         ]);
     }
     screen.line("")?;

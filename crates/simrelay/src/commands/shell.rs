@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
@@ -35,7 +35,7 @@ pub(crate) struct ManArgs {
 /// Prints the script.
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut Cli::program(), NAME, &mut script);
     print(&script)
 }
 
@@ -43,12 +43,12 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
 pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+        clap_mangen::Man::new(Cli::program()).render(&mut page)?;
         return print(&page);
     };
     let told = |error: io::Error| Failure::refused(format!("--out {}: {error}", folder.display()));
     fs::create_dir_all(folder).map_err(told)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(told)
+    clap_mangen::generate_to(Cli::program(), folder).map_err(told)
 }
 
 fn print(text: &[u8]) -> Result<(), Failure> {

@@ -29,7 +29,8 @@ use town::Town;
   simrelay demo
 
 It starts the gateway with a database, a certificate and a token of its own in a temporary folder, prints what to paste
-into a second terminal, and shows messages as they arrive. Ctrl-C ends it and removes everything. With --json it prints
+into a second terminal, and shows messages as they arrive. Ctrl-C ends it and removes everything, and so does closing the
+terminal. With --json it prints
 one object that tells where it is, then one a message.")]
 pub(crate) struct DemoArgs {}
 
@@ -51,11 +52,11 @@ async fn show(town: &Town, store: store::Store, screen: &Screen, api: Handle) ->
     let running = Running::start(town.settings.clone(), store, door).await?;
     let end = tokio::select! {
         end = play(town, &running, screen) => end,
-        () = signals.stop() => farewell(screen),
+        () = signals.any() => farewell(screen),
     };
     tokio::select! {
         () = running.stop() => {}
-        () = signals.stop() => {}
+        () = signals.any() => {}
         () = sleep(STOP_LIMIT) => {}
     }
     end
@@ -116,7 +117,11 @@ async fn follow(gateway: &Gateway, screen: &Screen) -> Result<(), Failure> {
 fn farewell(screen: &Screen) -> Result<(), Failure> {
     match screen.is_json() {
         true => Ok(()),
-        false => screen.line("\nThe demo is over; its folder is removed."),
+        false => {
+            // A terminal that was closed shows it to nobody.
+            let _ = screen.line("\nThe demo is over; its folder is removed.");
+            Ok(())
+        }
     }
 }
 
