@@ -125,7 +125,7 @@ fn what_came_into_the_place_of_an_entry_stays_and_is_told() {
         free(&mut bench, &entry(1)).unwrap();
         assert_eq!(freed(&mut bench), (entry(1), false));
         bench.wait_for("what lies there is told", |event| match event {
-            Event::JournalFound { entry, .. } => (status == 2).then(|| entry.place.index),
+            Event::JournalFound { entry, .. } => (status == 2).then_some(entry.place.index),
             Event::Received(raw) => raw.memory.map(|place| place.index),
             _ => None,
         });
