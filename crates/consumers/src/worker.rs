@@ -38,6 +38,8 @@ pub(crate) struct Worker {
     away: u32,
     /// Until when nothing is begun.
     rest: Option<Instant>,
+    /// When it was made: gathered marks are kept at whole multiples of [`GATHER`] from then.
+    made: Instant,
 }
 
 /// A delivery that was worked and is to be marked.
@@ -66,6 +68,7 @@ impl Worker {
             more: true,
             away: 0,
             rest: None,
+            made: Instant::now(),
         }
     }
 
@@ -168,7 +171,8 @@ impl Worker {
             mark,
             reached,
         } = worked;
-        hands.marking.push(keep(self.store.clone(), delivery, mark).boxed());
+        let kept = keep(self.store.clone(), delivery, mark, self.keep_at());
+        hands.marking.push(kept.boxed());
         match reached {
             None => {}
             Some(true) => self.away = 0,
@@ -183,6 +187,16 @@ impl Worker {
                 self.more = true;
             }
         }
+    }
+
+    /// When the next mark is kept. A lone one at once; while others wait to be worked, all of a moment together, since
+    /// each sync of the disk is one that a server on the same machine waits for.
+    fn keep_at(&self) -> Instant {
+        if self.taken.is_empty() {
+            return Instant::now();
+        }
+        let moments = self.made.elapsed().as_nanos() / GATHER.as_nanos() + 1;
+        self.made + GATHER * u32::try_from(moments).unwrap_or(u32::MAX)
     }
 
     /// When to look again without being told.
@@ -284,8 +298,9 @@ impl Mark {
     }
 }
 
-/// Marks a row until that is kept: working it again would be worse than waiting.
-async fn keep(store: Store, delivery: Delivery, what: Mark) -> DeliveryId {
+/// Marks a row, at a moment and until that is kept: working it again would be worse than waiting.
+async fn keep(store: Store, delivery: Delivery, what: Mark, at: Instant) -> DeliveryId {
+    sleep_until(at).await;
     loop {
         let kept = match &what {
             Mark::Done => store.delivery_done(delivery.id).await,
@@ -306,7 +321,9 @@ fn until(due: Timestamp) -> Duration {
 /// How many rows are taken from the store at a time.
 const PORTION: usize = 64;
 /// How many rows may wait for their mark at a time: what a kill lets a consumer do again.
-const MOST_MARKS: usize = 32;
+const MOST_MARKS: usize = 64;
+/// How long marks are gathered in a crowd.
+const GATHER: Duration = Duration::from_millis(10);
 /// How soon a mark that could not be kept is tried again.
 const MARK_PAUSE: Duration = Duration::from_secs(1);
 /// The shortest and the longest time to sleep: clocks are set, and rows may be due already that cannot be read.

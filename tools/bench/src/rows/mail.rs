@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::client::SmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
 
@@ -17,7 +18,8 @@ use crate::simulator::{Plan, Simulator};
 use crate::sink::{MARK, Sink};
 use crate::watch::Memory;
 
-/// First the bare loop; then messages one by one; then a crowd at once.
+/// First the bare loop; then messages one by one; then a crowd at once; then the bare loop again, since the disk is not
+/// as fast at all times.
 pub(super) fn accepted(measuring: &Measuring<'_>) -> Result<Figure, Error> {
     let scene = measuring.scene;
     let setup = Setup {
@@ -51,13 +53,17 @@ pub(super) fn accepted(measuring: &Measuring<'_>) -> Result<Figure, Error> {
     let crowd = (bare.rate as usize * seconds as usize).max(500);
     let rate = rate(&sink, &mut simulator, &mut numbers, crowd)?;
     let memory = Memory::of(rig.pid()).map_or(u64::MAX, |memory| memory.peak);
-    let share = rate / bare.rate;
+    let again = self::bare(&sink, Duration::from_secs(seconds))?;
+    let possible = f64::midpoint(bare.rate, again.rate);
+    let share = rate / possible;
     Ok(Figure {
         measured: format!(
-            "p50 {:.2}, p99 {p99:.2} ms ({count} messages); {rate:.0}/s ({crowd}), {:.0} % of a bare loop's {:.0}/s; {:.1} MB",
+            "p50 {:.2}, p99 {p99:.2} ms ({count} messages); {rate:.0}/s ({crowd}), {:.0} % of a bare loop's {:.0}/s before and \
+             {:.0}/s after; {:.1} MB",
             percentile(&delays, 0.5) as f64 / 1000.0,
             share * 100.0,
             bare.rate,
+            again.rate,
             memory as f64 / 1e6
         ),
         reached: p99 <= 50.0 && share >= 0.8 && memory <= 64_000_000,
@@ -70,7 +76,9 @@ struct Bare {
     count: usize,
 }
 
-/// One connection, one mail after another, nothing kept: the most that `lettre` gets out of the server.
+/// One connection, one mail after another, nothing kept: the most that `lettre` gets out of the server. Its own `send`
+/// writes the end of a mail by itself, which costs 40 ms a mail (Nagle's algorithm and delayed acknowledgements), so the
+/// loop writes content and end in one piece, as the gateway does: else anything would look fast beside it.
 fn bare(sink: &Sink, time: Duration) -> Result<Bare, Error> {
     let said = |error: lettre::transport::smtp::Error| Error::Refused(format!("the bare loop: {error}"));
     let hello = ClientId::Domain("bench".into());
@@ -95,7 +103,13 @@ fn bare(sink: &Sink, time: Duration) -> Result<Bare, Error> {
                 "what is known about the message\n".repeat(12)
             ))
             .map_err(|error| Error::Refused(error.to_string()))?;
-        connection.send(mail.envelope(), &mail.formatted()).map_err(said)?;
+        let content = String::from_utf8(mail.formatted()).map_err(|error| Error::Refused(error.to_string()))?;
+        connection
+            .command(Mail::new(Some(from.clone()), Vec::new()))
+            .map_err(said)?;
+        connection.command(Rcpt::new(to.clone(), Vec::new())).map_err(said)?;
+        connection.command(Data).map_err(said)?;
+        connection.command(format!("{content}\r\n.\r\n")).map_err(said)?;
         count += 1;
     }
     Ok(Bare {
