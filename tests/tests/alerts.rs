@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, eventually};
+use end_to_end::{Gateway, Rig, Submission, eventually};
 use modemsim::{ModemSpec, Settings};
 use serde_json::{Value, json};
 
@@ -163,8 +163,9 @@ fn an_alert_goes_out_before_everything_that_waits() {
         "{before} then {sms} and {flash}"
     );
     assert!(sent.len() < 400, "the backlog still waits: {}", sent.len());
-    // TP-DCS of class 0 (TS 23.038 4).
-    assert!(sent[flash].tpdu.contains("10"), "{}", sent[flash].tpdu);
+    // TP-DCS with a class, and that is 0 (TS 23.038 4).
+    assert_eq!(Submission::read(&sent[flash].tpdu).dcs & 0x13, 0x10);
+    assert_eq!(Submission::read(&sent[sms].tpdu).dcs & 0x10, 0);
     gateway.stop();
 }
 

@@ -14,9 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::answer::Answer;
-use super::book::{Answered, Book, Notice, Plan, Way};
+use super::book::{Answered, Book, Notice, Way};
 use super::config::Config;
 use super::desk::{Desk, Order, Reply, told};
+use super::plan::Plan;
 use super::rule::Rule;
 use super::view::view;
 use crate::{Consumer, Patience, Verdict, Wish, clock};

@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use super::book::{Answered, Book, Notice, Plan, Way};
+use super::book::{Answered, Book, Notice, Way};
 use super::incident::{Incident, State};
+use super::plan::Plan;
 use super::post::MAIL_NAME;
 use crate::clock;
 
@@ -132,7 +133,8 @@ impl Desk {
         let mut upto = None;
         if std::mem::take(&mut self.more) {
             let alerts = self.store.alerts_after(self.worked, BATCH).await?;
-            self.more = alerts.len() == BATCH;
+            // One more look than needed: those that cannot be read are not among them.
+            self.more = !alerts.is_empty();
             let now = clock::now();
             alerts.iter().for_each(|alert| book.receive(alert, now));
             upto = alerts.last().map(|last| last.number);

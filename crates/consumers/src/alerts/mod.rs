@@ -15,6 +15,7 @@ mod desk;
 mod hours;
 mod incident;
 pub mod intake;
+mod plan;
 mod post;
 mod rota;
 mod rule;

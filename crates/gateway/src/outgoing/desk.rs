@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use message::{
-    Cause, Committed, ErrorClass, Failure, JournalEntry, Level, MessageId, Number, Outcome, RouteExplanation, RouteId,
-    TokenId,
+    Cause, Committed, ErrorClass, Failure, JournalEntry, Level, MessageId, Number, Outcome, Priority, RouteExplanation,
+    RouteId, TokenId,
 };
 use router::{Ask, Decision, RouteFacts, RoutingConfig, choose, explain};
 use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
@@ -186,8 +186,12 @@ impl Desk {
             if self.remaking.contains(&part.message) {
                 continue;
             }
-            let urgent = part.priority.0 >= URGENT;
-            let room = if urgent { WINDOW * 2 } else { WINDOW };
+            let room = match part.priority {
+                // Alarms find room even where the urgent ones have filled theirs.
+                Priority::ALARM => WINDOW * 3,
+                Priority(URGENT..) => WINDOW * 2,
+                _ => WINDOW,
+            };
             if self.known.len() >= room {
                 self.look.pass_over(part.priority, part.key);
                 self.look.refill();

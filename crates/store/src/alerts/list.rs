@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use message::{MessageId, RaisedAlert};
 
-use super::read_alert;
+use super::{is_readable, read_alert};
 use crate::clock::timestamp;
 use crate::{Error, Store};
 
@@ -86,6 +86,7 @@ fn list(conn: &Connection, query: AlertQuery) -> rusqlite::Result<Vec<AlertRow>>
              ORDER BY a.number DESC LIMIT ?4",
         )?
         .query_map((before, query.all, query.open, limit), read_alert)?
+        .filter(is_readable)
         .collect::<Result<_, _>>()?;
     let with = |alert: RaisedAlert| {
         let incidents = incidents(conn, alert.number)?;

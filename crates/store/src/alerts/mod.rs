@@ -31,15 +31,16 @@ impl Store {
             .await
     }
 
-    /// At most `limit` alerts after a number, in their order.
+    /// At most `limit` alerts after a number, in their order. One that cannot be read any more (a newer version wrote it) is
+    /// left out, so that it does not stand before the others for ever.
     pub async fn alerts_after(&self, number: i64, limit: usize) -> Result<Vec<RaisedAlert>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(move |glance| {
-            glance
+            let mut statement = glance
                 .conn
-                .prepare_cached("SELECT number, body FROM alert WHERE number > ?1 ORDER BY number LIMIT ?2")?
-                .query_map((number, limit), read_alert)?
-                .collect()
+                .prepare_cached("SELECT number, body FROM alert WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+            let found = statement.query_map((number, limit), read_alert)?;
+            found.filter(is_readable).collect()
         })
         .await
     }
@@ -92,6 +93,16 @@ pub(crate) fn read_alert(row: &rusqlite::Row<'_>) -> rusqlite::Result<RaisedAler
         number: row.get(0)?,
         alert: parsed(row, 1)?,
     })
+}
+
+fn is_readable(found: &rusqlite::Result<RaisedAlert>) -> bool {
+    match found {
+        Err(trouble @ rusqlite::Error::FromSqlConversionFailure(..)) => {
+            tracing::error!("an alert is left out that cannot be read: {trouble}");
+            false
+        }
+        _ => true,
+    }
 }
 
 fn written(alert: &Alert) -> rusqlite::Result<String> {

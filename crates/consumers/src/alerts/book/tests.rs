@@ -1,5 +1,6 @@
 //! The book through virtual time.
 
+use super::super::config::Config;
 use super::super::samples::{alert, at, bad, config, over, with_picture};
 use super::super::words::Template;
 use super::*;

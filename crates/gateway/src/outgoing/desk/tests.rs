@@ -498,3 +498,20 @@ fn attempted(attempt: Attempt) -> Attempted {
         attempts: 1,
     }
 }
+
+#[test]
+fn an_alarm_goes_next_however_much_waits_and_however_urgent_that_is() {
+    let mut desk = desk(&["a"]);
+    let bulk = |first: i64, count: usize, priority: u8| {
+        let numbers = first..first + i64::try_from(count).unwrap();
+        numbers.map(move |message| part(message, 1, 1, priority))
+    };
+    desk.arrive(bulk(1, WINDOW, 0), t(1));
+    desk.arrive(bulk(100_000, WINDOW * 2, 2), t(1));
+    desk.tick(t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.arrive([part(500_000, 1, 1, Priority::ALARM.0)], t(2));
+    desk.settled(&route, ticket, sent(), None, t(3));
+    let (next, ..) = go(&mut desk, t(3));
+    assert_eq!(next.message, 500_000);
+}
