@@ -248,7 +248,10 @@ mod tests {
             &["config", "check"],
         ] {
             let help = help(offline);
-            assert!(!help.contains("--url") && help.contains("--json"), "{offline:?}: {help}");
+            assert!(
+                !help.contains("--url") && help.contains("--json"),
+                "{offline:?}: {help}"
+            );
         }
         for asking in [&["send"][..], &["sim", "unlock"], &["health"]] {
             assert!(help(asking).contains("--url"), "{asking:?}");

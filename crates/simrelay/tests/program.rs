@@ -61,7 +61,10 @@ fn the_version_is_json_where_json_is_asked_for() {
     for line in [&["--version", "--json"][..], &["--json", "--version"]] {
         let output = run(line);
         let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
-        assert_eq!((&told["name"], &told["version"]), (&"simrelay".into(), &env!("CARGO_PKG_VERSION").into()));
+        assert_eq!(
+            (&told["name"], &told["version"]),
+            (&"simrelay".into(), &env!("CARGO_PKG_VERSION").into())
+        );
         assert!(output.status.success());
     }
     assert!(stdout(&run(&["--version"])).starts_with("simrelay "));
