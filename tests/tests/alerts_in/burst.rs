@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::process::Command;
 use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use end_to_end::Hold;
 
 use crate::site::{MEMORY, Site, jpeg, most_memory};
 
@@ -103,5 +105,45 @@ fn what_was_acknowledged_survives_a_kill_in_the_burst() {
         "pictures are kept with their alerts"
     );
     assert!(kept.windows(2).all(|pair| pair[0].number < pair[1].number));
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_to_whoever_asks_and_tried_again_for_the_silent() {
+    let site = Site::new("", "\n[store]\nbusy_wait_ms = 100");
+    let gateway = site.rig.start();
+    let url = format!("http://127.0.0.1:{}/alert", site.http);
+    let post = || {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "--silent",
+            "--max-time",
+            "60",
+            "--write-out",
+            "%{http_code}",
+            "--output",
+            "/dev/null",
+        ]);
+        let output = curl
+            .args(["--data", "{\"event\":\"posted\"}", &url])
+            .output()
+            .expect("curl");
+        String::from_utf8(output.stdout).expect("a status")
+    };
+    let hold = Hold::take(&site.rig);
+    let mut client = site.connect();
+    for number in 0..300 {
+        client.say(line(&number.to_string(), "").as_bytes());
+    }
+    gateway.wait_log("alerts cannot be kept");
+    assert_eq!(post(), "503");
+    assert_eq!(site.count(), 0);
+    drop(hold);
+    let kept = site.kept(300);
+    let events: BTreeSet<&str> = kept.iter().filter_map(|kept| kept.alert["event"].as_str()).collect();
+    assert_eq!(events.len(), 300, "each once");
+    gateway.wait_log("alerts can be kept again");
+    assert_eq!(post(), "200");
+    site.kept(301);
     assert!(gateway.stop().success());
 }
