@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use end_to_end::{Gateway, Rig, Submission, eventually};
 use modemsim::{ModemSpec, Settings};
 use serde_json::{Value, json};
@@ -202,7 +204,10 @@ fn a_test_says_what_would_happen_and_tells_nobody_unless_it_is_sent() {
 }
 
 /// The mail server of the mail tests, run in a folder; it dies with this value.
-struct MailServer(Child);
+struct MailServer {
+    child: Child,
+    port: u16,
+}
 
 impl MailServer {
     fn start(folder: &Path, port: u16) -> Self {
@@ -214,14 +219,14 @@ impl MailServer {
         let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
         said.read_line(&mut line).expect("it says its port");
         assert_eq!(line.trim(), port.to_string());
-        Self(child)
+        Self { child, port }
     }
 }
 
 impl Drop for MailServer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -257,9 +262,7 @@ fn a_storm_is_one_mail_and_one_digest_while_mail_server_and_gateway_die() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = free.local_addr().expect("bound").port();
-    drop(free);
+    let port = free_port();
     let rig = Rig::new(1).config(&format!(
         "[mail]\nhost = \"127.0.0.1\"\nport = {port}\n[alerts]\ntemplate = \"dvr\"\n[[alerts.rules]]\nname = \"all\"\n\
          mail = [\"ops@example.org\", \"night@example.org\"]\ncooldown_s = 5\n"
@@ -302,6 +305,70 @@ fn a_storm_is_one_mail_and_one_digest_while_mail_server_and_gateway_die() {
     assert_eq!(list.as_array().map(Vec::len), Some(1));
     gateway.stop();
     drop(server);
+}
+
+#[test]
+fn ten_thousand_events_with_pictures_are_a_few_mails_with_the_right_count_in_bounded_memory() {
+    if !is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = MailServer::start(folder.path(), free_port());
+    let listener = free_port();
+    let rig = Rig::new(0).config(&format!(
+        "[mail]\nhost = \"127.0.0.1\"\nport = {}\n[alerts.listener]\nlisten = [\"127.0.0.1:{listener}\"]\nack = true\n\
+         [[alerts.rules]]\nname = \"all\"\nmail = [\"ops@example.org\"]\ncooldown_s = 10\nstorm = 3\n",
+        server.port
+    ));
+    let gateway = rig.start();
+    // As much of a JPEG as says what it is and how large.
+    let mut picture =
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x11\x08\x01\xe0\x02\x80\x03".to_vec();
+    picture.resize(20_000, 7);
+    let picture = STANDARD.encode(picture);
+    std::thread::scope(|scope| {
+        for camera in 0..8 {
+            let stream = TcpStream::connect(("127.0.0.1", listener)).expect("it listens");
+            let mut writer = stream.try_clone().expect("a stream");
+            let picture = &picture;
+            scope.spawn(move || {
+                let line =
+                    format!("{{\"event\":\"VIDEO_LOST\",\"camera\":\"cam{camera}\",\"image_b64\":\"{picture}\"}}\n");
+                (0..1250).for_each(|_| writer.write_all(line.as_bytes()).expect("said"));
+            });
+            scope.spawn(move || {
+                let answers = BufReader::new(stream).lines().take(1250);
+                let good = answers.filter(|line| line.as_ref().is_ok_and(|line| line.contains("\"ok\":true")));
+                assert_eq!(good.count(), 1250);
+            });
+        }
+    });
+    let taken = eventually("all are told", LONG, || {
+        let taken = mails(folder.path());
+        (told(&taken) >= 10_000).then_some(taken)
+    });
+    assert_eq!(told(&taken), 10_000);
+    assert!(taken.len() <= 24, "{} mails", taken.len());
+    let attached = |mail: &Value| mail["attached"].as_array().map_or(0, Vec::len);
+    let attached: Vec<usize> = taken.iter().map(attached).collect();
+    assert!(attached.iter().all(|count| (1..=3).contains(count)), "{attached:?}");
+    let storm = taken.iter().filter_map(|mail| mail["text"].as_str());
+    let storm = storm.filter(|text| text.contains(" alerts between ")).count();
+    assert!(storm >= 1, "the fourth and all further cameras are one");
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("it runs");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("a peak");
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kib < 64_000_000 / 1024, "{kib} KiB");
+    gateway.stop();
+    drop(server);
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    free.local_addr().expect("bound").port()
 }
 
 /// How many alerts these mails tell of: one each, or as many as their subjects say.
