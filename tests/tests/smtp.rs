@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, eventually};
+use end_to_end::{Gateway, MailServer, Rig, eventually, mail_header};
+use modemsim::Rule;
 use serde_json::json;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -114,7 +115,8 @@ fn a_mail_becomes_a_message_once_and_belongs_to_its_token() {
 
 #[test]
 fn what_was_answered_is_not_lost_when_the_gateway_dies() {
-    let post = Post::new("", "", "");
+    // It may be with a modem when the gateway dies; then it waits a moment for its report, and goes out again.
+    let post = Post::new("", "", "[store]\nuncertain_wait_s = 1");
     let gateway = post.rig.start();
     let to = post.rig.modems[1].number().to_owned();
     let Some(output) = post.mail("test", &to, &["--body", "kept"]) else {
@@ -123,7 +125,7 @@ fn what_was_answered_is_not_lost_when_the_gateway_dies() {
     assert!(output.status.success(), "{output:?}");
     gateway.kill();
     let gateway = post.rig.start_ready();
-    assert_eq!(arrived(&gateway, 1), ["kept"]);
+    assert!(arrived(&gateway, 1).iter().all(|text| text == "kept"));
 }
 
 #[test]
@@ -209,5 +211,54 @@ fn an_old_camera_is_understood_where_that_is_configured() {
     assert_eq!(arrived(&gateway, 1), ["EVENT TYPE: Motion"]);
     let lines: Vec<String> = silent.lines().map_while(Result::ok).collect();
     assert!(lines.last().expect("a farewell").starts_with("421 4.4.2"), "{lines:?}");
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn an_answer_to_a_mail_and_its_failure_find_their_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut server) = MailServer::new(folder.path()) else {
+        return;
+    };
+    server.start();
+    let mail = format!(
+        "{}from = \"gw@example.org\"\nto = [\"ops@example.org\"]\n",
+        server.settings()
+    );
+    let post = Post::new("", "bounces = true", &mail);
+    let gateway = post.rig.start_ready();
+    let (sim, stranger) = (post.rig.modems[0].number(), "+493023125001");
+    post.rig
+        .network
+        .text(sim, stranger, "Are you there?")
+        .expect("delivered");
+    let first = |count: usize| eventually("a mail comes", LONG, || server.mails().into_iter().nth(count));
+    let received = first(0);
+    let answer = mail_header(&received, "Reply-To");
+    assert_eq!(answer, format!("{stranger}+sim-0@sms.test"));
+    // The number is out of use, as the network tells: 0x41.
+    let fails = Rule {
+        to: Some(stranger.into()),
+        reports: Some(vec![0x41]),
+        ..Rule::default()
+    };
+    post.rig.network.rules(vec![fails]).expect("taken");
+    let body = "Yes\\n\\nOn Friday, somebody wrote:\\n> Are you there?";
+    let args = ["--body", body, "--header", "Message-Id: <answer@example.org>"];
+    let Some(output) = post.mail("test", answer.trim_end_matches("@sms.test"), &args) else {
+        return;
+    };
+    assert!(output.status.success(), "{output:?}");
+    let sent = eventually("it is sent", LONG, || post.rig.network.sent().into_iter().next());
+    assert_eq!((sent.to.as_str(), sent.from.as_str()), (stranger, sim));
+    assert_eq!(sent.text.as_deref(), Some("Yes"));
+    let bounce = first(1);
+    assert_eq!(bounce["to"], json!(["me@example.org"]));
+    assert_eq!(bounce["from"], "<>", "nobody is told of a failure of this one");
+    assert_eq!(mail_header(&bounce, "In-Reply-To"), "<answer@example.org>");
+    assert!(mail_header(&bounce, "Content-Type").contains("multipart/report"));
+    assert!(bounce["text"].as_str().expect("a text").contains(stranger));
+    // It would be refused as a loop by this gateway and by others like it.
+    assert_eq!(mail_header(&bounce, "Auto-Submitted"), "auto-replied");
     assert!(gateway.stop().success());
 }

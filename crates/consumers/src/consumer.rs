@@ -24,6 +24,12 @@ pub trait Consumer: fmt::Debug + Send + Sync + 'static {
     /// [`Patience::each`] is dropped and counts as [`Verdict::Later`].
     fn work<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict>;
 
+    /// Says goodbye to the other side, after its last delivery at a stop in order. It may take [`FAREWELL`] and not be
+    /// heard; nothing depends on it.
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// How long it goes on trying.
     fn patience(&self) -> Patience {
         Patience::default()
@@ -131,6 +137,9 @@ impl Patience {
         self.first_pause.saturating_mul(1 << doubled).min(self.longest_pause)
     }
 }
+
+/// How long a consumer may take to say goodbye.
+pub const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Past this no pause grows: it is longer than any `longest_pause` by then.
 const MOST_DOUBLINGS: u32 = 20;

@@ -30,7 +30,7 @@ pub mod smtp;
 pub mod webhook;
 mod worker;
 
-pub use consumer::{Consumer, Patience, Verdict, Wish};
+pub use consumer::{Consumer, FAREWELL, Patience, Verdict, Wish};
 pub use problem::Problem;
 pub use room::Room;
 pub use rules::{Pattern, Rule, Rules, Then};

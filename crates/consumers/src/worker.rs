@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, error, warn};
 
 use crate::room::House;
-use crate::{Consumer, Verdict, clock};
+use crate::{Consumer, FAREWELL, Verdict, clock};
 
 /// The longest time a consumer rests whose other side cannot be reached.
 pub const LONGEST_REST: Duration = Duration::from_secs(60);
@@ -112,6 +112,7 @@ impl Worker {
         };
         // What does not end by then is worked again after the next start.
         let _ = timeout(each, end).await;
+        let _ = timeout(FAREWELL, self.consumer().stop()).await;
     }
 
     fn consumer(&self) -> &Arc<dyn Consumer> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consumers::Consumer;
 use consumers::alerts::{AlertMail, Alerts};
 use consumers::attendance::{Attendance, Keyring, Office};
-use consumers::mail::Mail;
+use consumers::mail::{Bounces, Mail};
 use consumers::webhook::Webhook;
 use gateway::Gateway;
 use store::Store;
@@ -49,10 +49,17 @@ impl AttendanceDesk {
 pub(crate) fn consumers(settings: &Settings, store: &Store) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
     let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
     if settings.mail.is_on() {
-        consumers.push(Arc::new(Mail::new(&settings.mail)));
+        let mail = Mail::new(&settings.mail);
+        consumers.push(Arc::new(match &settings.mail_to_sms.domain {
+            Some(domain) => mail.with_replies_to(domain),
+            None => mail,
+        }));
     }
     if settings.alerts.mails() {
         consumers.push(Arc::new(AlertMail::new(&settings.mail, store.clone())));
+    }
+    if settings.has_bounces() {
+        consumers.push(Arc::new(Bounces::new(&settings.mail)));
     }
     for config in &settings.webhooks {
         let hook = Webhook::new(config.clone())

@@ -49,7 +49,7 @@ impl AlertMail {
             Err(error) => return Verdict::later(format!("the pictures cannot be read: {error}")),
         };
         match compose(delivery.event_id, letter, &self.from, &to, pictures, Timestamp::now()) {
-            Ok(mail) => self.postman.deliver(delivery, &self.from, &to, &mail).await,
+            Ok(mail) => self.postman.deliver(delivery, Some(&self.from), &to, &mail).await,
             Err(error) => Verdict::give_up(format!("no mail can be made of it: {error}")),
         }
     }
@@ -98,6 +98,10 @@ impl Consumer for AlertMail {
 
     fn patience(&self) -> Patience {
         self.postman.patience()
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.postman.stop())
     }
 }
 

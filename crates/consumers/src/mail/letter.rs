@@ -7,11 +7,12 @@ use jiff::tz::TimeZone;
 use lettre::Address;
 use lettre::message::header::{self, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
-use message::{EventId, Inbound, InboundKind};
+use message::{EventId, Inbound, InboundKind, Number};
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, Shipped};
 use super::template::Template;
+use crate::mail_to_sms::reply_address;
 
 /// How mails look.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Letterhead {
     subject: Template,
     body: Template,
     zone: TimeZone,
+    /// The domain whose addresses are numbers.
+    replies: Option<String>,
 }
 
 impl Letterhead {
@@ -38,7 +41,13 @@ impl Letterhead {
             subject: template(&config.subject, subject),
             body: template(&config.body, body),
             zone,
+            replies: None,
         }
+    }
+
+    /// Answers go to the number's address in this domain, so that they become messages.
+    pub(super) fn reply_to(&mut self, domain: &str) {
+        self.replies = Some(domain.to_owned());
     }
 
     /// The sender's address: the envelope's, and that beside the name of who wrote.
@@ -68,6 +77,9 @@ impl Letterhead {
             .in_reply_to(thread.clone())
             .references(thread)
             .subject(subject);
+        if let Some(address) = self.reply_address(sms) {
+            mail = mail.reply_to(Mailbox::new(None, address));
+        }
         for address in to {
             mail = mail.to(Mailbox::new(None, address.clone()));
         }
@@ -81,6 +93,18 @@ impl Letterhead {
             mail.headers_mut().insert_raw(author(&name, &self.from));
             mail.formatted()
         })
+    }
+}
+
+impl Letterhead {
+    /// Where an answer goes: to the number, from the SIM that the message came to. A name cannot be answered.
+    fn reply_address(&self, sms: &Inbound) -> Option<Address> {
+        let domain = self.replies.as_deref()?;
+        let number = match &sms.from {
+            Number::Name(_) => return None,
+            number => number.to_string(),
+        };
+        reply_address(&number, sms.sim.as_str(), domain).parse().ok()
     }
 }
 
@@ -247,6 +271,33 @@ mod tests {
             .filter(|(found, _)| *found == name)
             .map(|(_, value)| value)
             .collect()
+    }
+
+    #[test]
+    fn an_answer_goes_to_the_number_where_mail_becomes_messages() {
+        let config = Config {
+            from: Some("gw@example.org".into()),
+            ..Config::default()
+        };
+        let mut head = Letterhead::new(&config, "box", TimeZone::UTC);
+        let mail = |head: &Letterhead, sms: &Inbound| {
+            let mail = head
+                .compose(EventId::fresh(), sms, &["a@b".parse().unwrap()], Timestamp::UNIX_EPOCH)
+                .unwrap();
+            String::from_utf8(mail).unwrap()
+        };
+        let sms = samples::sms("x");
+        assert!(!mail(&head, &sms).contains("\r\nReply-To"));
+        head.reply_to("sms.example.org");
+        assert!(mail(&head, &sms).contains("\r\nReply-To: +989126211770+sim1@sms.example.org\r\n"));
+        let named = Inbound {
+            from: Number::received("Vodafone"),
+            ..sms
+        };
+        assert!(
+            !mail(&head, &named).contains("\r\nReply-To"),
+            "a name cannot be answered"
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! refuses for everybody (it is down, its certificate is wrong, the login fails) makes all mails wait, and none is given
 //! up for it before its time; what it refuses for one mail ends that one alone.
 
+mod bounce;
 mod config;
 mod letter;
 mod postman;
@@ -30,6 +31,7 @@ use store::Delivery;
 
 use crate::{Consumer, Patience, Verdict, Wish};
 
+pub use bounce::Bounces;
 pub use config::{Config, Password, Rule, Security, Shipped};
 pub(crate) use config::{address, is_domain};
 pub(crate) use letter::{one_line, sender, text_part, with};
@@ -56,6 +58,13 @@ impl Mail {
         }
     }
 
+    /// The same, and answers to its mails go to addresses in this domain, which are numbers (`[mail_to_sms]`).
+    #[must_use]
+    pub fn with_replies_to(mut self, domain: &str) -> Self {
+        self.letterhead.reply_to(domain);
+        self
+    }
+
     async fn mail(&self, delivery: &Delivery, sms: &Inbound) -> Verdict {
         let to = self.recipients.of(sms);
         if missing(delivery, &to).is_empty() {
@@ -64,7 +73,7 @@ impl Mail {
         match self.letterhead.compose(delivery.event_id, sms, &to, Timestamp::now()) {
             Ok(mail) => {
                 let from = self.letterhead.from();
-                self.postman.deliver(delivery, from, &to, &mail).await
+                self.postman.deliver(delivery, Some(from), &to, &mail).await
             }
             Err(error) => Verdict::give_up(format!("no mail can be made of it: {error}")),
         }
@@ -94,6 +103,10 @@ impl Consumer for Mail {
 
     fn patience(&self) -> Patience {
         self.postman.patience()
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.postman.stop())
     }
 }
 

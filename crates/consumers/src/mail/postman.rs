@@ -39,8 +39,20 @@ impl Postman {
         self.patience.clone()
     }
 
-    /// Hands a mail over to those of `to` who do not have it yet.
-    pub(crate) async fn deliver(&self, delivery: &Delivery, from: &Address, to: &[Address], mail: &[u8]) -> Verdict {
+    /// Says goodbye to the server.
+    pub(crate) async fn stop(&self) {
+        self.server.quit().await;
+    }
+
+    /// Hands a mail over to those of `to` who do not have it yet. `from`: the envelope's sender; `None` is `<>`, which
+    /// nobody reports failures to.
+    pub(crate) async fn deliver(
+        &self,
+        delivery: &Delivery,
+        from: Option<&Address>,
+        to: &[Address],
+        mail: &[u8],
+    ) -> Verdict {
         match self.server.deliver(from, &missing(delivery, to), mail).await {
             Ok(outcome) => settle(settled(delivery), delivery, outcome),
             Err(refusal) => refused(refusal),

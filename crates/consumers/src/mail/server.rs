@@ -64,7 +64,14 @@ impl Server {
     /// with a recipient stands in the outcome.
     ///
     /// Dropped midway, the connection goes with it, and the mail may have been taken.
-    pub(super) async fn deliver(&self, from: &Address, to: &[Address], mail: &[u8]) -> Result<Outcome, Refusal> {
+    ///
+    /// `from`: the envelope's sender; `None` is `<>`, which nobody reports failures to.
+    pub(super) async fn deliver(
+        &self,
+        from: Option<&Address>,
+        to: &[Address],
+        mail: &[u8],
+    ) -> Result<Outcome, Refusal> {
         let mut connection = self.open(from, to).await?;
         let result = self.converse(&mut connection, to, mail).await;
         // After a refusal the rest of the transaction is forgotten; where that fails, so is the connection.
@@ -79,8 +86,16 @@ impl Server {
         result
     }
 
+    /// Says goodbye to the server, where there is a connection.
+    pub(super) async fn quit(&self) {
+        if let Some(mut parked) = self.take() {
+            // It may be gone already, and is let go of in any case.
+            let _ = parked.connection.quit().await;
+        }
+    }
+
     /// A connection that took `MAIL FROM`: the parked one, or a new one where that is gone meanwhile.
-    async fn open(&self, from: &Address, to: &[Address]) -> Result<AsyncSmtpConnection, Refusal> {
+    async fn open(&self, from: Option<&Address>, to: &[Address]) -> Result<AsyncSmtpConnection, Refusal> {
         if let Some(mut parked) = self.take() {
             let stale = parked.since.elapsed() > STALE;
             let alive = !stale || self.step(parked.connection.command(Noop)).await.is_ok();
@@ -93,12 +108,17 @@ impl Server {
         Ok(connection)
     }
 
-    async fn begin(&self, connection: &mut AsyncSmtpConnection, from: &Address, to: &[Address]) -> Result<(), Refusal> {
+    async fn begin(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        from: Option<&Address>,
+        to: &[Address],
+    ) -> Result<(), Refusal> {
         let ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
-        let international = !(ascii(from) && to.iter().all(ascii));
+        let international = !from.into_iter().chain(to).all(ascii);
         let offered = connection.server_info().supports_feature(Extension::SmtpUtfEight);
         let parameters = Vec::from_iter((international && offered).then_some(MailParameter::SmtpUtfEight));
-        self.step(connection.command(Mail::new(Some(from.clone()), parameters)))
+        self.step(connection.command(Mail::new(from.cloned(), parameters)))
             .await
             .map(drop)
             .map_err(|trouble| trouble.read(Stage::Server))

@@ -17,6 +17,8 @@ pub struct Config {
     pub truncate: bool,
     /// What becomes of the subject.
     pub subject: Subject,
+    /// Whether who logged in gets a mail when a message failed, over the server of `[mail]`.
+    pub bounces: bool,
     /// Whether characters outside the GSM alphabet become their nearest letters.
     pub transliterate: bool,
 }
@@ -38,6 +40,7 @@ impl Default for Config {
             parts: 3,
             truncate: true,
             subject: Subject::LeaveOut,
+            bounces: false,
             transliterate: false,
         }
     }

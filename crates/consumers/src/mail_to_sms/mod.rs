@@ -12,12 +12,17 @@ use gateway::{Error, ErrorKind, Gateway, Origin};
 use message::SendRequest;
 use sha2::{Digest, Sha256};
 
-use crate::smtp::{Answer, Doorman, Letter, Mailbox, Recipient, Reply, Sender};
+use crate::smtp::{Answer, Doorman, Letter, Mailbox, Recipient, Reply, Sender, Trust};
 
 mod config;
+mod note;
 mod text;
 
 pub use config::{Config, Subject};
+pub(crate) use note::Note;
+
+/// The name of the consumer that mails failures back.
+pub const NAME: &str = "mail_to_sms";
 
 /// Turns mails into messages.
 #[derive(Debug)]
@@ -69,9 +74,9 @@ impl MailToSms {
         let Some(account) = &letter.sender.account else {
             return Err(Reply::refused("this sender may not send messages"));
         };
-        let text = self.text(letter)?;
         let mut worst: Option<Reply> = None;
         for recipient in to {
+            let text = self.text(letter, Whom::of(recipient).slot.is_some())?;
             let Err(error) = self.send_one(&account.origin, letter, recipient, &text).await else {
                 continue;
             };
@@ -93,13 +98,24 @@ impl MailToSms {
             transliterate: self.config.transliterate,
             ..Whom::of(to).request(text)
         };
-        let accepted = self.gateway.send(origin, request).await?;
+        let accepted = match self.note(letter) {
+            Some(note) => self.gateway.send_noted(origin, request, note.text()).await?,
+            None => self.gateway.send(origin, request).await?,
+        };
         tracing::info!(id = %accepted.id, repeated = accepted.repeated, "a mail became a message");
         Ok(())
     }
 
-    fn text(&self, letter: &Letter) -> Result<String, Reply> {
-        let text = text::of(letter, self.config.subject);
+    /// Whom a failure is mailed back to: a sender who logged in. Anybody else's address may be another's.
+    fn note(&self, letter: &Letter) -> Option<Note> {
+        let sender = &letter.sender;
+        let wanted = self.config.bounces && sender.trust == Trust::Login;
+        let address = sender.address.as_deref().filter(|_| wanted)?;
+        Some(Note::of(address, letter.message_id.as_deref()))
+    }
+
+    fn text(&self, letter: &Letter, is_answer: bool) -> Result<String, Reply> {
+        let text = text::of(letter, self.config.subject, is_answer);
         if text.is_empty() {
             return Err(Reply::new(554, [5, 6, 0], "there is no text in it"));
         }
@@ -121,7 +137,7 @@ impl MailToSms {
 
 impl Mailbox for MailToSms {
     fn name(&self) -> &str {
-        "mail_to_sms"
+        NAME
     }
 
     fn answer<'a>(&'a self, to: &'a Recipient, sender: &'a Sender) -> BoxFuture<'a, Answer> {

@@ -38,7 +38,7 @@ def read(content):
     return {
         "headers": [[name, str(value)] for name, value in mail.items()],
         "text": parts[0].get_content(),
-        "attached": [part.get_content().hex() for part in parts[1:]],
+        "attached": [content.hex() for part in parts[1:] if isinstance(content := part.get_content(), bytes)],
         "defects": [str(defect) for part in mail.walk() for defect in part.defects],
     }
 

@@ -80,12 +80,19 @@ impl Settings {
         let alerts = self.alerts.hears().then(|| alerts::NAME.to_owned());
         let alert_mail = self.alerts.mails().then(|| alerts::MAIL_NAME.to_owned());
         let hooks = self.webhooks.iter().map(webhook::Config::consumer);
+        let bounces = self.has_bounces().then(|| mail_to_sms::NAME.to_owned());
         attendance
             .chain(alerts)
             .chain(mail)
             .chain(alert_mail)
+            .chain(bounces)
             .chain(hooks)
             .collect()
+    }
+
+    /// Whether failures of messages that were mails are mailed back.
+    pub(crate) fn has_bounces(&self) -> bool {
+        self.mail_to_sms.is_on() && self.mail_to_sms.bounces
     }
 
     /// Those of them that are told of alerts.
