@@ -1,6 +1,5 @@
 //! Alerts: what no type can say of them, and the secrets of their listeners in files of their own.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::fault::Fault;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
+use super::source;
 
 /// Checks `[alerts]`.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
@@ -20,7 +20,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     }
     let (listener, http) = (&settings.alerts.listener, &settings.alerts.http);
     for (key, authorities) in [("listener", &listener.client_ca), ("http", &http.client_ca)] {
-        if let Some(error) = authorities.as_ref().and_then(|file| fs::File::open(file).err()) {
+        if let Some(error) = authorities.as_ref().and_then(|file| source::open(file).err()) {
             let right = "name a PEM file that the gateway may read";
             reader.wrong(
                 &format!("alerts.{key}.client_ca"),
@@ -66,7 +66,7 @@ fn check_file(file: &Path) -> Result<(), (String, String)> {
 }
 
 fn read_secret(file: &Path) -> io::Result<Token> {
-    let text = Zeroizing::new(fs::read_to_string(file)?);
+    let text = Zeroizing::new(source::read(file)?);
     let secret = Token::new(text.trim());
     match secret.is_long_enough() {
         true => Ok(secret),

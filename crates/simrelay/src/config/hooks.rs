@@ -1,6 +1,5 @@
 //! Webhooks and rules: what no type can say of them, and the secrets that lie in files of their own.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -29,7 +28,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
         for (place, sim) in sims.filter(|(_, sim)| !known(sim)) {
             reader.wrong(&key(&format!("sims[{place}]")), format!("there is no slot {sim}"), SLOT);
         }
-        if let Some(error) = hook.ca_file.as_ref().and_then(|file| fs::File::open(file).err()) {
+        if let Some(error) = hook.ca_file.as_ref().and_then(|file| source::open(file).err()) {
             let right = "name a PEM file that the gateway may read";
             reader.wrong(&key("ca_file"), format!("cannot be read: {error}"), right);
         }

@@ -1,7 +1,6 @@
 //! Mail: what no type can say of it, its password in a file of its own, and the environment of the alert server that
 //! its users had before.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -34,7 +33,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             reader.wrong(&key, format!("there is no slot {sim}"), SLOT);
         }
     }
-    if let Some(error) = mail.ca_file.as_ref().and_then(|file| fs::File::open(file).err()) {
+    if let Some(error) = mail.ca_file.as_ref().and_then(|file| source::open(file).err()) {
         let right = "name a PEM file that the gateway may read";
         reader.wrong("mail.ca_file", format!("cannot be read: {error}"), right);
     }

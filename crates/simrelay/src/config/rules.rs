@@ -1,6 +1,5 @@
 //! What must hold between values that are each well formed.
 
-use std::fs::File;
 use std::path::Path;
 
 use message::{RouteId, is_prefix};
@@ -16,6 +15,7 @@ use super::post;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
+use super::source;
 
 /// Checks everything that a type cannot say.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
@@ -78,7 +78,7 @@ fn certificate(key: &str, path: &Path, reader: &mut Reader<'_>) {
     if !reader.says(key) {
         return;
     }
-    if let Err(error) = File::open(path) {
+    if let Err(error) = source::open(path) {
         let right = "name a PEM file that the gateway may read; simrelay certificate makes one";
         reader.wrong(key, format!("cannot be read: {error}"), right);
     }

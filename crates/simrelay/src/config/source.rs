@@ -7,14 +7,19 @@ use std::path::Path;
 /// The text of a file. What is no regular file is refused unread, since a pipe would be waited for and a device may have
 /// no end; so is what is too large to be meant.
 pub(super) fn read(file: &Path) -> io::Result<String> {
-    if !fs::metadata(file)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
     let mut text = String::new();
-    File::open(file)?.take(MOST_OCTETS + 1).read_to_string(&mut text)?;
+    open(file)?.take(MOST_OCTETS + 1).read_to_string(&mut text)?;
     match text.len() as u64 > MOST_OCTETS {
         true => Err(io::Error::other("it is larger than 4 MiB")),
         false => Ok(text),
+    }
+}
+
+/// Opens a regular file.
+pub(super) fn open(file: &Path) -> io::Result<File> {
+    match fs::metadata(file)?.is_file() {
+        true => File::open(file),
+        false => Err(io::Error::other("it is no regular file")),
     }
 }
 
@@ -43,6 +48,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
-        assert!(made.success() && read(&pipe).is_err());
+        assert!(made.success() && read(&pipe).is_err() && open(&pipe).is_err());
     }
 }
