@@ -139,7 +139,7 @@ fn a_camera_posts_parts_and_a_script_posts_a_form() {
         (&"disk".into(), &"CRITICAL: 97 % full".into())
     );
     assert!(
-        gateway.log().contains("a post is refused with 401"),
+        gateway.log().contains("a post to /icinga is refused with 401"),
         "{}",
         gateway.log()
     );

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use super::voice::Voice;
 use crate::places::Places;
 
 /// A port's worth of bytes, encrypted or not.
@@ -52,6 +53,7 @@ pub(super) struct Doors {
     ports: Ports,
     tls: Option<Tls>,
     places: Arc<Places>,
+    voice: Arc<Voice>,
 }
 
 /// TLS for every connection.
@@ -87,6 +89,7 @@ impl Doors {
             ports,
             tls: tls.map(|config| Tls(TlsAcceptor::from(config))),
             places,
+            voice: Arc::new(Voice::new()),
         }
     }
 
@@ -124,13 +127,21 @@ impl Doors {
                 }
             };
             let Some(place) = self.places.take(peer.ip()) else {
-                tracing::warn!(%peer, "too many connections of {} from there; one is closed", H::NAME);
+                let words = || format!("too many connections of {} from there; one is closed", H::NAME);
+                self.voice.warn(peer, words);
                 continue;
             };
-            let (host, tls, stop, mut cut) = (Arc::clone(host), self.tls.clone(), stop.clone(), cut.clone());
+            let (host, tls, voice) = (Arc::clone(host), self.tls.clone(), Arc::clone(&self.voice));
+            let (stop, mut cut) = (stop.clone(), cut.clone());
             tokio::spawn(async move {
+                let stream = welcome::<H>(tls, socket, peer, &voice);
+                let served = async move {
+                    if let Some(stream) = stream.await {
+                        host.serve(stream, peer, stop).await;
+                    }
+                };
                 tokio::select! {
-                    () = welcome(host, tls, socket, peer, stop) => {}
+                    () = served => {}
                     () = cut.wait() => {}
                 }
                 drop(place);
@@ -145,17 +156,24 @@ impl fmt::Debug for Tls {
     }
 }
 
-async fn welcome<H: Host>(host: Arc<H>, tls: Option<Tls>, socket: TcpStream, peer: SocketAddr, stop: Stop) {
+/// The stream over a new socket; nothing where the client does not get through the handshake.
+async fn welcome<H: Host>(
+    tls: Option<Tls>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    voice: &Voice,
+) -> Option<Box<dyn Stream>> {
     // Fails only on a socket that is dead already, which the first read finds out.
     let _ = socket.set_nodelay(true);
     let Some(Tls(tls)) = tls else {
-        return host.serve(Box::new(socket), peer, stop).await;
+        return Some(Box::new(socket));
     };
     match timeout(HANDSHAKE, tls.accept(socket)).await {
-        Ok(Ok(stream)) => host.serve(Box::new(stream), peer, stop).await,
-        Ok(Err(error)) => tracing::warn!(%peer, %error, "no TLS handshake for {}", H::NAME),
-        Err(_) => tracing::warn!(%peer, "the TLS handshake for {} took too long", H::NAME),
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
+        Ok(Err(error)) => voice.warn(peer, || format!("no TLS handshake for {}: {error}", H::NAME)),
+        Err(_) => voice.warn(peer, || format!("the TLS handshake for {} took too long", H::NAME)),
     }
+    None
 }
 
 /// How long connections may take to end when the server stops, and when they were cut.

@@ -31,6 +31,7 @@ use super::hikvision::Notice;
 use super::posts::{Post, Sender};
 use super::raiser::{NotKept, Raiser};
 use super::standing::{Meaning, Standing};
+use super::voice::Voice;
 use crate::places::Places;
 
 /// A server, ready to serve.
@@ -46,6 +47,7 @@ struct Shared {
     budget: Budget,
     raiser: Raiser,
     standing: Mutex<Standing>,
+    voice: Voice,
 }
 
 /// What a request is answered besides 200.
@@ -63,6 +65,7 @@ impl Http {
             shared: Arc::new(Shared {
                 budget: Budget::new(ROOM_FOR_ALL),
                 standing: Mutex::new(Standing::new(Duration::from_secs(config.quiet_s.into()))),
+                voice: Voice::new(),
                 config: config.clone(),
                 raiser,
             }),
@@ -120,7 +123,8 @@ impl Shared {
                 )
             }
             Err(Refusal { status, why }) => {
-                tracing::warn!(%peer, path, "a post is refused with {}: {why}", status.as_u16());
+                let words = || format!("a post to {path} is refused with {}: {why}", status.as_u16());
+                self.voice.warn(peer, words);
                 respond(status, &json!({ "ok": false, "error": why }))
             }
         }

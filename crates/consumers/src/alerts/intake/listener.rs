@@ -22,6 +22,7 @@ use super::lines::{Found, Lines, ROOM};
 use super::object::Object;
 use super::pace::Pace;
 use super::raiser::{Kept, NotKept, Raiser};
+use super::voice::Voice;
 use crate::places::Places;
 
 /// A listener, ready to serve.
@@ -37,6 +38,7 @@ struct Shared {
     budget: Budget,
     pace: Mutex<Pace>,
     raiser: Raiser,
+    voice: Voice,
 }
 
 impl Listener {
@@ -48,6 +50,7 @@ impl Listener {
             shared: Arc::new(Shared {
                 budget: Budget::new(ROOM_FOR_ALL),
                 pace: Mutex::new(Pace::new(config.lines_per_second)),
+                voice: Voice::new(),
                 config: config.clone(),
                 raiser,
             }),
@@ -190,12 +193,13 @@ impl Connection {
     async fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {
         self.refused += 1;
         let (peer, why) = (self.peer, &refusal.why);
-        match self.refused {
-            ..REFUSALS_SHOWN => tracing::warn!(%peer, "a line is no alert and is skipped: {why}"),
-            REFUSALS_SHOWN => {
-                tracing::warn!(%peer, "a line is no alert and is skipped: {why}; further ones are counted")
-            }
-            _ => tracing::debug!(%peer, "a line is no alert and is skipped: {why}"),
+        let more = match self.refused {
+            REFUSALS_SHOWN => "; further ones of this connection are counted",
+            _ => "",
+        };
+        if self.refused <= REFUSALS_SHOWN {
+            let words = || format!("a line is no alert and is skipped: {why}{more}");
+            self.shared.voice.warn(peer, words);
         }
         if refusal.guesses {
             tokio::time::sleep(GUESS_PAUSE).await;
@@ -235,11 +239,13 @@ impl Connection {
     fn farewell(&self, ended: io::Result<()>) {
         let peer = self.peer;
         if self.refused > REFUSALS_SHOWN {
-            tracing::warn!(%peer, "{} lines in all were no alerts", self.refused);
+            let words = || format!("{} lines in all were no alerts", self.refused);
+            self.shared.voice.warn(peer, words);
         }
         match ended {
             Err(error) if error.kind() == io::ErrorKind::TimedOut && self.lines.is_within() => {
-                tracing::warn!(%peer, "a line took longer than alerts.listener.line_s; the connection is closed");
+                let words = || "a line took longer than alerts.listener.line_s; the connection is closed".to_owned();
+                self.shared.voice.warn(peer, words);
             }
             Err(error) => tracing::debug!(%peer, %error, "a connection of alerts.listener ended"),
             Ok(()) => {}

@@ -35,6 +35,7 @@ mod raiser;
 mod said;
 mod standing;
 mod token;
+mod voice;
 
 pub use config::{HttpConfig, LetterConfig, ListenerConfig};
 pub use door::Ports;
