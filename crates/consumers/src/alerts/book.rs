@@ -254,6 +254,7 @@ impl Book {
     }
 
     fn open(&mut self, key: (String, String), rule: &Rule, alert: &RaisedAlert, now: Timestamp) {
+        self.make_room();
         let row = self.next_row;
         self.next_row += 1;
         let incident = Incident::open(&rule.name, key.1.clone(), alert, now);
@@ -263,6 +264,22 @@ impl Book {
         match self.quiet_until(rule, alert.alert.severity, now) {
             Some(end) => self.hold(row, end),
             None => self.announce(row, rule, &alert.alert, now),
+        }
+    }
+
+    /// Closes the oldest that nobody answered where there are very many of those: the memory is bounded.
+    fn make_room(&mut self) {
+        let parked = |(row, incident): (&i64, &Incident)| {
+            let unanswered = matches!(incident.state, State::Unanswered { .. });
+            (unanswered && !incident.is_live()).then_some(*row)
+        };
+        if self.incidents.len() < INCIDENTS_MOST {
+            return;
+        }
+        let oldest = self.incidents.iter().find_map(parked);
+        if let Some(incident) = oldest.and_then(|row| self.incidents.get_mut(&row)) {
+            incident.state = State::Closed { by: None };
+            self.work.changed.extend(oldest);
         }
     }
 
@@ -508,6 +525,9 @@ impl Book {
         self.plan.quiet_until(rule, severity, now)
     }
 }
+
+/// How many incidents are held before the oldest that nobody answered is closed.
+const INCIDENTS_MOST: usize = 1000;
 
 fn seconds(seconds: u32) -> SignedDuration {
     SignedDuration::from_secs(seconds.into())

@@ -350,6 +350,19 @@ mod tests {
     }
 
     #[test]
+    fn without_rules_alerts_are_mailed_to_whom_mail_is_for() {
+        let to = ["ops@example.org".to_owned()];
+        let mut config = Config::default();
+        config.tell_by_default(&[]);
+        assert!(!config.mails());
+        config.tell_by_default(&to);
+        assert_eq!((config.rules[0].mail.as_slice(), config.mails()), (to.as_slice(), true));
+        let mut own = samples::config();
+        own.tell_by_default(&to);
+        assert_eq!(own, samples::config());
+    }
+
+    #[test]
     fn people_are_known_by_their_number() {
         let config = samples::config();
         let known = |number: &str| config.person_of(&Number::received(number)).map(|one| one.name.as_str());

@@ -417,3 +417,93 @@ fn templates_say_what_is_wrong_with_them() {
     }
     assert!(Template::parse("{{{event}}}").is_ok());
 }
+
+#[test]
+fn what_nobody_answers_for_hours_is_bounded() {
+    let mut config = config();
+    config.rules[0].answer_s = 10;
+    config.rules[0].rounds = 1;
+    config.rules[0].cooldown_s = 1;
+    config.rules[0].storm = 10_000;
+    let mut bench = Bench::new(config);
+    for number in 0..1500 {
+        bench.receive(&alert(number + 1, "DOOR_OPENED", &format!("cam{number}"), number * 40));
+        bench.book.tick(at(number * 40 + 10));
+        bench.book.tick(at(number * 40 + 20));
+        bench.book.tick(at(number * 40 + 30));
+        bench.keep();
+    }
+    assert_eq!(bench.book.incidents().count(), INCIDENTS_MOST);
+}
+
+/// What may happen to a book.
+#[derive(Debug, Clone)]
+enum Happening {
+    Alert(u8, Severity),
+    Over(u8),
+    Answer(Option<i64>),
+    Wait(i64),
+    Restart,
+}
+
+fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
+    use proptest::prelude::*;
+    let severity = prop_oneof![Just(Severity::Info), Just(Severity::Warning), Just(Severity::Critical)];
+    prop_oneof![
+        6 => (0..6u8, severity).prop_map(|(camera, severity)| Happening::Alert(camera, severity)),
+        1 => (0..6u8).prop_map(Happening::Over),
+        1 => proptest::option::of(1..40i64).prop_map(Happening::Answer),
+        3 => (0..4000i64).prop_map(Happening::Wait),
+        1 => Just(Happening::Restart),
+    ]
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_happens_every_alert_is_told_once(happenings in proptest::collection::vec(happening(), 0..80), calls: bool) {
+        let mut config = mailing(300);
+        config.quiet = Some("13:00-14:00".parse().unwrap());
+        config.rules[0].storm = 3;
+        config.rules[0].rota = calls.then(|| "night".to_owned());
+        let mut bench = Bench::new(config);
+        let (mut now, mut number, mut alerts) = (0, 0, 0);
+        for happening in happenings {
+            match happening {
+                Happening::Alert(camera, severity) => {
+                    (number, alerts) = (number + 1, alerts + 1);
+                    let mut alert = alert(number, "MOTION_DETECTED", &format!("cam{camera}"), now);
+                    alert.alert.severity = severity;
+                    bench.receive(&alert);
+                }
+                Happening::Over(camera) => {
+                    number += 1;
+                    let mut alert = alert(number, "MOTION_DETECTED", &format!("cam{camera}"), now);
+                    alert.alert.ended = true;
+                    bench.receive(&alert);
+                }
+                Happening::Answer(number) => {
+                    bench.book.answer(number, "anna", at(now));
+                    bench.keep();
+                }
+                Happening::Wait(seconds) => {
+                    now += seconds;
+                    bench.until(now);
+                }
+                Happening::Restart => bench.restart(),
+            }
+        }
+        bench.until(now + 200_000);
+        let told = |notice: &Notice| match &notice.way {
+            Way::Mail { letter, .. } => {
+                let times = letter.subject.rsplit_once('(').map(|(_, times)| times);
+                times.and_then(|times| times.strip_suffix(" times)")?.parse().ok()).unwrap_or(1)
+            }
+            _ => 0,
+        };
+        proptest::prop_assert_eq!(bench.told.iter().map(told).sum::<u64>(), alerts);
+        proptest::prop_assert_eq!(bench.book.incidents().count(), 0);
+        proptest::prop_assert_eq!(bench.book.due(), None);
+        let counted: u64 = bench.kept.values().map(|incident| incident.count).sum();
+        proptest::prop_assert_eq!(counted, alerts);
+    }
+}
