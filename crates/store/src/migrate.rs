@@ -57,6 +57,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "alert_problems",
         sql: include_str!("schema/0009_alert_problems.sql"),
     },
+    Step {
+        name: "event_age",
+        sql: include_str!("schema/0010_event_age.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

@@ -50,9 +50,9 @@ impl Store {
             retain_texts(desk, texts, &mut retained)?;
             retain_facts(desk, facts, &mut retained)?;
             retain_inbound(desk.conn, inbound, &mut retained)?;
-            retain_rest(desk.conn, facts)?;
+            retain_rest(desk.conn, facts, &mut retained)?;
             retained.more |= past::retain_pictures(desk.conn, pictures)?;
-            retained.alerts = past::retain_alerts(desk.conn, alerts)?;
+            retain_alerts(desk.conn, alerts, &mut retained)?;
             desk.memory.erased |= retained.texts + retained.messages + retained.inbound + retained.alerts > 0;
             Ok(retained)
         })
@@ -187,22 +187,30 @@ pub(crate) fn remove_event(conn: &Connection, event: i64) -> rusqlite::Result<()
     Ok(())
 }
 
-/// Reports, events and spendings go with the facts.
-fn retain_rest(conn: &Connection, cutoff: i64) -> rusqlite::Result<()> {
-    let mut events = conn.prepare_cached("SELECT row, at, inbound FROM event ORDER BY row LIMIT ?1")?;
-    let mut rows = events.query([STEP])?;
-    while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= cutoff {
-            break;
-        }
-        if row.get::<_, Option<i64>>(2)?.is_none() {
-            remove_event(conn, row.get(0)?)?;
-        }
+fn retain_alerts(conn: &Connection, cutoff: i64, retained: &mut Retained) -> rusqlite::Result<()> {
+    let removed = past::retain_alerts(conn, cutoff)?;
+    retained.alerts = removed.alerts;
+    retained.more |= removed.more;
+    Ok(())
+}
+
+/// Reports, events and spendings go with the facts. What tells of a received message or an alert goes with that.
+fn retain_rest(conn: &Connection, cutoff: i64, retained: &mut Retained) -> rusqlite::Result<()> {
+    let events: Vec<i64> = conn
+        .prepare_cached(
+            "SELECT row FROM event WHERE inbound IS NULL AND alert IS NULL AND at < ?1 ORDER BY at LIMIT ?2",
+        )?
+        .query_map((cutoff, STEP), |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for event in &events {
+        remove_event(conn, *event)?;
     }
-    conn.prepare_cached(
-        "DELETE FROM report WHERE row IN (SELECT row FROM (SELECT row, at FROM report ORDER BY row LIMIT ?2) WHERE at < ?1)",
-    )?
-    .execute((cutoff, STEP))?;
+    let reports = conn
+        .prepare_cached(
+            "DELETE FROM report WHERE row IN (SELECT row FROM (SELECT row, at FROM report ORDER BY row LIMIT ?2) WHERE at < ?1)",
+        )?
+        .execute((cutoff, STEP))?;
+    retained.more |= [events.len(), reports].iter().any(|gone| *gone as i64 >= STEP);
     conn.prepare_cached("DELETE FROM spending WHERE quarter < ?1")?
         .execute([cutoff.div_euclid(QUARTER_MS)])?;
     Ok(())

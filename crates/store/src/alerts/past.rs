@@ -16,23 +16,46 @@ pub(crate) fn retain_pictures(conn: &Connection, cutoff: i64) -> rusqlite::Resul
     Ok(i64::try_from(old.len()).is_ok_and(|count| count >= STEP))
 }
 
-/// Removes alerts from before the cutoff that were worked and of whose incidents nothing follows any more; how many.
-pub(crate) fn retain_alerts(conn: &Connection, cutoff: i64) -> rusqlite::Result<u64> {
-    let mut gone = 0;
-    for number in old(conn, 0, cutoff)? {
-        let waits = conn
-            .prepare_cached(
-                "SELECT 1 FROM alert_mark WHERE worked < ?1 UNION ALL
-                 SELECT 1 FROM alert_incident l JOIN incident i ON i.row = l.incident WHERE l.alert = ?1 AND i.open = 1",
-            )?
-            .exists([number])?;
-        if waits {
+/// What one call removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// So many alerts.
+    pub(crate) alerts: u64,
+    /// Whether more are to go than one call removes.
+    pub(crate) more: bool,
+}
+
+/// Removes alerts from before the cutoff that were worked and of whose incidents nothing follows any more. One that
+/// waits holds nobody else up.
+pub(crate) fn retain_alerts(conn: &Connection, cutoff: i64) -> rusqlite::Result<Removed> {
+    let settled = settled(conn, cutoff)?;
+    for number in &settled {
+        remove(conn, *number)?;
+    }
+    Ok(Removed {
+        alerts: settled.len() as u64,
+        more: settled.len() as i64 >= STEP,
+    })
+}
+
+/// The numbers of the oldest alerts that may go. Numbers grow with time, so the first younger one ends the search.
+fn settled(conn: &Connection, cutoff: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT number, at, EXISTS (SELECT 1 FROM alert_incident l JOIN incident i ON i.row = l.incident
+             WHERE l.alert = alert.number AND i.open = 1)
+         FROM alert WHERE number <= (SELECT worked FROM alert_mark) ORDER BY number",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut settled = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? >= cutoff || settled.len() as i64 >= STEP {
             break;
         }
-        remove(conn, number)?;
-        gone += 1;
+        if !row.get::<_, bool>(2)? {
+            settled.push(row.get(0)?);
+        }
     }
-    Ok(gone)
+    Ok(settled)
 }
 
 /// Removes an alert with all that hangs on it. What it shares with others goes with it when it opened it.

@@ -1,8 +1,8 @@
 //! How things go.
 
 use jiff::SignedDuration;
-use message::RouteId;
-use store::{Config, NewMessage, Retained, Retention};
+use message::{CallNotice, Event, NewAlert, RawAlert, RouteId};
+use store::{AlertWork, Config, IncidentRow, NewMessage, Retained, Retention};
 
 use crate::common::{Bench, delivered, message, number, payload, raw, sent, t};
 
@@ -99,6 +99,76 @@ async fn much_is_removed_in_steps() {
         }
     }
     assert_eq!((gone.messages, gone.inbound), (12, 600));
+    bench.sound().await;
+}
+
+/// Removes until nothing more is to be removed; how many alerts went, in how many calls.
+async fn retain_all(bench: &Bench, days: i64, retention: &Retention) -> (u64, u32) {
+    let mut gone = (0, 0);
+    loop {
+        let step = retain(bench, days, retention).await;
+        gone = (gone.0 + step.alerts, gone.1 + 1);
+        if !step.more {
+            return gone;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_alerts_is_removed_to_the_last_also_behind_one_that_is_open() {
+    let bench = Bench::new();
+    let alert = NewAlert::clean(RawAlert::default(), t(1));
+    bench.store.raise(vec![alert; 1_202]).await.expect("kept");
+    let first_is_open = AlertWork {
+        worked: Some(1_202),
+        incidents: vec![IncidentRow {
+            row: 1,
+            number: 1,
+            at: t(1),
+            open: true,
+            body: "{}".into(),
+        }],
+        links: vec![(1, 1)],
+        ..AlertWork::default()
+    };
+    bench.store.alert_work(first_is_open).await.expect("kept");
+    assert_eq!(retain_all(&bench, 400, &Retention::default()).await, (1_201, 3));
+    let left = bench.store.alerts_after(0, 10).await.expect("read");
+    assert_eq!(left.iter().map(|alert| alert.number).collect::<Vec<_>>(), [1]);
+    bench.sound().await;
+}
+
+#[tokio::test]
+async fn other_events_go_to_the_last_where_received_messages_are_kept_for_ever() {
+    let bench = Bench::with(Config {
+        consumers: vec!["mail".to_owned()],
+        ..Config::default()
+    });
+    let sim = RouteId::new("sim1");
+    for index in 0..501 {
+        let text = index.to_string();
+        bench
+            .store
+            .receive(&sim, raw(text.as_bytes()), payload(&text, None), None, t(1))
+            .await
+            .expect("kept");
+    }
+    for _ in 0..1_001 {
+        let event = Event::Call(CallNotice {
+            sim: sim.clone(),
+            from: None,
+            at: t(1),
+        });
+        bench.store.add_event(event, t(1)).await.expect("kept");
+    }
+    let retention = Retention {
+        inbound_days: 0,
+        ..Retention::default()
+    };
+    assert_eq!(retain_all(&bench, 400, &retention).await, (0, 3));
+    let left = bench.store.deliveries("mail", t(9), 9_999).await.expect("read");
+    assert_eq!(left.len(), 501);
+    assert!(left.iter().all(|one| matches!(one.event, Event::Message(_))));
     bench.sound().await;
 }
 
