@@ -62,6 +62,8 @@ fn what_it_prints_works_when_it_is_pasted() {
     assert!(screen.iter().all(|line| line == line.trim_end()), "{screen:#?}");
     let greeting = demo.line_with("Hello from outside", LONG);
     assert!(greeting.contains("sim2"), "{greeting}");
+    let mail = demo.line_with("mail to you@example.org", LONG);
+    assert!(mail.contains("Hello from outside"), "{mail}");
 
     let exports = block(&screen, "Paste this", "and then").join("\n");
     let examples = block(&screen, "and then", "What arrives")

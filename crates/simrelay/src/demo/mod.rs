@@ -2,6 +2,7 @@
 
 mod poster;
 mod town;
+mod tray;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::serve::Signals;
 use crate::threads::Threads;
 
 use town::Town;
+use tray::Tray;
 
 /// Show the gateway on four simulated modems, with nothing to set up
 #[derive(Debug, Args)]
@@ -29,7 +31,7 @@ use town::Town;
   simrelay demo
 
 It starts the gateway with a database, a certificate and a token of its own in a temporary folder, prints what to paste
-into a second terminal, and shows messages as they arrive. Ctrl-C ends it and removes everything, and so does closing the
+into a second terminal, and shows messages as they arrive, each with the mail that a mail server of its own gets of it. Ctrl-C ends it and removes everything, and so does closing the
 terminal. With --json it prints
 one object that tells where it is, then one a message.")]
 pub(crate) struct DemoArgs {}
@@ -49,9 +51,12 @@ async fn show(town: &Town, store: store::Store, screen: &Screen, api: Handle) ->
         Ok(door) => door,
         Err(_) => Door::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), api).await?,
     };
-    let running = Running::start(town.settings.clone(), store, door).await?;
+    let mut tray = Tray::open().await?;
+    let mut settings = town.settings.clone();
+    settings.mail.port = tray.port();
+    let running = Running::start(settings, store, door).await?;
     let end = tokio::select! {
-        end = play(town, &running, screen) => end,
+        end = play(town, &running, &mut tray, screen) => end,
         () = signals.any() => farewell(screen),
     };
     tokio::select! {
@@ -62,7 +67,7 @@ async fn show(town: &Town, store: store::Store, screen: &Screen, api: Handle) ->
     end
 }
 
-async fn play(town: &Town, running: &Running, screen: &Screen) -> Result<(), Failure> {
+async fn play(town: &Town, running: &Running, tray: &mut Tray, screen: &Screen) -> Result<(), Failure> {
     let url = format!("https://localhost:{}", running.address().port());
     match screen.is_json() {
         true => screen.value_line(&json!({
@@ -74,7 +79,7 @@ async fn play(town: &Town, running: &Running, screen: &Screen) -> Result<(), Fai
         false => screen.line(poster::text(town, &url))?,
     }
     let gateway = running.gateway();
-    tokio::try_join!(greet(town, gateway), follow(gateway, screen))?;
+    tokio::try_join!(greet(town, gateway), follow(gateway, screen), show_mails(tray, screen))?;
     Ok(())
 }
 
@@ -114,6 +119,17 @@ async fn follow(gateway: &Gateway, screen: &Screen) -> Result<(), Failure> {
     }
 }
 
+/// Prints each mail that arrives, below its message.
+async fn show_mails(tray: &mut Tray, screen: &Screen) -> Result<(), Failure> {
+    while let Some(mail) = tray.next().await {
+        if !screen.is_json() {
+            sleep(AFTER_ITS_MESSAGE).await;
+            screen.line(format!("      {mail}"))?;
+        }
+    }
+    Ok(())
+}
+
 fn farewell(screen: &Screen) -> Result<(), Failure> {
     match screen.is_json() {
         true => Ok(()),
@@ -133,6 +149,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Simulated modems answer at once.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A mail is often quicker than the screen.
+const AFTER_ITS_MESSAGE: Duration = Duration::from_millis(150);
 
 /// A number that is set aside for stories.
 const STRANGER: &str = "+493023125001";

@@ -46,7 +46,7 @@ and then, for instance:
     -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sms.send\",\"params\":{{\"to\":\"{first}\",\"text\":\"Hello from curl\"}}}}' \\
     $SIMRELAY_URL
 
-What arrives:
+What arrives, and the mail about it (to a mail server inside of this program):
 ",
         sims = sims.join("\n"),
     )

@@ -115,6 +115,11 @@ fn settings(folder: &Path, sims: &[Sim]) -> Settings {
         .iter()
         .map(|sim| (RouteId::new(sim.kind.slot), slot(sim)))
         .collect();
+    // To the demonstration's own mail server, whose port is not known yet.
+    settings.mail.host = Ipv4Addr::LOCALHOST.to_string();
+    settings.mail.from = Some("gateway@example.org".to_owned());
+    settings.mail.to = vec!["you@example.org".to_owned()];
+    settings.store.consumers = settings.consumers();
     settings
 }
 
