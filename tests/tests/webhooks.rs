@@ -305,3 +305,34 @@ fn what_is_given_up_is_shown_in_health_and_holds_up_nothing() {
     let taken = wait_taken(&sink, &["wanted"]);
     assert_eq!(taken.len(), 1, "what was given up does not come again");
 }
+
+#[test]
+fn alerts_go_to_the_hooks_that_want_them_and_to_no_other() {
+    let rig = Rig::new(0);
+    let (guard, shop) = (Sink::open(&rig, "guard"), Sink::open(&rig, "shop"));
+    let hooks = guard.hook("guard", "events = [\"alert\"]") + &shop.hook("shop", "events = [\"received\"]");
+    let rig = rig.config(&hooks);
+    let gateway = rig.start();
+    let raise = |ended: bool| {
+        let params = json!({ "event": "DOOR_OPENED", "camera": "gate", "severity": "critical", "ended": ended });
+        gateway.api().call("alert.raise", params).expect("raised")
+    };
+    let raised = raise(false);
+    raise(true);
+    let taken = eventually("both are posted", LONG, || {
+        let taken = guard.taken();
+        (taken.len() >= 2).then_some(taken)
+    });
+    let mut posts: Vec<_> = taken.iter().map(Post::json).collect();
+    posts.sort_by_key(|post| post["data"]["number"].as_i64());
+    let data = &posts[0]["data"];
+    assert_eq!((&posts[0]["event"], &data["number"]), (&json!("alert"), &json!(1)));
+    assert_eq!((&data["id"], &data["event"]), (&raised["id"], &json!("DOOR_OPENED")));
+    assert_eq!(
+        (&data["camera"], &data["severity"]),
+        (&json!("gate"), &json!("critical"))
+    );
+    assert_eq!(posts[1]["data"]["ended"], true);
+    assert!(shop.posts().is_empty());
+    assert!(gateway.stop().success());
+}
