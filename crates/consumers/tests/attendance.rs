@@ -312,6 +312,77 @@ async fn after_some_bad_messages_a_sender_is_not_listened_to_for_a_while() {
 }
 
 #[tokio::test]
+async fn the_lock_out_does_not_tell_padding_that_was_right_from_padding_that_was_wrong() {
+    let strict = Config {
+        strict: true,
+        ..Config::default()
+    };
+    let keys = format!("shared {SHARED}\ndevice 1000 {COLLEAGUE} {DEVICE} v2\n");
+    let right = sealed("rightly padded nonsense", SHARED);
+    let wrong = "$$AAAAAAAAAAAAAAAAAAAAAA==$$";
+    for (guess, told) in [(&*right, "not_strict"), (wrong, "bad_padding")] {
+        let mut world = World::with(strict.clone(), &keys).await;
+        for _ in 0..5 {
+            assert_eq!(world.verdict(EMPLOYEE, guess).await, told);
+            assert_eq!(world.verdict(COLLEAGUE, guess).await, "downgrade");
+        }
+        let captured = sealed("Arrival 08.00", SHARED);
+        assert_eq!(world.verdict(EMPLOYEE, &captured).await, "locked");
+        let second = frame(&arrival(1, world.now().as_second()));
+        assert_eq!(world.receive(COLLEAGUE, &second).await.0.verdict, "taken");
+    }
+}
+
+#[tokio::test]
+async fn the_second_version_ends_the_first_for_the_owner_whichever_number_carried_it() {
+    let keys = format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE} roaming\n");
+    let first = sealed("Arrival 08.00", SHARED);
+    for carrier in [COLLEAGUE, "09126211770"] {
+        let mut world = World::with(Config::default(), &keys).await;
+        assert_eq!(world.receive(EMPLOYEE, &first).await.0.verdict, "taken");
+        let second = frame(&arrival(1, world.now().as_second()));
+        assert_eq!(world.receive(carrier, &second).await.0.verdict, "taken", "{carrier}");
+        assert_eq!(world.verdict(EMPLOYEE, &first).await, "downgrade", "{carrier}");
+        assert_eq!(world.receive(COLLEAGUE, &first).await.0.verdict, "taken", "{carrier}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_was_revoked_before_it_was_used_leaves_its_owner_the_first_version() {
+    let keys = format!("shared {SHARED}\ndevice 1000 {EMPLOYEE} {DEVICE} revoked\n");
+    let mut world = World::with(Config::default(), &keys).await;
+    let request = frame(&arrival(1, world.now().as_second()));
+    assert_eq!(world.receive(EMPLOYEE, &request).await.0.verdict, "revoked");
+    let first = sealed("Arrival 08.00", SHARED);
+    assert_eq!(world.receive(EMPLOYEE, &first).await.0.verdict, "taken");
+}
+
+#[tokio::test]
+async fn the_same_message_of_a_device_is_answered_again_however_late_and_another_one_never() {
+    let keys = format!("device 1000 {EMPLOYEE} {DEVICE}\n");
+    let mut world = World::with(Config::default(), &keys).await;
+    let now = world.now().as_second();
+    let first = frame(&arrival(7, now));
+    assert_eq!(world.receive(EMPLOYEE, &first).await.0.verdict, "taken");
+    world.seconds += 3 * 86_400;
+    let (kept, answer) = world.receive(EMPLOYEE, &first).await;
+    assert_eq!(
+        (kept.verdict.as_str(), status(&answer.unwrap())),
+        ("duplicate", v2::Status::Duplicate)
+    );
+    let far_ahead = frame(&arrival(107, world.now().as_second()));
+    assert_eq!(world.receive(EMPLOYEE, &far_ahead).await.0.verdict, "taken");
+    assert_eq!(world.receive(EMPLOYEE, &first).await.0.verdict, "duplicate");
+    let forged = frame(&v2::Request {
+        flags: 1,
+        ..arrival(107, now)
+    });
+    for _ in 0..2 {
+        assert_eq!(world.verdict(EMPLOYEE, &forged).await, "replay");
+    }
+}
+
+#[tokio::test]
 async fn a_sender_that_sends_too_much_is_not_answered() {
     let config = Config {
         request_limit: 2,

@@ -61,6 +61,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "event_age",
         sql: include_str!("schema/0010_event_age.sql"),
     },
+    Step {
+        name: "attendance_taken",
+        sql: include_str!("schema/0011_attendance_taken.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

@@ -25,6 +25,8 @@ pub(super) struct Judgement {
     pub(super) time: String,
     /// Whether it becomes the sender's state.
     pub(super) is_state: bool,
+    /// Whether the device's owner sends no requests of the first version any more.
+    pub(super) ends_first: bool,
     /// The device's counter and clock.
     pub(super) counter: Option<(u32, Timestamp)>,
     /// The device's counters after it.
@@ -67,6 +69,10 @@ pub(super) fn judge(
     if known.requests >= config.request_limit {
         return silent("too_many");
     }
+    // Before anything is deciphered: a silence that hung on the padding would show in what is answered later.
+    if reading.version == 1 && around.refuses_first(known) {
+        return silent("downgrade");
+    }
     match &reading.found {
         Err(cause) => Judgement {
             bad: cause.is_bad(),
@@ -78,11 +84,6 @@ pub(super) fn judge(
 }
 
 fn first(request: &v1::Request, known: &AttendanceKnown, around: Circumstances<'_>, config: &Config) -> Judgement {
-    match around.first_version {
-        FirstVersion::Refused => return silent("downgrade"),
-        FirstVersion::UntilSecond if known.second_version => return silent("downgrade"),
-        FirstVersion::UntilSecond | FirstVersion::Taken => {}
-    }
     let claim = request.claim();
     let skew = claim
         .clock()
@@ -98,9 +99,11 @@ fn first(request: &v1::Request, known: &AttendanceKnown, around: Circumstances<'
         time: claim.time.to_owned(),
         ..Judgement::default()
     };
+    // What a changed cipher text deciphers to counts like one that does not: else the lock-out told which it was.
     if config.strict && claim.clock().is_none() {
         return Judgement {
             verdict: "not_strict",
+            bad: true,
             ..told
         };
     }
@@ -129,8 +132,8 @@ fn second(found: &Second, known: &AttendanceKnown, around: Circumstances<'_>, co
         skew_s: Some(skew),
         ..Judgement::default()
     };
-    let standing = window.standing(request.counter);
-    if standing != Standing::Fresh && !(standing == Standing::Seen && known.repeated) {
+    let is_fresh = window.standing(request.counter) == Standing::Fresh;
+    if !is_fresh && !known.taken_before {
         return Judgement {
             verdict: "replay",
             bad: true,
@@ -146,7 +149,7 @@ fn second(found: &Second, known: &AttendanceKnown, around: Circumstances<'_>, co
             ..told
         };
     }
-    if standing == Standing::Seen {
+    if !is_fresh {
         return Judgement {
             verdict: "duplicate",
             answer: Some(v2::Status::Duplicate),
@@ -162,6 +165,7 @@ fn second(found: &Second, known: &AttendanceKnown, around: Circumstances<'_>, co
     Judgement {
         verdict,
         is_state: matches!(request.kind, v2::Kind::Arrival | v2::Kind::Exit),
+        ends_first: true,
         counters: highest.map(|highest| (highest, seen)),
         answer: Some(answer),
         ..told
@@ -169,6 +173,15 @@ fn second(found: &Second, known: &AttendanceKnown, around: Circumstances<'_>, co
 }
 
 impl Circumstances<'_> {
+    /// Whether the sender's requests of the first version are refused.
+    fn refuses_first(&self, known: &AttendanceKnown) -> bool {
+        match self.first_version {
+            FirstVersion::Refused => true,
+            FirstVersion::UntilSecond => known.second_version,
+            FirstVersion::Taken => false,
+        }
+    }
+
     /// A skew by the stamp that it is smaller by: the network may keep a message for hours, and service centres have
     /// wrong clocks, too. Whoever holds a message back makes it late by both.
     fn nearest(&self, skew: impl Fn(Timestamp) -> i32) -> i32 {

@@ -147,6 +147,12 @@ impl Keys {
         self.devices.iter().map(|(id, device)| (*id, device))
     }
 
+    /// The devices that belong to a sender, in whichever form the network writes its number.
+    pub(super) fn devices_of(&self, sender: &Number) -> Vec<u32> {
+        let owned = self.devices().filter(|(_, device)| device.owner.matches(sender));
+        owned.map(|(id, _)| id).collect()
+    }
+
     /// What becomes of a sender's requests of the first version, by its devices' modes: the strictest counts.
     pub(super) fn first_version(&self, sender: &Number) -> FirstVersion {
         let owned = || self.devices.values().filter(|device| device.owner.matches(sender));

@@ -97,6 +97,7 @@ impl Attendance {
             version: reading.version,
             frame: reading.frame,
             device: reading.device,
+            own_devices: keys.devices_of(&message.from),
             lately: SignedDuration::from_secs(self.config.window_s.into()),
         };
         let case = Case {
@@ -177,6 +178,7 @@ impl Case {
             status: judged.status,
             time: judged.time,
             is_state: judged.is_state,
+            ends_first: judged.ends_first,
             skew_s: judged.skew_s,
             counter: judged.counter,
             counters: judged.counters,

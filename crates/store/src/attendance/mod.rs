@@ -47,6 +47,8 @@ pub struct AttendanceRequest {
     pub frame: Option<[u8; 32]>,
     /// The device that it names (second version).
     pub device: Option<u32>,
+    /// The devices that belong to the sender.
+    pub own_devices: Vec<u32>,
     /// How far back the sender's requests count in [`AttendanceKnown`].
     pub lately: SignedDuration,
 }
@@ -62,7 +64,9 @@ pub struct AttendanceKnown {
     pub copied: bool,
     /// Whether the same octets came from this sender within a day.
     pub repeated: bool,
-    /// Whether a request of the second version was taken from this sender, ever.
+    /// Whether the same octets were taken from a device before (second version), ever.
+    pub taken_before: bool,
+    /// Whether a request of the second version was taken from one of the sender's devices, ever, whoever sent it.
     pub second_version: bool,
     /// The counters of the named device, as [`AttendanceRuling::counters`] left them.
     pub counters: Option<(u32, u64)>,
@@ -83,6 +87,8 @@ pub struct AttendanceRuling {
     pub time: String,
     /// Whether it becomes the person's state, unless a younger request did already.
     pub is_state: bool,
+    /// Whether from now on [`AttendanceKnown::second_version`] is the case for the device's owner.
+    pub ends_first: bool,
     /// The device's counter and clock.
     pub counter: Option<(u32, Timestamp)>,
     /// The device's counters after it, where they change: the highest, and the bits of those seen below.
@@ -209,8 +215,11 @@ fn attend(
     }
     if let (Some(device), Some((highest, seen))) = (request.device, ruling.counters) {
         desk.conn
-            .prepare_cached("INSERT OR REPLACE INTO attendance_device (device, highest, seen) VALUES (?1, ?2, ?3)")?
-            .execute((device, highest, seen.cast_signed()))?;
+            .prepare_cached(
+                "INSERT INTO attendance_device (device, highest, seen, taken) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET highest = ?2, seen = ?3, taken = taken OR ?4",
+            )?
+            .execute((device, highest, seen.cast_signed(), ruling.ends_first))?;
     }
     Ok(Ok(Attended::Now(answer)))
 }
@@ -255,12 +264,30 @@ fn known(desk: &Desk<'_>, request: &AttendanceRequest) -> rusqlite::Result<Atten
             "SELECT 1 FROM attendance_event WHERE frame = ?1 AND sender = ?2 AND received_at >= ?3",
             at - DAY_MS,
         )?,
-        second_version: desk
-            .conn
-            .prepare_cached("SELECT 1 FROM attendance_event WHERE sender = ?1 AND version = 2 AND counter IS NOT NULL")?
-            .exists([&sender])?,
+        taken_before: was_taken(desk, request)?,
+        second_version: any_taken(desk, &request.own_devices)?,
         counters,
     })
+}
+
+/// Whether these octets were believed once; what was refused has no counter, or is bad.
+fn was_taken(desk: &Desk<'_>, request: &AttendanceRequest) -> rusqlite::Result<bool> {
+    let Some(frame) = &request.frame else { return Ok(false) };
+    desk.conn
+        .prepare_cached("SELECT 1 FROM attendance_event WHERE frame = ?1 AND counter IS NOT NULL AND bad = 0")?
+        .exists([frame])
+}
+
+fn any_taken(desk: &Desk<'_>, devices: &[u32]) -> rusqlite::Result<bool> {
+    let mut taken = desk
+        .conn
+        .prepare_cached("SELECT 1 FROM attendance_device WHERE device = ?1 AND taken")?;
+    for device in devices {
+        if taken.exists([device])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn insert(

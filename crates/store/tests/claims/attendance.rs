@@ -20,6 +20,7 @@ fn request(sender: &str, seconds: i64) -> AttendanceRequest {
         version: 1,
         frame: Some([1; 32]),
         device: None,
+        own_devices: Vec::new(),
         lately: SignedDuration::from_mins(10),
     }
 }
@@ -245,11 +246,13 @@ async fn the_counters_of_a_device_are_kept() {
     let sealed = |seconds| AttendanceRequest {
         version: 2,
         device: Some(1000),
+        own_devices: vec![999, 1000],
         ..request("+989126211770", seconds)
     };
     let counted = AttendanceRuling {
         counter: Some((7, t(0))),
         counters: Some((u32::MAX, u64::MAX)),
+        ends_first: true,
         ..taken("Arrival", "")
     };
     let known = attend(&bench, sealed(0), counted).await.expect("asked");
@@ -264,6 +267,51 @@ async fn the_counters_of_a_device_are_kept() {
     let device = |at: usize| (events[at].device, events[at].counter, events[at].device_time);
     assert_eq!(device(0), (Some(1000), Some(7), Some(t(0))));
     assert_eq!(device(1), (Some(1000), None, None));
+}
+
+#[tokio::test]
+async fn a_device_speaks_the_second_version_for_its_owner_once_it_was_believed() {
+    let bench = Bench::new();
+    let sealed = |frame, seconds| AttendanceRequest {
+        version: 2,
+        frame: Some([frame; 32]),
+        device: Some(1000),
+        ..request("+989126211771", seconds)
+    };
+    let of_the_owner = |seconds| AttendanceRequest {
+        frame: Some([9; 32]),
+        own_devices: vec![1000],
+        ..request("09126211770", seconds)
+    };
+    let revoked = AttendanceRuling {
+        verdict: "revoked",
+        counter: Some((1, t(0))),
+        counters: Some((1, 1)),
+        ..AttendanceRuling::default()
+    };
+    attend(&bench, sealed(1, 0), revoked).await;
+    let known = attend(&bench, of_the_owner(1), bad()).await.expect("asked");
+    assert!(!known.second_version);
+    let believed = AttendanceRuling {
+        counter: Some((2, t(2))),
+        counters: Some((2, 3)),
+        ends_first: true,
+        ..taken("Arrival", "")
+    };
+    attend(&bench, sealed(2, 2), believed).await;
+    let replay = AttendanceRuling {
+        counter: Some((2, t(3))),
+        ..bad()
+    };
+    attend(&bench, sealed(3, 3), replay).await;
+    let known = attend(&bench, of_the_owner(4), bad()).await.expect("asked");
+    assert!(known.second_version);
+    let years = 400_000_000;
+    for (frame, before) in [(2, true), (3, false), (4, false)] {
+        let known = attend(&bench, sealed(frame, years), bad()).await.expect("asked");
+        assert_eq!(known.taken_before, before, "{frame}");
+        assert!(!known.second_version, "whoever carried it owns none");
+    }
 }
 
 #[tokio::test]
