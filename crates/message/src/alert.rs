@@ -166,12 +166,12 @@ impl NewAlert {
         let key = or(line(&raw.key, KEY_MOST), &format!("{source}/{camera}/{event}"));
         let before = raw.left_out.iter().take(NOTES_MOST);
         let mut left_out: Vec<String> = before.map(|note| line(note, NOTE_MOST)).collect();
-        let meta = match raw.meta.to_string().len() > META_MOST {
-            true => {
-                left_out.push(format!("what else it said: longer than {META_MOST} octets"));
+        let meta = match unfit(&raw.meta) {
+            Some(why) => {
+                left_out.push(format!("what else it said: {why}"));
                 Value::Null
             }
-            false => raw.meta,
+            None => raw.meta,
         };
         let stem = format!("{camera}_{}", or(claimed_at.clone(), &received_at.to_string()));
         let (notes, images) = pictures(raw.images, &stem, &mut left_out);
@@ -305,6 +305,25 @@ fn or(text: String, otherwise: &str) -> String {
     }
 }
 
+/// Why what else was said is not kept.
+fn unfit(meta: &Value) -> Option<String> {
+    if is_deeper(meta, META_DEPTH) {
+        return Some(format!("nested more than {META_DEPTH} deep"));
+    }
+    let long = meta.to_string().len() > META_MOST;
+    long.then(|| format!("longer than {META_MOST} octets"))
+}
+
+/// Readers of JSON stop at a depth, and what holds an alert adds to its own.
+fn is_deeper(value: &Value, most: usize) -> bool {
+    let inner = |value: &Value| most == 0 || is_deeper(value, most - 1);
+    match value {
+        Value::Array(items) => items.iter().any(inner),
+        Value::Object(fields) => fields.values().any(inner),
+        _ => false,
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
@@ -317,6 +336,8 @@ const KEY_MOST: usize = 300;
 const TEXT_MOST: usize = 2000;
 /// The longest JSON of what else was said, in octets.
 const META_MOST: usize = 16 << 10;
+/// How deep that may be nested.
+const META_DEPTH: usize = 16;
 /// The longest file name.
 const NAME_MOST: usize = 100;
 /// The most pictures of an alert, and their octets all together.
@@ -449,6 +470,23 @@ mod tests {
             }
             proptest::prop_assert!(!alert.images[0].name.contains(['/', '\\', ' ']));
             proptest::prop_assert!(!alert.images[0].name.starts_with('.'));
+        }
+    }
+
+    #[test]
+    fn what_else_was_said_is_kept_only_so_deep() {
+        let nested = |depth: usize| {
+            let open = "[".repeat(depth);
+            serde_json::from_str::<Value>(&format!("{open}1{}", "]".repeat(depth))).unwrap()
+        };
+        for (depth, kept) in [(1, true), (16, true), (17, false), (126, false)] {
+            let raw = RawAlert {
+                meta: nested(depth),
+                ..RawAlert::default()
+            };
+            let alert = NewAlert::clean(raw, Timestamp::UNIX_EPOCH).alert;
+            assert_eq!(!alert.meta.is_null(), kept, "{depth}");
+            assert_eq!(alert.left_out.is_empty(), kept, "{:?}", alert.left_out);
         }
     }
 }

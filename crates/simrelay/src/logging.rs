@@ -41,8 +41,18 @@ fn is_ours(target: &str) -> bool {
 }
 
 /// The crates of this workspace.
-const PARTS: [&str; 10] = [
-    "api", "at", "gateway", "message", "modem", "pool", "router", "simrelay", "store", "tpdu",
+const PARTS: [&str; 11] = [
+    "api",
+    "at",
+    "consumers",
+    "gateway",
+    "message",
+    "modem",
+    "pool",
+    "router",
+    "simrelay",
+    "store",
+    "tpdu",
 ];
 
 #[cfg(test)]

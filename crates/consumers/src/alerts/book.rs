@@ -166,18 +166,23 @@ impl Book {
             None => incident.called.iter().any(|called| called == by),
         };
         let mut rows: Vec<i64> = Vec::new();
+        let mut before = None;
         for (row, incident) in self.incidents.iter().filter(|(_, incident)| called(incident)) {
             match &incident.state {
                 State::Taken { by, at } if number.is_some() => {
-                    return Answered::Before {
+                    before = Some(Answered::Before {
                         number: incident.number,
                         by: by.clone(),
                         at: *at,
-                    };
+                    });
                 }
                 _ if incident.can_be_taken() => rows.push(*row),
                 _ => {}
             }
+        }
+        // Two rules may have an incident of the same number: what is still open counts first.
+        if let Some(before) = before.filter(|_| rows.is_empty()) {
+            return before;
         }
         if rows.is_empty() || (number.is_none() && rows.len() > 1) {
             let open = self.incidents.values().filter(|incident| incident.can_be_taken());

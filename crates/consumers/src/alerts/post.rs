@@ -9,8 +9,9 @@ use lettre::message::header::ContentType;
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use message::{AlertLetter, Event, EventId, ImageNote};
 use store::{Delivery, Store};
+use tracing::warn;
 
-use crate::mail::{self, Postman, address, missing, one_line, sender, text_part};
+use crate::mail::{self, Consequence, Postman, Refusal, address, missing, one_line, refused, sender, text_part};
 use crate::{Consumer, Patience, Verdict, Wish};
 
 /// Mails what people are told about alerts. A connection and a queue of its own: received messages that wait for the
@@ -48,9 +49,33 @@ impl AlertMail {
             Ok(pictures) => pictures,
             Err(error) => return Verdict::later(format!("the pictures cannot be read: {error}")),
         };
-        match compose(delivery.event_id, letter, &self.from, &to, pictures, Timestamp::now()) {
-            Ok(mail) => self.postman.deliver(delivery, Some(&self.from), &to, &mail).await,
-            Err(error) => Verdict::give_up(format!("no mail can be made of it: {error}")),
+        let bare = pictures.is_empty();
+        match self.offer(delivery, letter, &to, pictures).await {
+            Err(refusal) if !bare && refusal.consequence == Consequence::Never => {
+                warn!("alert {}: mailed without its pictures: {}", letter.number, refusal.why);
+                let body = format!(
+                    "{}\n\n(The mail server did not take the pictures: {})",
+                    letter.body, refusal.why
+                );
+                let without = AlertLetter { body, ..letter.clone() };
+                let offered = self.offer(delivery, &without, &to, Vec::new()).await;
+                offered.unwrap_or_else(refused)
+            }
+            offered => offered.unwrap_or_else(refused),
+        }
+    }
+
+    /// One form of a mail. The error: the server takes it for nobody.
+    async fn offer(
+        &self,
+        delivery: &Delivery,
+        letter: &AlertLetter,
+        to: &[Address],
+        pictures: Vec<Picture>,
+    ) -> Result<Verdict, Refusal> {
+        match compose(delivery.event_id, letter, &self.from, to, pictures, Timestamp::now()) {
+            Ok(mail) => self.postman.offer(delivery, Some(&self.from), to, &mail).await,
+            Err(error) => Ok(Verdict::give_up(format!("no mail can be made of it: {error}"))),
         }
     }
 
@@ -157,7 +182,7 @@ fn attachment(picture: Picture) -> SinglePart {
 pub const MAIL_NAME: &str = "alert_mail";
 
 /// How many octets of pictures go into one mail: servers often take ten million, and base64 adds a third.
-const PICTURES_MOST: u64 = 8 << 20;
+const PICTURES_MOST: u64 = 7 << 20;
 /// The longest subject, in characters.
 const SUBJECT_MOST: usize = 250;
 

@@ -35,7 +35,8 @@ pub use bounce::Bounces;
 pub use config::{Config, Password, Rule, Security, Shipped};
 pub(crate) use config::{address, is_domain};
 pub(crate) use letter::{one_line, sender, text_part, with};
-pub(crate) use postman::{Postman, missing};
+pub(crate) use postman::{Postman, missing, refused};
+pub(crate) use refusal::{Consequence, Refusal};
 
 use letter::Letterhead;
 use recipients::Recipients;

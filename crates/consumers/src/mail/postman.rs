@@ -53,10 +53,21 @@ impl Postman {
         to: &[Address],
         mail: &[u8],
     ) -> Verdict {
-        match self.server.deliver(from, &missing(delivery, to), mail).await {
-            Ok(outcome) => settle(settled(delivery), delivery, outcome),
-            Err(refusal) => refused(refusal),
-        }
+        let offered = self.offer(delivery, from, to, mail).await;
+        offered.unwrap_or_else(refused)
+    }
+
+    /// As [`Postman::deliver`], for a mail that has another form where the server takes this one for nobody: that is the
+    /// error.
+    pub(crate) async fn offer(
+        &self,
+        delivery: &Delivery,
+        from: Option<&Address>,
+        to: &[Address],
+        mail: &[u8],
+    ) -> Result<Verdict, Refusal> {
+        let outcome = self.server.deliver(from, &missing(delivery, to), mail).await?;
+        Ok(settle(settled(delivery), delivery, outcome))
     }
 }
 
@@ -101,7 +112,7 @@ fn settled(delivery: &Delivery) -> Vec<Address> {
 }
 
 /// The verdict where nobody got it.
-fn refused(refusal: Refusal) -> Verdict {
+pub(crate) fn refused(refusal: Refusal) -> Verdict {
     match refusal.consequence {
         Consequence::AllWait => Verdict::Away { why: refusal.why },
         Consequence::Later => Verdict::later(refusal.why),

@@ -6,7 +6,7 @@ use lettre::transport::smtp::Error;
 
 /// Where in the conversation something went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Connecting, TLS, greeting, login, and `MAIL FROM`, which says nothing of the one message yet.
     Server,
     /// One recipient.
@@ -17,7 +17,7 @@ pub(super) enum Stage {
 
 /// What follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Consequence {
+pub(crate) enum Consequence {
     /// It concerns every mail: the server, the way to it or the settings. All wait.
     AllWait,
     /// This mail, or this recipient, is tried again.
@@ -28,15 +28,15 @@ pub(super) enum Consequence {
 
 /// A refusal, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) consequence: Consequence,
+pub(crate) struct Refusal {
+    pub(crate) consequence: Consequence,
     /// For people.
-    pub(super) why: String,
+    pub(crate) why: String,
 }
 
 impl Refusal {
     /// Reads an error of a stage.
-    pub(super) fn read(stage: Stage, error: &Error) -> Self {
+    pub(crate) fn read(stage: Stage, error: &Error) -> Self {
         let said = error
             .source()
             .map(|said| one_line(&said.to_string()))
@@ -52,7 +52,7 @@ impl Refusal {
     }
 
     /// Trouble that concerns every mail.
-    pub(super) fn all_wait(why: impl Into<String>) -> Self {
+    pub(crate) fn all_wait(why: impl Into<String>) -> Self {
         Self {
             consequence: Consequence::AllWait,
             why: why.into(),

@@ -69,9 +69,8 @@ async fn pictures_arrive_as_they_were_raised_and_those_that_are_gone_hold_nothin
     let store = open(folder.path());
     let (one, two) = (picture(100_000, 1), picture(50_000, 2));
     let first = raise(&store, vec![one.clone(), two.clone()]).await;
-    let large = raise(&store, vec![picture(7 << 20, 3)]).await;
+    let large = raise(&store, vec![picture(6 << 20, 3)]).await;
     tell(&store, vec![first]).await;
-    // Both alerts' pictures are more than a mail takes: the newest are in it.
     tell(&store, vec![first, large, 99]).await;
     let mail = Arc::new(AlertMail::new(&settings(sink.port), store.clone()));
     let room = Room::start(&store, vec![mail.clone()], Rules::default());
@@ -93,7 +92,7 @@ async fn pictures_arrive_as_they_were_raised_and_those_that_are_gone_hold_nothin
         .iter()
         .map(|attached| attached.as_str().unwrap_or_default().len() / 2)
         .collect();
-    assert_eq!(sizes, [7 << 20, 100_000, 50_000]);
+    assert_eq!(sizes, [6 << 20, 100_000, 50_000]);
     room.stop().await;
 
     let retention = Retention {
@@ -107,4 +106,27 @@ async fn pictures_arrive_as_they_were_raised_and_those_that_are_gone_hold_nothin
     assert_eq!(mail.work(&waiting[0]).await, Verdict::Done);
     let mails = sink.mails();
     assert_eq!(mails[2]["attached"].as_array().map(Vec::len), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_pictures_gets_the_words() {
+    let Some(sink) = Sink::start("plain") else { return };
+    sink.refuse("PICTURES 552 5.3.4 message size exceeds fixed limit");
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let first = raise(&store, vec![picture(10_000, 1)]).await;
+    tell(&store, vec![first]).await;
+    let mail = Arc::new(AlertMail::new(&settings(sink.port), store.clone()));
+    let room = Room::start(&store, vec![mail], Rules::default());
+    assert_eq!(idle(&store).await, (0, None));
+    room.stop().await;
+    let mails = sink.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["attached"].as_array().map(Vec::len), Some(0));
+    let text = mails[0]["text"].as_str().unwrap_or_default();
+    assert!(
+        text.contains("MOTION_DETECTED") && text.contains("did not take the pictures"),
+        "{text}"
+    );
+    assert!(text.contains("552 5.3.4"), "{text}");
 }

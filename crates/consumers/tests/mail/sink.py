@@ -4,7 +4,8 @@
 
 MODE is plain, starttls or tls; the last two want a login (gw, secret). Each mail it takes becomes FOLDER/N.json, read
 with Python's own mail parser. FOLDER/refuse, where it is there, says whom it refuses: a line each of a word and a
-reply, as "full@ 452 4.2.2 mailbox full"; the word DATA stands for every content.
+reply, as "full@ 452 4.2.2 mailbox full"; the word DATA stands for every content, PICTURES for every
+content with something attached.
 """
 import asyncio
 import email
@@ -52,7 +53,8 @@ class Handler:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        refused = refusal("DATA")
+        pictures = b"Content-Disposition: attachment" in envelope.content
+        refused = refusal("DATA") or (pictures and refusal("PICTURES"))
         if refused:
             return refused
         told = read(envelope.content) | {

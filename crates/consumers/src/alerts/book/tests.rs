@@ -372,6 +372,33 @@ fn a_rule_that_tells_nobody_silences_and_one_with_also_lets_the_next_one_see() {
 }
 
 #[test]
+fn what_is_still_open_is_taken_although_another_rule_s_incident_of_that_number_is() {
+    let mut config = config();
+    let first = config.rules.remove(0);
+    let also = Rule {
+        name: "also".into(),
+        also: true,
+        ..first.clone()
+    };
+    config.rules = vec![also, first];
+    let mut bench = Bench::new(config);
+    bench.receive(&bad(17, Severity::Info, 0));
+    let taken = bench.book.answer(Some(17), "anna", at(1));
+    assert!(
+        matches!(&taken, Answered::Taken(taken) if taken.len() == 2),
+        "{taken:?}"
+    );
+    bench.book.incidents.values_mut().next().unwrap().state = State::Open;
+    let again = bench.book.answer(Some(17), "anna", at(2));
+    assert!(
+        matches!(&again, Answered::Taken(taken) if taken.len() == 1),
+        "{again:?}"
+    );
+    let again = bench.book.answer(Some(17), "anna", at(3));
+    assert!(matches!(again, Answered::Before { number: 17, .. }), "{again:?}");
+}
+
+#[test]
 fn a_mail_of_the_dvr_template_is_that_of_the_alert_server() {
     let mut config = mailing(300);
     config.template = super::super::config::Shipped::Dvr;
