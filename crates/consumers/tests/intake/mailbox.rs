@@ -58,6 +58,25 @@ async fn an_alarm_mail_is_an_alert_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_same_mail_of_two_devices_is_two_alerts() {
+    let bench = Bench::new().await;
+    let mailbox = AlertMailbox::new(&LetterConfig::default(), bench.raiser.clone());
+    let mut mail = letter(
+        "Date: Sat, 31 Jan 2026 08:00:00 +0000\r\n",
+        "EVENT TYPE: Motion Detected",
+    );
+    let (gate, door) = ([to("alerts+gate@x.example")], [to("alerts+door@x.example")]);
+    for recipients in [&gate, &door, &gate] {
+        mailbox.take(&mail, recipients).await.unwrap();
+    }
+    mail.sender.peer = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+    mailbox.take(&mail, &gate).await.unwrap();
+    let kept = bench.alerts(3).await;
+    let cameras: Vec<&str> = kept.iter().map(|raised| raised.alert.camera.as_str()).collect();
+    assert_eq!(cameras, ["gate", "door", "gate"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_with_a_domain_is_of_that_domain_alone() {
     let bench = Bench::new().await;
     let config = LetterConfig {

@@ -47,7 +47,7 @@ impl AlertMailbox {
 
     async fn keep(&self, letter: &Letter, to: &[Recipient]) -> Result<(), Reply> {
         let Some(to) = to.first() else { return Ok(()) };
-        let mark = mark(letter);
+        let mark = mark(letter, to);
         let again = |(kept, at): &(Mark, Instant)| mark == Some(*kept) && at.elapsed() < REMEMBERED;
         if self.kept().iter().any(again) {
             return Ok(());
@@ -86,8 +86,9 @@ impl Mailbox for AlertMailbox {
 }
 
 /// A mail's mark; nothing where it has neither Message-ID nor date, since two of those may say the same and mean two
-/// things. The Message-ID alone would not do: there are devices that always write the same.
-fn mark(letter: &Letter) -> Option<Mark> {
+/// things. The Message-ID alone would not do: there are devices that always write the same. Nor would the mail: two
+/// devices of a kind write the same, and only who brings it and the address tell them apart.
+fn mark(letter: &Letter, to: &Recipient) -> Option<Mark> {
     if letter.message_id.is_none() && letter.date.is_none() {
         return None;
     }
@@ -100,7 +101,12 @@ fn mark(letter: &Letter) -> Option<Mark> {
         Some(&letter.subject),
         Some(&letter.text),
     ];
+    let peer = letter.sender.peer.to_string();
     for text in texts {
+        Some(to.local()),
+        Some(to.domain()),
+        Some(&peer),
+        letter.sender.address.as_deref(),
         let text = text.unwrap_or_default();
         digest.update(text.len().to_be_bytes());
         digest.update(text);
