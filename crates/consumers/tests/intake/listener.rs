@@ -1,6 +1,7 @@
 //! The listener for lines of JSON.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::bench::{Bench, LONG};
 
@@ -172,7 +173,7 @@ async fn dribbled_octets_make_a_line() {
     stream.set_nodelay(true).unwrap();
     for octet in b"{\"event\":\"slow\"}\n" {
         stream.write_all(&[*octet]).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        sleep(Duration::from_millis(2)).await;
     }
     let mut answer = String::new();
     timeout(LONG, BufReader::new(stream).read_line(&mut answer))
@@ -201,6 +202,32 @@ async fn a_line_that_takes_too_long_and_a_client_that_says_nothing_are_closed() 
             .unwrap();
         assert_eq!(answers, b"");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_in_pieces_after_a_long_silence_is_heard() {
+    let bench = Bench::new().await;
+    let config = ListenerConfig {
+        line_s: 1,
+        ..acknowledged()
+    };
+    let (address, _stop) = listen(&bench, config).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for _ in 0..2 {
+        sleep(Duration::from_millis(1200)).await;
+        stream.write_all(b"{\"event\":").await.unwrap();
+        sleep(Duration::from_millis(200)).await;
+        stream.write_all(b"\"E\"}\n").await.unwrap();
+    }
+    stream.shutdown().await.unwrap();
+    let mut answers = String::new();
+    timeout(LONG, stream.read_to_string(&mut answers))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(answers.matches("\"ok\":true").count(), 2, "{answers}");
+    bench.alerts(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

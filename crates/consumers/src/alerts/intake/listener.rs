@@ -105,23 +105,25 @@ enum Answer {
 
 impl Connection {
     async fn read(&mut self, mut reader: ReadHalf<Box<dyn Stream>>, mut stop: Stop) -> io::Result<()> {
-        let mut begun = Instant::now();
+        let (mut begun, mut was_within) = (Instant::now(), false);
         loop {
-            let was_within = self.lines.is_within();
             let mut found = false;
             while self.next_line().await? {
                 found = true;
             }
+            let asked = Instant::now();
             self.make_space().await;
-            let limit = match self.lines.is_within() {
-                true if found || !was_within => {
-                    begun = Instant::now();
-                    self.shared.config.line()
-                }
+            // That others hold the memory is not this sender's fault.
+            begun += asked.elapsed();
+            let is_within = self.lines.is_within();
+            if found || !was_within {
+                begun = Instant::now();
+            }
+            let limit = match is_within {
                 true => self.shared.config.line().saturating_sub(begun.elapsed()),
                 false => self.shared.config.idle(),
             };
-            let is_within = self.lines.is_within();
+            was_within = is_within;
             let count = tokio::select! {
                 read = timeout(limit, reader.read(self.lines.space())) => read??,
                 () = stop.wait(), if !is_within => return Ok(()),
