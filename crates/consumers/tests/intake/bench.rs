@@ -6,6 +6,7 @@ use std::time::Duration;
 use consumers::alerts::intake::Raiser;
 use gateway::{Gateway, Parts, RouteSettings, joiner};
 use message::RaisedAlert;
+use rusqlite::Connection;
 use store::{Retention, Store};
 use tempfile::TempDir;
 
@@ -14,14 +15,26 @@ pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(crate) raiser: Raiser,
     _gateway: Gateway,
-    _folder: TempDir,
+    folder: TempDir,
 }
+
+/// The store is not writable while this lives, as on a disk that hangs.
+pub(crate) struct Held(#[expect(dead_code, reason = "it is there to be dropped")] Connection);
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        Self::patient(store::Config::default().busy_wait_ms).await
+    }
+
+    /// One whose store waits for a file that is held for so long, in milliseconds, before it says that it can't write.
+    pub(crate) async fn patient(busy_wait_ms: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
-        let opened = tokio::task::spawn_blocking(move || Store::open(&path, &store::Config::default(), joiner()));
+        let config = store::Config {
+            busy_wait_ms,
+            ..store::Config::default()
+        };
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path, &config, joiner()));
         let (store, _) = opened.await.unwrap().unwrap();
         let parts = Parts {
             config: gateway::Config::default(),
@@ -38,8 +51,16 @@ impl Bench {
             store,
             raiser,
             _gateway: gateway,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Holds the store's file, as another program would.
+    pub(crate) fn hold(&self) -> Held {
+        let file = Connection::open(self.folder.path().join("simrelay.db")).unwrap();
+        file.busy_timeout(LONG).unwrap();
+        file.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Held(file)
     }
 
     /// Waits until so many alerts are kept; all of them.
@@ -58,3 +79,5 @@ impl Bench {
 
 /// For what takes no time to speak of.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// [`LONG`], for [`Bench::patient`].
+pub(crate) const LONG_MS: u32 = 60_000;

@@ -1,16 +1,19 @@
 //! The HTTP server for alerts.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use consumers::alerts::intake::{Http, HttpConfig, Ports, Token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 
-use crate::bench::{Bench, LONG};
+use crate::bench::{Bench, LONG, LONG_MS};
 
 async fn listen(bench: &Bench, config: HttpConfig) -> SocketAddr {
     let config = HttpConfig {
@@ -181,4 +184,76 @@ async fn slow_clients_are_closed() {
         );
     }
     assert_eq!(answer(post(address, "/alert").body("{}")).await.0, 200);
+}
+
+/// A client that has posted and waits.
+async fn posted(address: SocketAddr, path: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_whose_camera_gave_up_waiting_is_told_by_its_repetition() {
+    let bench = Bench::patient(1000).await;
+    let address = listen(&bench, HttpConfig::default()).await;
+    let held = bench.hold();
+    let camera = posted(address, "/hikvision", &notice("VMD", "active")).await;
+    sleep(Duration::from_millis(300)).await;
+    drop(camera);
+    // The store gives up, too.
+    sleep(Duration::from_millis(1500)).await;
+    let again = || answer(post(address, "/hikvision").body(notice("VMD", "active")));
+    assert_eq!(again().await.0, 503, "nothing is kept");
+    drop(held);
+    for _ in 0..2 {
+        assert_eq!(again().await.0, 200);
+    }
+    bench.alerts(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_is_answered_once_the_alarm_is_kept_which_goes_on_without_its_camera() {
+    let bench = Bench::patient(LONG_MS).await;
+    let address = listen(&bench, HttpConfig::default()).await;
+    let held = bench.hold();
+    let camera = posted(address, "/hikvision", &notice("VMD", "active")).await;
+    sleep(Duration::from_millis(300)).await;
+    drop(camera);
+    sleep(Duration::from_millis(300)).await;
+    let again = tokio::spawn(answer(post(address, "/hikvision").body(notice("VMD", "active"))));
+    sleep(Duration::from_millis(500)).await;
+    assert!(!again.is_finished(), "nothing is kept");
+    drop(held);
+    assert_eq!(again.await.unwrap().0, 200);
+    bench.alerts(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_kept_yet_takes_its_memory_though_the_client_is_gone() {
+    let bench = Bench::patient(LONG_MS).await;
+    let address = listen(&bench, HttpConfig::default()).await;
+    let held = bench.hold();
+    let mut image =
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x11\x08\x01\xe0\x02\x80\x03".to_vec();
+    image.resize(2_000_000, 7);
+    let body = json!({ "image_b64": STANDARD.encode(image) }).to_string();
+    // The first takes its share, the second takes the rest and is the last in line.
+    for _ in 0..2 {
+        let client = posted(address, "/alert", &body).await;
+        sleep(Duration::from_secs(1)).await;
+        drop(client);
+    }
+    sleep(Duration::from_millis(300)).await;
+    let other = tokio::spawn(answer(post(address, "/alert").body("x".repeat(100_000))));
+    sleep(Duration::from_millis(500)).await;
+    assert!(!other.is_finished(), "there is no memory left for it");
+    drop(held);
+    assert_eq!(other.await.unwrap().0, 400);
+    bench.alerts(2).await;
 }

@@ -231,6 +231,22 @@ async fn a_line_in_pieces_after_a_long_silence_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_fills_the_memory_is_tried_until_it_is_kept() {
+    let bench = Bench::patient(50).await;
+    let (address, _stop) = listen(&bench, ListenerConfig::default()).await;
+    let held = bench.hold();
+    let image = STANDARD.encode(jpeg(5_000_000));
+    let line = format!("{{\"event\":\"big\",\"image_b64\":\"{image}\"}}\n");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(line.as_bytes()).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    drop(held);
+    assert_eq!(bench.alerts(1).await[0].alert.images[0].size, 5_000_000);
+    stream.write_all(b"{\"event\":\"after\"}\n").await.unwrap();
+    bench.alerts(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_asked_of_every_line() {
     let bench = Bench::new().await;
     let config = ListenerConfig {

@@ -31,6 +31,7 @@ use super::hikvision::Notice;
 use super::posts::{Post, Sender};
 use super::raiser::{NotKept, Raiser};
 use super::standing::{Meaning, Standing};
+use super::turns::Turns;
 use super::voice::Voice;
 use crate::places::Places;
 
@@ -47,6 +48,7 @@ struct Shared {
     budget: Budget,
     raiser: Raiser,
     standing: Mutex<Standing>,
+    turns: Turns,
     voice: Voice,
 }
 
@@ -65,6 +67,7 @@ impl Http {
             shared: Arc::new(Shared {
                 budget: Budget::new(ROOM_FOR_ALL),
                 standing: Mutex::new(Standing::new(Duration::from_secs(config.quiet_s.into()))),
+                turns: Turns::new(),
                 voice: Voice::new(),
                 config: config.clone(),
                 raiser,
@@ -105,7 +108,7 @@ impl Host for Shared {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
         let worked = timeout(self.config.request(), self.work(request));
         let worked = worked.await.unwrap_or_else(|_| {
@@ -130,7 +133,7 @@ impl Shared {
         }
     }
 
-    async fn work(&self, request: Request<Incoming>) -> Result<Vec<AlertReceipt>, Refusal> {
+    async fn work(self: &Arc<Self>, request: Request<Incoming>) -> Result<Vec<AlertReceipt>, Refusal> {
         let sender = Sender::of(request.uri().path());
         let sender = sender.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "no such path"))?;
         if request.method() != Method::POST && request.method() != Method::PUT {
@@ -149,16 +152,17 @@ impl Shared {
         let post = sender
             .read(&content_type, &body)
             .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
+        room.shrink(body.len());
         drop(body);
         match post {
-            Post::Alerts(alerts) => self.raise(alerts).await,
-            Post::Notice(notice) => self.notice(notice).await,
+            Post::Alerts(alerts) => self.raise(alerts, room).await,
+            Post::Notice(notice) => self.notice(notice, room).await,
             Post::Object(object) => {
                 let shown = object.token.as_deref().unwrap_or_default();
                 if !is_let_in && !self.config.secret.as_ref().is_none_or(|token| token.is(shown)) {
                     return Err(guessed().await);
                 }
-                self.raise(vec![object.alert]).await
+                self.raise(vec![object.alert], room).await
             }
         }
     }
@@ -205,16 +209,33 @@ impl Shared {
         Ok(body)
     }
 
-    /// Raises all of them; answers once all are kept.
-    async fn raise(&self, alerts: Vec<RawAlert>) -> Result<Vec<AlertReceipt>, Refusal> {
-        let raised = join_all(alerts.into_iter().map(|alert| self.raiser.raise(alert))).await;
+    /// Raises all of them; answers once all are kept. The memory is held as long as any of them is on its way.
+    async fn raise(&self, alerts: Vec<RawAlert>, room: Grant) -> Result<Vec<AlertReceipt>, Refusal> {
+        let room = Arc::new(room);
+        let raise = |alert| self.raiser.raise(alert, Arc::clone(&room));
+        let raising = join_all(alerts.into_iter().map(raise));
+        let raised = raising.await;
         raised.into_iter().collect::<Result<_, NotKept>>().map_err(|error| {
             let why = format!("not kept: {error}");
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
         })
     }
 
-    async fn notice(&self, notice: Notice) -> Result<Vec<AlertReceipt>, Refusal> {
+    /// Hears a device. A repetition waits until it is known what became of what it repeats. What has begun goes on
+    /// without the client: had it given up, its alarm would be marked and never be kept.
+    async fn notice(self: &Arc<Self>, notice: Notice, room: Grant) -> Result<Vec<AlertReceipt>, Refusal> {
+        let turn = self.turns.of(&notice.key).await;
+        let shared = Arc::clone(self);
+        let hearing = tokio::spawn(async move {
+            let heard = shared.hear(notice, room).await;
+            drop(turn);
+            heard
+        });
+        let stopping = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, NotKept::stopping().to_string());
+        hearing.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    async fn hear(&self, notice: Notice, room: Grant) -> Result<Vec<AlertReceipt>, Refusal> {
         let Notice { key, active, mut alert } = notice;
         let now = Instant::now();
         let meaning = match active {
@@ -226,7 +247,7 @@ impl Shared {
             Meaning::Over => alert.ended = true,
             Meaning::Repeated | Meaning::Nothing => return Ok(Vec::new()),
         }
-        let raised = self.raise(vec![alert]).await;
+        let raised = self.raise(vec![alert], room).await;
         match (&raised, meaning) {
             (Err(_), Meaning::Over) => drop(self.standing().active(&key, true, now)),
             (Err(_), _) => self.standing().forget(&key),

@@ -21,7 +21,7 @@ use super::door::{Doors, Host, Ports, Stop, Stream};
 use super::lines::{Found, Lines, ROOM};
 use super::object::Object;
 use super::pace::Pace;
-use super::raiser::{Kept, NotKept, Raiser};
+use super::raiser::{Kept, NotKept, Patience, Raiser};
 use super::voice::Voice;
 use crate::places::Places;
 
@@ -170,26 +170,19 @@ impl Connection {
 
     async fn raise(&mut self, alert: RawAlert) -> io::Result<()> {
         let pictures = alert.images.iter().map(|image| image.octets.len()).sum();
-        let room = self.grant.split(pictures);
+        let room = Arc::new(self.grant.split(pictures));
         // The line itself is not needed any more, and being kept may take a while.
         self.lines.shrink();
-        let (asker, kept) = oneshot::channel();
-        let raiser = &self.shared.raiser;
-        if self.grant.is_last_in_line() {
-            raiser.hand_over(alert, room, Some(asker)).await;
-            let kept = kept.await.unwrap_or_else(|_| Err(NotKept::stopping()));
-            return self.tell(Answer::Kept(kept)).await;
+        let patience = match self.shared.config.ack {
+            true => Patience::Refused,
+            false => Patience::Tried,
+        };
+        let kept = self.shared.raiser.hand_over(alert, room, patience).await;
+        if !self.grant.is_last_in_line() {
+            return self.tell(Answer::Asked(kept)).await;
         }
-        match self.shared.config.ack {
-            true => {
-                raiser.hand_over(alert, room, Some(asker)).await;
-                self.tell(Answer::Asked(kept)).await
-            }
-            false => {
-                raiser.hand_over(alert, room, None).await;
-                Ok(())
-            }
-        }
+        let kept = kept.await.unwrap_or_else(|_| Err(NotKept::stopping()));
+        self.tell(Answer::Kept(kept)).await
     }
 
     async fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {

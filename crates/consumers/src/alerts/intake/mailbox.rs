@@ -1,12 +1,13 @@
 //! The mailbox of alarm mails.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 
+use super::budget::{Budget, Grant};
 use super::config::LetterConfig;
 use super::letter::Reader;
 use super::raiser::Raiser;
@@ -18,6 +19,7 @@ pub struct AlertMailbox {
     to: Vec<String>,
     reader: Reader,
     raiser: Raiser,
+    budget: Budget,
     /// What was kept last: a device that did not hear so repeats its mail.
     kept: Mutex<VecDeque<(Mark, Instant)>>,
 }
@@ -32,6 +34,7 @@ impl AlertMailbox {
             to: config.to.clone(),
             reader: Reader::new(&config.profiles),
             raiser,
+            budget: Budget::new(ROOM_FOR_ALL),
             kept: Mutex::default(),
         }
     }
@@ -52,7 +55,11 @@ impl AlertMailbox {
         if self.kept().iter().any(again) {
             return Ok(());
         }
-        let raised = self.raiser.raise(self.reader.read(letter, to.local())).await;
+        let mut room = Grant::default();
+        let pictures = letter.images.iter().map(|image| image.octets.len()).sum();
+        self.budget.grow(&mut room, pictures).await;
+        let alert = self.reader.read(letter, to.local());
+        let raised = self.raiser.raise(alert, Arc::new(room)).await;
         raised.map_err(|error| Reply::later(format!("the alert is not kept: {error}")))?;
         let mut kept = self.kept();
         if kept.len() >= MOST_KEPT {
@@ -94,19 +101,19 @@ fn mark(letter: &Letter, to: &Recipient) -> Option<Mark> {
     }
     let mut digest = Sha256::new();
     let date = letter.date.map(|date| date.to_string());
+    let peer = letter.sender.peer.to_string();
     let texts = [
+        Some(to.local()),
+        Some(to.domain()),
+        Some(&peer),
+        letter.sender.address.as_deref(),
         letter.message_id.as_deref(),
         date.as_deref(),
         letter.from.as_deref(),
         Some(&letter.subject),
         Some(&letter.text),
     ];
-    let peer = letter.sender.peer.to_string();
     for text in texts {
-        Some(to.local()),
-        Some(to.domain()),
-        Some(&peer),
-        letter.sender.address.as_deref(),
         let text = text.unwrap_or_default();
         digest.update(text.len().to_be_bytes());
         digest.update(text);
@@ -115,6 +122,9 @@ fn mark(letter: &Letter, to: &Recipient) -> Option<Mark> {
     Some(digest.finalize().into())
 }
 
+/// What the pictures of all mails that are not kept yet may take in memory, in octets, besides the one mail that may
+/// always go on. Where that is used up a mail waits, and is put off in the end.
+const ROOM_FOR_ALL: usize = 4 * 1024 * 1024;
 /// More than come in while a device waits for an answer.
 const MOST_KEPT: usize = 64;
 /// How long a mail that comes again is known for the same.

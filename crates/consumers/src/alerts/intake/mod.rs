@@ -3,7 +3,7 @@
 //! | sender | room | over |
 //! |---|---|---|
 //! | clients of the first alert server, one JSON object a line | [`Object`] | [`Listener`] |
-//! | Hikvision's cameras and recorders | [`Notice`], `multipart`, `standing` | [`Http`] |
+//! | Hikvision's cameras and recorders | [`Notice`], `multipart`, `standing`, `turns` | [`Http`] |
 //! | Alertmanager and Grafana | [`prometheus`] | [`Http`] |
 //! | Icinga and its kin | [`icinga`] | [`Http`] |
 //! | anything that can only mail | [`letter`] | [`AlertMailbox`] |
@@ -35,6 +35,7 @@ mod raiser;
 mod said;
 mod standing;
 mod token;
+mod turns;
 mod voice;
 
 pub use config::{HttpConfig, LetterConfig, ListenerConfig};

@@ -30,9 +30,19 @@ pub(super) type Kept = Result<AlertReceipt, NotKept>;
 #[derive(Debug)]
 struct Waiting {
     alert: Arc<NewAlert>,
-    /// Whoever waits to hear; nobody where a sender expects silence.
-    asker: Option<oneshot::Sender<Kept>>,
-    _room: Grant,
+    /// Whoever waits to hear; it may be gone.
+    asker: oneshot::Sender<Kept>,
+    patience: Patience,
+    _room: Arc<Grant>,
+}
+
+/// What is done with an alert that cannot be kept now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It is refused, since its sender hears that and comes again.
+    Refused,
+    /// It is tried until it is kept: its sender hears nothing.
+    Tried,
 }
 
 impl Raiser {
@@ -42,25 +52,34 @@ impl Raiser {
         (Self { queue }, tokio::spawn(run(gateway, waiting)))
     }
 
-    /// Raises an alert, and answers once it is kept.
+    /// Raises an alert, and answers once it is kept. The memory that it takes is held until then, also where nobody
+    /// waits for the answer any more.
     ///
     /// # Errors
     /// It cannot be kept now.
-    pub async fn raise(&self, alert: RawAlert) -> Kept {
-        let (asker, kept) = oneshot::channel();
-        self.hand_over(alert, Grant::default(), Some(asker)).await;
+    pub(super) async fn raise(&self, alert: RawAlert, room: Arc<Grant>) -> Kept {
+        let kept = self.hand_over(alert, room, Patience::Refused).await;
         kept.await.unwrap_or_else(|_| Err(NotKept::stopping()))
     }
 
-    /// Hands an alert over; waits where many are on their way. One that nobody asks for is tried until it is kept.
-    pub(super) async fn hand_over(&self, alert: RawAlert, room: Grant, asker: Option<oneshot::Sender<Kept>>) {
+    /// Hands an alert over with the memory that it takes; waits where many are on their way. What is given tells what
+    /// became of it.
+    pub(super) async fn hand_over(
+        &self,
+        alert: RawAlert,
+        room: Arc<Grant>,
+        patience: Patience,
+    ) -> oneshot::Receiver<Kept> {
+        let (asker, kept) = oneshot::channel();
         let waiting = Waiting {
             alert: Arc::new(NewAlert::clean(alert, clock::now())),
             asker,
+            patience,
             _room: room,
         };
         // The task outlives every handle. Whoever asks would hear that the answer never comes.
         let _ = self.queue.send(waiting).await;
+        kept
     }
 }
 
@@ -98,12 +117,13 @@ async fn run(gateway: Gateway, mut queue: mpsc::Receiver<Waiting>) {
             Err(error) => {
                 failures += 1;
                 let why = NotKept(error.to_string());
-                let (asked, silent): (Vec<_>, Vec<_>) = held.into_iter().partition(|waiting| waiting.asker.is_some());
-                held = silent;
+                let is_refused = |waiting: &Waiting| waiting.patience == Patience::Refused;
+                let (refused, tried): (Vec<_>, Vec<_>) = held.into_iter().partition(is_refused);
+                held = tried;
                 if failures.is_power_of_two() {
-                    tracing::error!(%error, "{} alerts cannot be kept and are refused, {} are tried again", asked.len(), held.len());
+                    tracing::error!(%error, "{} alerts cannot be kept and are refused, {} are tried again", refused.len(), held.len());
                 }
-                asked.into_iter().for_each(|waiting| waiting.tell(Err(why.clone())));
+                refused.into_iter().for_each(|waiting| waiting.tell(Err(why.clone())));
                 if queue.is_closed() && queue.is_empty() && !held.is_empty() {
                     tracing::error!(
                         "{} alerts are lost: they could not be kept before the gateway stopped",
@@ -118,10 +138,8 @@ async fn run(gateway: Gateway, mut queue: mpsc::Receiver<Waiting>) {
 
 impl Waiting {
     fn tell(self, kept: Kept) {
-        if let Some(asker) = self.asker {
-            // Whoever asked may be gone.
-            let _ = asker.send(kept);
-        }
+        // Whoever asked may be gone, or never listened.
+        let _ = self.asker.send(kept);
     }
 }
 
