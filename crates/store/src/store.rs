@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) counts: Arc<Mutex<Counts>>,
     /// The STOP list, as committed.
     pub(crate) stopped: Arc<StopList>,
+    /// Whose turn it is to write a projection.
+    pub(crate) projecting: Arc<tokio::sync::Mutex<()>>,
     pub(crate) config: Arc<Config>,
     pub(crate) path: PathBuf,
 }
@@ -229,6 +231,7 @@ fn launch(
         questions,
         order_places: Arc::new(Semaphore::new(ORDERS)),
         question_places: Arc::new(Semaphore::new(QUESTIONS)),
+        projecting: Arc::default(),
         health: signs.health.subscribe(),
         arrivals: signs.arrivals.subscribe(),
         events: signs.events.subscribe(),
@@ -265,7 +268,7 @@ fn launch(
     })
 }
 
-fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 

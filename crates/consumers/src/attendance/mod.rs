@@ -53,7 +53,7 @@ pub struct Attendance {
     config: Arc<Config>,
     office: Office,
     gateway: Gateway,
-    projection: Option<Arc<Projection>>,
+    projection: Option<Projection>,
 }
 
 /// A request on its way through the store's transaction.

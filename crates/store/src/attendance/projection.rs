@@ -6,11 +6,14 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 use crate::reader::Glance;
+use crate::store::start;
 use crate::{Error, Store};
 
 /// Why the file was not made. The store is well all the same, but for the first.
@@ -30,20 +33,28 @@ pub enum ProjectionError {
 }
 
 impl Store {
-    /// Makes the file anew: `attendance(source_address, status, time)`, numbers without a plus.
+    /// Makes the file anew: `attendance(source_address, status, time)`, numbers without a plus. Makings take turns, also
+    /// with one that nobody waits for any more.
+    ///
+    /// The file may lie anywhere, so it is written by a thread of its own: a disk that does not answer holds up nobody
+    /// else's question, nor the end of the program.
     ///
     /// # Errors
     /// The file cannot be written; what was there before stays.
     pub async fn attendance_projection(&self, file: &Path) -> Result<(), ProjectionError> {
+        let turn = Arc::clone(&self.shared().projecting).lock_owned().await;
+        let rows = self.read(|glance| rows(glance)).await?;
+        let (reply, written) = oneshot::channel();
         let place = file.to_owned();
-        let written = self
-            .read(move |glance| {
-                let rows = rows(glance)?;
-                // Outside of our own database: its trouble is none of the store's.
-                Ok(write(&place, &rows))
-            })
-            .await?;
-        written.map_err(|reason| ProjectionError::File {
+        let started = start("projection", move || {
+            drop(reply.send(write(&place, &rows)));
+            drop(turn);
+        });
+        let done = match started {
+            Ok(()) => written.await.unwrap_or_else(|_| Err("its thread ended".to_owned())),
+            Err(trouble) => Err(trouble.to_string()),
+        };
+        done.map_err(|reason| ProjectionError::File {
             file: file.to_owned(),
             reason,
         })
