@@ -382,6 +382,69 @@ async fn the_same_message_of_a_device_is_answered_again_however_late_and_another
     }
 }
 
+/// Something comes when it comes, and is worked.
+async fn hear(world: &World, message: Inbound) {
+    let at = message.received_at;
+    world.store.add_event(Event::Message(message), at).await.unwrap();
+    for delivery in world.store.deliveries(NAME, at, 10).await.unwrap() {
+        assert_eq!(world.attendance.work(&delivery).await, Verdict::Done);
+        world.store.delivery_done(delivery.id).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_bound_token_reads_its_history_page_by_page_to_the_end() {
+    let world = World::new().await;
+    for (sim, minutes) in [("sim2", 0), ("sim1", 1), ("sim1", 2), ("sim1", 3), ("sim2", 4)] {
+        let at = world.now() + Duration::from_secs(60 * minutes);
+        hear(
+            &world,
+            Inbound::of_text(sim, EMPLOYEE, &sealed("Exit 8.00", SHARED), at),
+        )
+        .await;
+    }
+    let bound = Origin {
+        sims: Some(vec![RouteId::new("sim2")]),
+        ..Origin::default()
+    };
+    let (mut seen, mut after) = (0, 0);
+    loop {
+        let search = AttendanceSearch {
+            after: Some(after),
+            limit: Some(1),
+            ..AttendanceSearch::default()
+        };
+        let page = world.office.history(&bound, &search).await.unwrap();
+        if page.events.is_empty() {
+            break;
+        }
+        assert_eq!(page.events[0].sim, RouteId::new("sim2"));
+        (seen, after) = (seen + 1, page.next);
+    }
+    assert_eq!(seen, 2);
+}
+
+#[tokio::test]
+async fn who_was_in_is_asked_of_the_days_around_it_and_not_of_all_that_came_since() {
+    let world = World::new().await;
+    let sent = world.now();
+    for (from, days) in [(EMPLOYEE, 2), (COLLEAGUE, 30)] {
+        let late = Inbound {
+            service_centre_time: Some(sent),
+            ..message(
+                from,
+                &sealed("Arrival 08.00", SHARED),
+                sent + Duration::from_secs(days * 86_400),
+            )
+        };
+        hear(&world, late).await;
+    }
+    let at = sent + Duration::from_secs(600);
+    let roll = world.office.who(&Origin::operator(), Some(at)).await.unwrap();
+    let told: Vec<_> = roll.people.iter().map(|one| one.number.to_string()).collect();
+    assert_eq!(told, [EMPLOYEE]);
+}
+
 #[tokio::test]
 async fn a_sender_that_sends_too_much_is_not_answered() {
     let config = Config {

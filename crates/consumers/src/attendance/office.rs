@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::{AttendanceDesk, Error, ErrorKind, Origin};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use message::{
     AttendanceDevice, AttendancePage, AttendanceRecord, AttendanceRoll, AttendanceSearch, AttendanceState, Number,
+    RouteId,
 };
 use store::{AttendanceQuery, Store};
 
@@ -95,6 +96,7 @@ impl Office {
         let hours = self.hours();
         let asked = AttendanceQuery {
             sender,
+            sims: bound(origin),
             since: search.since,
             until: search.until,
             after: search.after,
@@ -102,7 +104,6 @@ impl Office {
         };
         let mut events = self.store().attendance_history(asked).await.map_err(unavailable)?;
         let next = events.last().map(|event| event.cursor).or(search.after).unwrap_or(0);
-        events.retain(|event| origin.may_use(&event.sim));
         for event in &mut events {
             event.name = hours.name(&event.number);
         }
@@ -113,17 +114,20 @@ impl Office {
     async fn roll(&self, origin: &Origin, at: Timestamp) -> Result<AttendanceRoll, Error> {
         let hours = self.hours();
         let midnight = hours.midnight(hours.day(at));
-        // Also what the network kept for a while and came after the moment.
         let since = midnight.min(at.checked_sub(hours.longest_stay).unwrap_or(Timestamp::MIN));
+        // Also what the network kept for a while and came after the moment.
+        let until = at.checked_add(NETWORK_KEEPS).unwrap_or(Timestamp::MAX);
         let day = AttendanceQuery {
+            sims: bound(origin),
             since: Some(since),
+            until: Some(until),
             limit: usize::MAX,
             ..AttendanceQuery::default()
         };
         let events = self.store().attendance_history(day).await.map_err(unavailable)?;
         let keys = self.keyring().current();
         let mut heard: BTreeMap<Number, Vec<Heard>> = BTreeMap::new();
-        for event in events.iter().filter(|event| origin.may_use(&event.sim)) {
+        for event in &events {
             let Some(request) = Heard::of(event) else { continue };
             let device = event.device.and_then(|id| keys.device(id));
             let person = device.map_or(&event.number, |device| &device.owner);
@@ -227,10 +231,17 @@ impl AttendanceDesk for Office {
     }
 }
 
+/// The SIMs that a caller sees alone; none: all.
+fn bound(origin: &Origin) -> Option<Vec<RouteId>> {
+    origin.sims.clone().filter(|_| !origin.admin)
+}
+
 fn unavailable(trouble: store::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "the database does not answer now; come again").with_detail(trouble)
 }
 
+/// How long a network keeps a message for a gateway that is away, as far as who is in follows from it.
+const NETWORK_KEEPS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many requests are shown of one.
 const LATEST: u32 = 20;
 /// How many requests a page has where nobody says otherwise, and at most.

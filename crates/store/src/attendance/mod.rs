@@ -113,6 +113,8 @@ pub enum Attended {
 pub struct AttendanceQuery {
     /// Only this sender's, with or without its plus.
     pub sender: Option<Number>,
+    /// Only what came to these SIMs.
+    pub sims: Option<Vec<RouteId>>,
     /// Only what the gateway had at this time or later.
     pub since: Option<Timestamp>,
     /// Only what it had before this time.
@@ -339,6 +341,11 @@ fn history(glance: &mut Glance<'_>, query: &AttendanceQuery) -> rusqlite::Result
             " AND e.sender IN (?, ?)",
             vec![format!("+{digits}").into(), digits.into()],
         );
+    }
+    if let Some(sims) = &query.sims {
+        let places = vec!["?"; sims.len()].join(", ");
+        let names = sims.iter().map(|sim| sim.to_string().into());
+        want(&format!(" AND r.name IN ({places})"), names.collect());
     }
     if let Some(since) = query.since {
         want(" AND e.received_at >= ?", vec![millis(since).into()]);

@@ -181,6 +181,38 @@ async fn the_state_is_the_last_word_and_the_history_all_of_them() {
 }
 
 #[tokio::test]
+async fn a_page_is_full_of_what_came_to_the_sims_that_are_asked_for() {
+    let bench = Bench::new();
+    for (sim, seconds) in [("sim1", 0), ("sim2", 1), ("sim1", 2), ("sim1", 3), ("sim3", 4)] {
+        let came = AttendanceRequest {
+            sim: RouteId::new(sim),
+            ..request("+989126211770", seconds)
+        };
+        attend(&bench, came, taken("Arrival", "")).await;
+    }
+    let page = |sims: &[&str], after| AttendanceQuery {
+        sims: Some(sims.iter().map(|sim| RouteId::new(sim)).collect()),
+        after,
+        limit: 2,
+        ..AttendanceQuery::default()
+    };
+    let mut found = Vec::new();
+    for query in [
+        page(&["sim2", "sim3"], Some(0)),
+        page(&["sim1"], Some(1)),
+        page(&["sim1"], None),
+        page(&[], Some(0)),
+    ] {
+        let events = bench.store.attendance_history(query).await.expect("read");
+        found.push(events.iter().map(|event| event.received_at).collect::<Vec<_>>());
+    }
+    assert_eq!(
+        found,
+        [vec![t(1), t(4)], vec![t(2), t(3)], vec![t(2), t(3)], Vec::new()]
+    );
+}
+
+#[tokio::test]
 async fn what_a_roaming_device_sends_is_its_owners_state_and_is_erased_with_it() {
     let bench = Bench::new();
     let roaming = AttendanceRequest {
@@ -345,6 +377,30 @@ async fn the_projection_is_the_table_that_the_first_query_program_reads() {
         "{refused}"
     );
     bench.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn projections_that_are_made_at_the_same_time_take_turns() {
+    let bench = Bench::new();
+    for index in 0..200 {
+        let sender = format!("+9891262{index:05}");
+        attend(&bench, request(&sender, index), taken("Arrival", " 08.00")).await;
+    }
+    let file = bench.folder.path().join("attendance.db");
+    let makings: Vec<_> = (0..40)
+        .map(|_| {
+            let (store, file) = (bench.store.clone(), file.clone());
+            tokio::spawn(async move { store.attendance_projection(&file).await })
+        })
+        .collect();
+    for making in makings {
+        making.await.expect("no panic").expect("written");
+        let conn = rusqlite::Connection::open(&file).expect("opens");
+        let count: i64 = conn
+            .query_row("SELECT count(*) FROM attendance", [], |row| row.get(0))
+            .expect("the table");
+        assert_eq!(count, 200, "whoever reads it sees all of it");
+    }
 }
 
 #[tokio::test]
