@@ -18,7 +18,7 @@ use message::{
     RawAlert, RawImage, RouteId, Severity,
 };
 use router::RouteConfig;
-use store::{Retention, Store};
+use store::{Delivery, Retention, Store};
 use tempfile::TempDir;
 
 const ANNA: &str = "+491710000001";
@@ -129,6 +129,32 @@ impl World {
         let told = found.into_iter();
         told.map(|view| (view.to.to_string(), view.text.unwrap_or_default()))
             .collect()
+    }
+
+    /// Raises an alert that somebody is called for; its number.
+    async fn called(&self, alerts: &Alerts, camera: &str) -> i64 {
+        let number = self.raise(camera).await;
+        let calling = async || (self.state(alerts, number).await == AlertState::Calling).then_some(());
+        self.until("somebody is called", calling).await;
+        number
+    }
+
+    async fn state(&self, alerts: &Alerts, number: i64) -> AlertState {
+        let views = alerts.list(AlertSearch::default()).await.unwrap();
+        views.iter().find(|view| view.alert.number == number).unwrap().state
+    }
+
+    /// Somebody writes; the delivery of it.
+    async fn written(&self, from: &str, text: &str) -> Delivery {
+        let event = writes(from, text);
+        let added = self.store.add_event(event, Timestamp::now()).await.unwrap();
+        let written = |waiting: &Delivery| Some(waiting.event_id) == *added.get();
+        self.deliveries().await.into_iter().find(written).unwrap()
+    }
+
+    /// What waits for the consumer; events about health are among it.
+    async fn deliveries(&self) -> Vec<Delivery> {
+        self.store.deliveries(NAME, Timestamp::now(), 100).await.unwrap()
     }
 
     async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
@@ -268,18 +294,67 @@ async fn an_answer_that_is_given_again_after_a_kill_is_answered_once() {
     assert_eq!(alerts.wish(&event), Wish::Take);
     assert_eq!(alerts.wish(&writes("+491719999999", "ACK 1")), Wish::Pass);
     assert_eq!(alerts.wish(&writes(ANNA, "hello")), Wish::Pass);
-    world.store.add_event(event, Timestamp::now()).await.unwrap();
-    let waiting = world.store.deliveries(NAME, Timestamp::now(), 1).await.unwrap();
-    assert_eq!(alerts.work(&waiting[0]).await, Verdict::Done);
+    let answer = world.written(ANNA, &format!("ack {number}")).await;
+    assert_eq!(alerts.work(&answer).await, Verdict::Done);
     drop(alerts);
     let alerts = world.start();
-    assert_eq!(alerts.work(&waiting[0]).await, Verdict::Done);
+    assert_eq!(alerts.work(&answer).await, Verdict::Done);
     let told = world.waiting().await;
     assert_eq!(told.len(), 2, "{told:?}");
     let answer = format!("Yours is {number}: MOTION_DETECTED - cam1.");
     assert_eq!(told[1], (ANNA.to_owned(), answer));
     let again = alerts.take(number, "carla").await.unwrap_err();
     assert!(again.reason.contains("was taken by anna"), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_a_number_takes_nothing_else_when_it_is_worked_again() {
+    for (ack_answer, killed) in [(true, true), (false, true), (true, false), (false, false)] {
+        let world = World::new(Config {
+            ack_answer,
+            ..on_call()
+        })
+        .await;
+        let mut alerts = world.start();
+        let taken = world.called(&alerts, "cam1").await;
+        let bare = world.written(ANNA, "ACK").await;
+        assert_eq!(alerts.work(&bare).await, Verdict::Done);
+        // The mark that it is done is still to be made: here the process ends, or the worker had waited too long.
+        let open = world.called(&alerts, "cam2").await;
+        if killed {
+            drop(alerts);
+            alerts = world.start();
+        }
+        let told = world.waiting().await;
+        assert_eq!(alerts.work(&bare).await, Verdict::Done);
+        assert_eq!(world.state(&alerts, taken).await, AlertState::Taken);
+        assert_eq!(world.state(&alerts, open).await, AlertState::Calling);
+        assert_eq!(world.waiting().await, told);
+        let left = world.deliveries().await;
+        assert!(
+            left.iter().all(|left| left.id != bare.id),
+            "it is done with what it took"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_not_clear_takes_nothing_later() {
+    for ack_answer in [true, false] {
+        let world = World::new(Config {
+            ack_answer,
+            ..on_call()
+        })
+        .await;
+        let alerts = world.start();
+        let first = world.called(&alerts, "cam1").await;
+        let second = world.called(&alerts, "cam2").await;
+        let bare = world.written(ANNA, "ACK").await;
+        assert_eq!(alerts.work(&bare).await, Verdict::Done);
+        alerts.take(first, "carla").await.unwrap();
+        assert_eq!(alerts.work(&bare).await, Verdict::Done);
+        assert_eq!(world.state(&alerts, second).await, AlertState::Calling);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,6 +83,18 @@ impl Store {
         self.write(move |desk| end(desk, id, DONE, None)).await
     }
 
+    /// Whether the consumer worked it. A consumer that keeps in one transaction what it made of a delivery and that it is
+    /// done asks so before it works one again: after a kill, or when it took too long.
+    pub async fn delivery_is_done(&self, id: DeliveryId) -> Result<bool, Error> {
+        self.read(move |glance| {
+            glance
+                .conn
+                .prepare_cached("SELECT 1 FROM delivery WHERE consumer = ?1 AND event = ?2 AND state = 1")?
+                .exists((id.consumer, id.event))
+        })
+        .await
+    }
+
     /// The consumer could not work it and wants it again, not before `due_at`; a memo replaces that of an earlier try.
     pub async fn delivery_later(
         &self,
@@ -231,6 +243,17 @@ fn insert(desk: &mut Desk<'_>, source: &Source<'_>, at: i64) -> rusqlite::Result
         delivery.execute((consumer, row, at))?;
     }
     Ok(id)
+}
+
+/// Marks a delivery as done in the transaction of what was made of it; one too that was given up meanwhile.
+pub(crate) fn finish(desk: &Desk<'_>, id: DeliveryId) -> rusqlite::Result<()> {
+    desk.conn
+        .prepare_cached(
+            "UPDATE delivery SET state = 1, attempts = attempts + 1, error = NULL
+             WHERE consumer = ?1 AND event = ?2 AND state <> 1",
+        )?
+        .execute((id.consumer, id.event))?;
+    Ok(())
 }
 
 fn end(desk: &Desk<'_>, id: DeliveryId, state: u8, error: Option<&str>) -> rusqlite::Result<()> {

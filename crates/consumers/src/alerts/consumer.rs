@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use gateway::{AlertDesk, Error, ErrorKind, Gateway, Origin};
 use jiff::Timestamp;
 use message::{
-    AlertSearch, AlertTaken, AlertTrial, AlertView, Event, Inbound, MessageState, NewAlert, RaisedAlert, RawAlert,
-    RuleTrial, SendRequest, TrialNotice,
+    AlertSearch, AlertTaken, AlertTrial, AlertView, Event, Inbound, MessageId, MessageState, NewAlert, RaisedAlert,
+    RawAlert, RuleTrial, SendRequest, TrialNotice,
 };
 use store::{AlertQuery, Delivery, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -82,21 +82,22 @@ impl Alerts {
             to: message.from.clone(),
             sim: message.sim.clone(),
             key: format!("ack-{}", delivery.event_id),
+            delivery: delivery.id,
         };
-        let order = |done| Order::Answer {
-            number: answer.number,
-            by: answer.by,
-            reply: Some(reply),
-            done,
-        };
-        match self.ask(order).await {
-            Ok(Ok(_)) => Verdict::Done,
+        match self.ask(|done| Order::Answer { answer, reply, done }).await {
+            Ok(Ok(())) => Verdict::Done,
             Ok(Err(trouble)) | Err(trouble) => Verdict::later(trouble.to_string()),
         }
     }
 
-    async fn failed(&self, message: message::MessageId) -> Verdict {
-        match self.ask(|done| Order::Failed { message, done }).await {
+    async fn failed(&self, delivery: &Delivery, message: MessageId) -> Verdict {
+        let delivery = delivery.id;
+        let order = |done| Order::Failed {
+            message,
+            delivery,
+            done,
+        };
+        match self.ask(order).await {
             Ok(Ok(())) => Verdict::Done,
             Ok(Err(trouble)) | Err(trouble) => Verdict::later(trouble.to_string()),
         }
@@ -190,7 +191,7 @@ impl Consumer for Alerts {
         Box::pin(async move {
             match &delivery.event {
                 Event::Message(message) => self.answer(delivery, message).await,
-                Event::Report(notice) => self.failed(notice.id).await,
+                Event::Report(notice) => self.failed(delivery, notice.id).await,
                 _ => Verdict::Done,
             }
         })
@@ -228,10 +229,9 @@ impl AlertDesk for Alerts {
 
     fn take<'a>(&'a self, number: i64, by: &'a str) -> BoxFuture<'a, Result<AlertTaken, Error>> {
         Box::pin(async move {
-            let order = |done| Order::Answer {
-                number: Some(number),
+            let order = |done| Order::Take {
+                number,
                 by: by.to_owned(),
-                reply: None,
                 done,
             };
             let answered = self.ask(order).await.flatten().map_err(unavailable)?;

@@ -1,7 +1,8 @@
 //! The task that owns the book: it puts alerts before the rules, lets time pass, and keeps what follows.
 //!
 //! What it decides is kept in one transaction with the SMS and the letters it makes, and with how far it came. So a kill
-//! loses nothing and tells nobody twice: after it the book is read back as it was kept, and the rest is decided anew.
+//! loses nothing and tells nobody twice: after it the book is read back as it was kept, and the rest is decided anew. What
+//! follows from a delivery marks it as done in the same transaction: `ACK` alone may mean another incident a moment later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +10,12 @@ use std::time::Duration;
 use gateway::{Gateway, Origin};
 use jiff::{SignedDuration, Timestamp};
 use message::{Finding, Level, MessageId, Number, Priority, RaisedAlert, RouteId, SendRequest};
-use store::{AlertNotice, AlertWork, Error, IncidentRow, NewMessage, NoticeBy, Store};
+use store::{AlertNotice, AlertWork, DeliveryId, Error, IncidentRow, NewMessage, NoticeBy, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
+use super::answer::Answer;
 use super::book::{Answered, Book, Notice, Way};
 use super::incident::{Incident, State};
 use super::plan::Plan;
@@ -24,20 +26,29 @@ use crate::clock;
 #[derive(Debug)]
 pub(super) enum Order {
     /// Somebody takes an incident.
-    Answer {
-        /// Its number; nothing: the only one they were called for.
-        number: Option<i64>,
+    Take {
+        /// Its number.
+        number: i64,
         /// Who.
         by: String,
-        /// Where to write what came of it.
-        reply: Option<Reply>,
         /// What came of it, once it is kept.
         done: oneshot::Sender<Result<Answered, Error>>,
+    },
+    /// Somebody wrote that they take an incident.
+    Answer {
+        /// What they wrote.
+        answer: Answer,
+        /// Where to write what came of it.
+        reply: Reply,
+        /// Once it is kept.
+        done: oneshot::Sender<Result<(), Error>>,
     },
     /// An SMS failed for good.
     Failed {
         /// Which.
         message: MessageId,
+        /// What told so.
+        delivery: DeliveryId,
         /// Once it is noted.
         done: oneshot::Sender<Result<(), Error>>,
     },
@@ -59,6 +70,19 @@ pub(super) struct Reply {
     pub(super) sim: RouteId,
     /// What makes it go out once.
     pub(super) key: String,
+    /// The delivery of the answer: it is answered once.
+    pub(super) delivery: DeliveryId,
+}
+
+/// What is kept with what the book decided.
+#[derive(Debug, Default)]
+struct Also {
+    /// Alerts up to this number are in the book.
+    worked: Option<i64>,
+    /// The answer to an answer.
+    answer: Option<NewMessage>,
+    /// The delivery that it follows from.
+    delivery: Option<DeliveryId>,
 }
 
 /// The owner of the book.
@@ -140,7 +164,11 @@ impl Desk {
             upto = alerts.last().map(|last| last.number);
         }
         book.tick(clock::now());
-        self.keep(&mut book, upto, None).await?;
+        let also = Also {
+            worked: upto,
+            ..Also::default()
+        };
+        self.keep(&mut book, also).await?;
         self.worked = upto.unwrap_or(self.worked);
         self.book = Some(book);
         Ok(())
@@ -164,17 +192,20 @@ impl Desk {
     async fn obey(&mut self, order: Order) {
         // Whoever asked may have gone away.
         match order {
-            Order::Answer {
-                number,
-                by,
-                reply,
-                done,
-            } => {
-                let answered = self.answer(number, &by, reply).await;
+            Order::Take { number, by, done } => {
+                let taken = self.answer(Some(number), &by, None).await;
+                let _ = done.send(taken);
+            }
+            Order::Answer { answer, reply, done } => {
+                let answered = self.answer_once(answer, reply).await;
                 let _ = done.send(answered);
             }
-            Order::Failed { message, done } => {
-                let noted = self.failed(message).await;
+            Order::Failed {
+                message,
+                delivery,
+                done,
+            } => {
+                let noted = self.failed(message, delivery).await;
                 let _ = done.send(noted);
             }
             Order::Peek { alert, done } => {
@@ -182,6 +213,15 @@ impl Desk {
                 let _ = done.send(found.unwrap_or_default());
             }
         }
+    }
+
+    /// Answers what somebody wrote, unless that was done: what they meant then may not be what they would mean now.
+    async fn answer_once(&mut self, answer: Answer, reply: Reply) -> Result<(), Error> {
+        if self.store.delivery_is_done(reply.delivery).await? {
+            info!("an answer of {} is not answered again: it was before", answer.by);
+            return Ok(());
+        }
+        self.answer(answer.number, &answer.by, Some(reply)).await.map(drop)
     }
 
     async fn answer(&mut self, number: Option<i64>, by: &str, reply: Option<Reply>) -> Result<Answered, Error> {
@@ -200,13 +240,20 @@ impl Desk {
             }
         }
         info!("alert {}: {by}: {}", shown(number), told(&answered, by));
-        let answer = reply.and_then(|reply| self.draft_reply(&reply, told(&answered, by)));
-        self.keep(&mut book, None, answer).await?;
+        let also = Also {
+            worked: None,
+            delivery: reply.as_ref().map(|reply| reply.delivery),
+            answer: reply.and_then(|reply| self.draft_reply(&reply, told(&answered, by))),
+        };
+        self.keep(&mut book, also).await?;
         self.book = Some(book);
         Ok(answered)
     }
 
-    async fn failed(&mut self, message: MessageId) -> Result<(), Error> {
+    async fn failed(&mut self, message: MessageId, delivery: DeliveryId) -> Result<(), Error> {
+        if self.store.delivery_is_done(delivery).await? {
+            return Ok(());
+        }
         let Some((incident, number)) = self.store.alert_message_failed(message, "the SMS failed").await? else {
             return Ok(());
         };
@@ -218,18 +265,22 @@ impl Desk {
         let now = clock::now();
         book.unreachable(incident, &number, now);
         book.tick(now);
-        self.keep(&mut book, None, None).await?;
+        let also = Also {
+            delivery: Some(delivery),
+            ..Also::default()
+        };
+        self.keep(&mut book, also).await?;
         self.book = Some(book);
         Ok(())
     }
 
     /// Keeps what the book decided, and sends what is to go out. Who cannot be called leads to the next one at once.
-    async fn keep(&mut self, book: &mut Book, upto: Option<i64>, answer: Option<NewMessage>) -> Result<(), Error> {
-        let (mut upto, mut answer) = (upto, answer);
+    async fn keep(&mut self, book: &mut Book, mut also: Also) -> Result<(), Error> {
         for _ in 0..MOST_ROUNDS {
             let now = clock::now();
             let decided = book.take();
-            if decided.is_nothing() && upto.is_none() && answer.is_none() {
+            let also = std::mem::take(&mut also);
+            if decided.is_nothing() && also.is_nothing() {
                 return Ok(());
             }
             let mut unreachable = Vec::new();
@@ -239,11 +290,12 @@ impl Desk {
                 .map(|notice| self.prepare(notice, now, &mut unreachable))
                 .collect();
             let work = AlertWork {
-                worked: upto.take(),
+                worked: also.worked,
                 incidents: decided.incidents.iter().map(row).collect(),
                 links: decided.links,
                 notices,
-                answers: answer.take().into_iter().collect(),
+                answers: also.answer.into_iter().collect(),
+                delivery: also.delivery,
             };
             let kept = self.store.alert_work(work).await?.into_inner();
             for parts in kept {
@@ -327,6 +379,12 @@ impl Desk {
         };
         let book = self.book.iter().flat_map(Book::incidents);
         self.gateway.complain(SUBJECT, findings(book, &facts, now));
+    }
+}
+
+impl Also {
+    fn is_nothing(&self) -> bool {
+        self.worked.is_none() && self.answer.is_none() && self.delivery.is_none()
     }
 }
 

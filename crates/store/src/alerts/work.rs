@@ -8,7 +8,7 @@ use message::{AlertLetter, Committed, Event, MessageId};
 use crate::clock::{maybe_timestamp, millis};
 use crate::desk::Desk;
 use crate::outgoing::accept;
-use crate::{AcceptedParts, Error, NewMessage, Store, events};
+use crate::{AcceptedParts, DeliveryId, Error, NewMessage, Store, events};
 
 /// What follows from alerts that were put before the rules.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,9 @@ pub struct AlertWork {
     pub notices: Vec<AlertNotice>,
     /// Answers to whoever wrote.
     pub answers: Vec<NewMessage>,
+    /// The delivery that all this follows from. It is done with this: whoever works it again sees so by
+    /// [`Store::delivery_is_done`].
+    pub delivery: Option<DeliveryId>,
 }
 
 /// An incident as it is kept.
@@ -206,6 +209,9 @@ fn keep(desk: &mut Desk<'_>, work: &AlertWork) -> rusqlite::Result<Vec<AcceptedP
     }
     for answer in &work.answers {
         accepted.extend(take(desk, answer)?.ok());
+    }
+    if let Some(delivery) = work.delivery {
+        events::finish(desk, delivery)?;
     }
     if let Some(worked) = work.worked {
         desk.conn

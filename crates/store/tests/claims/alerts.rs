@@ -1,6 +1,6 @@
 //! Alerts: kept with their pictures, and told to those who want them.
 
-use message::{AlertLetter, Event, NewAlert, Priority, RawAlert, RawImage};
+use message::{AlertLetter, CallNotice, Event, NewAlert, Priority, RawAlert, RawImage, RouteId};
 use store::{AlertNotice, AlertQuery, AlertWork, Config, IncidentRow, NewMessage, NoticeBy, Retention};
 
 use crate::common::{Bench, message, number, t};
@@ -92,7 +92,7 @@ fn work(open: bool, notices: Vec<AlertNotice>) -> AlertWork {
         }],
         links: vec![(1, 1), (2, 1)],
         notices,
-        answers: Vec::new(),
+        ..AlertWork::default()
     }
 }
 
@@ -162,6 +162,47 @@ async fn what_follows_from_alerts_is_kept_with_the_messages_it_makes() {
     assert_eq!(cut.store.alert_facts(t(0)).await.expect("read").problems, 4);
     let unknown = ::message::MessageId::fresh();
     assert_eq!(cut.store.alert_message_failed(unknown, "x").await.expect("read"), None);
+    cut.sound().await;
+}
+
+#[tokio::test]
+async fn a_delivery_is_done_with_what_follows_from_it_through_a_power_cut() {
+    let bench = Bench::with(Config {
+        consumers: vec!["alerts".into()],
+        ..Config::default()
+    });
+    let call = Event::Call(CallNotice {
+        sim: RouteId::new("sim1"),
+        from: None,
+        at: t(1),
+    });
+    for second in [1, 2] {
+        bench.store.add_event(call.clone(), t(second)).await.expect("kept");
+    }
+    let waiting = bench.store.deliveries("alerts", t(3), 9).await.expect("read");
+    let (first, second) = (waiting[0].id, waiting[1].id);
+    // Whoever works it may hear too late that it was given up.
+    bench.store.delivery_gave_up(second, "x").await.expect("kept");
+    for delivery in [first, second] {
+        assert!(!bench.store.delivery_is_done(delivery).await.expect("read"));
+        let work = AlertWork {
+            delivery: Some(delivery),
+            ..work(true, Vec::new())
+        };
+        bench.store.alert_work(work).await.expect("kept");
+    }
+    let cut = bench.after_power_cut();
+    for delivery in [first, second] {
+        assert!(cut.store.delivery_is_done(delivery).await.expect("read"));
+        cut.store
+            .delivery_later(delivery, t(4), "late", None)
+            .await
+            .expect("kept");
+    }
+    assert_eq!(cut.store.deliveries("alerts", t(9), 9).await.expect("read"), []);
+    assert_eq!(cut.store.alerts_left().await.expect("read").open.len(), 1);
+    let backlog = cut.store.backlog().await.expect("read");
+    assert_eq!((backlog[0].waiting, backlog[0].gave_up), (0, 0));
     cut.sound().await;
 }
 
