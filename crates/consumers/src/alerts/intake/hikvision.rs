@@ -7,11 +7,12 @@
 use message::{RawAlert, Severity};
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::multipart;
 use super::picture;
+use super::said;
 
 /// A notification with its pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,25 +128,12 @@ impl Fields {
     }
 
     fn read_json(body: &str) -> Result<Self, NoticeError> {
-        let mut whole: Map<String, Value> =
-            serde_json::from_str(body).map_err(|error| NoticeError::Json(error.to_string()))?;
-        if let Some(Value::Object(inner)) = whole.remove(ROOT) {
-            whole = inner;
-        }
-        let mut fields = Self::default();
-        for (name, value) in &whole {
-            match value {
-                Value::String(text) => fields.set(name, text.trim()),
-                Value::Number(number) => fields.set(name, &number.to_string()),
-                _ => {}
-            }
-        }
-        Ok(fields)
+        said::fields(body.as_bytes()).map_err(|error| NoticeError::Json(error.to_string()))
     }
 
     fn set(&mut self, name: &str, value: &str) {
         let field = match name {
-            "ipAddress" => &mut self.address,
+            "ipAddress" if !value.is_empty() => &mut self.address,
             // Devices without one say so with an empty element.
             "ipv6Address" if self.address.is_empty() => &mut self.address,
             "macAddress" => &mut self.mac,
@@ -200,6 +188,14 @@ impl Fields {
             },
             key,
         }
+    }
+}
+
+impl said::Fields for Fields {
+    const WRAPPED: Option<&str> = Some(ROOT);
+
+    fn take(&mut self, name: &str, value: &str) {
+        self.set(name, value.trim());
     }
 }
 

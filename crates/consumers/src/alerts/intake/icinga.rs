@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 
 use message::{RawAlert, Severity};
-use serde_json::{Map, Value};
 
-use super::said::severity;
+use super::said::{self, severity};
 
 /// What a notification says.
 #[derive(Debug, Default)]
@@ -33,13 +32,15 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<RawAlert>, String>
         .trim_start()
         .to_ascii_lowercase()
         .starts_with("application/x-www-form-urlencoded");
-    let fields: BTreeMap<String, String> = match is_form {
-        true => form_urlencoded::parse(body).into_owned().collect(),
-        false => json(body)?,
+    let known: Known = match is_form {
+        true => form(body),
+        false => said::fields(body).map_err(|error| format!("not a JSON object: {error}"))?,
     };
     let mut notification = Notification::default();
-    for (name, value) in fields {
-        notification.set(&name, value);
+    for (name, value) in known.0 {
+        if let Some(field) = notification.field(&name) {
+            *field = value;
+        }
     }
     match notification.host.is_empty() || notification.state.is_empty() {
         true => Err("no notification: host and state are needed".to_owned()),
@@ -47,28 +48,33 @@ pub fn read(content_type: &str, body: &[u8]) -> Result<Option<RawAlert>, String>
     }
 }
 
-fn json(body: &[u8]) -> Result<BTreeMap<String, String>, String> {
-    let map: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|error| format!("not a JSON object: {error}"))?;
-    let text = |value: Value| match value {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    Ok(map
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, text(value)?)))
-        .collect())
+fn form(body: &[u8]) -> Known {
+    let mut known = Known::default();
+    for (name, value) in form_urlencoded::parse(body) {
+        said::Fields::take(&mut known, &name, &value);
+    }
+    known
+}
+
+/// The fields with names that are known, by these. What a service says comes after what its host says, and counts.
+#[derive(Debug, Default)]
+struct Known(BTreeMap<String, String>);
+
+impl said::Fields for Known {
+    const WRAPPED: Option<&str> = None;
+
+    fn take(&mut self, name: &str, value: &str) {
+        let letters = name.chars().filter(|c| *c != '_');
+        let name = letters.collect::<String>().to_ascii_lowercase();
+        if Notification::default().field(&name).is_some() {
+            self.0.insert(name, value.to_owned());
+        }
+    }
 }
 
 impl Notification {
-    fn set(&mut self, name: &str, value: String) {
-        let name: String = name
-            .chars()
-            .filter(|c| *c != '_')
-            .collect::<String>()
-            .to_ascii_lowercase();
-        let field = match name.as_str() {
+    fn field(&mut self, name: &str) -> Option<&mut String> {
+        Some(match name {
             "host" | "hostname" => &mut self.host,
             "service" | "servicename" | "servicedesc" => &mut self.service,
             "state" | "servicestate" | "hoststate" => &mut self.state,
@@ -77,9 +83,8 @@ impl Notification {
             "author" | "notificationauthor" | "notificationauthorname" => &mut self.author,
             "comment" | "notificationcomment" => &mut self.comment,
             "time" | "timet" | "longdatetime" | "longdate" => &mut self.at,
-            _ => return,
-        };
-        *field = value;
+            _ => return None,
+        })
     }
 
     fn alert(self) -> Option<RawAlert> {
@@ -151,6 +156,24 @@ mod tests {
         assert!(over.ended && !problem.ended);
         assert_eq!(over.key, problem.key);
         assert_eq!(over.claimed_at, "1769846400");
+    }
+
+    #[test]
+    fn what_a_service_says_counts_whatever_the_order_and_the_rest_is_not_kept() {
+        for body in [
+            "service_state=WARNING&HOSTSTATE=UP&host=a",
+            "host=a&HOSTSTATE=UP&service_state=WARNING",
+        ] {
+            assert_eq!(form(body).expect("an alert").text, "WARNING");
+        }
+        let mut known = Known::default();
+        for name in ["host", "H_O_S_T", "_host", "x", ""] {
+            said::Fields::take(&mut known, name, "a");
+        }
+        assert_eq!(known.0.len(), 1);
+        let list = format!("[{}0]", "0,".repeat(100_000));
+        let json = format!("{{\"x\":{list},\"host\":\"a\",\"state\":{list},\"service_state\":\"DOWN\"}}");
+        assert!(read("", json.as_bytes()).expect("a notification").is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use message::RawAlert;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use thiserror::Error;
 
 use super::picture;
@@ -47,7 +47,7 @@ impl Object {
     pub fn read(octets: &[u8]) -> Result<Self, ObjectError> {
         let text = std::str::from_utf8(octets).map_err(|_| ObjectError::Utf8)?.trim();
         if let Some(kind) = other_kind(text) {
-            return match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            return match serde_json::from_str::<IgnoredAny>(text) {
                 Ok(_) => Err(ObjectError::NoObject(kind)),
                 Err(error) => Err(ObjectError::Json(error.to_string())),
             };
@@ -137,20 +137,21 @@ impl<'de> Visitor<'de> for Reading {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Fields::default();
         while let Some(name) = map.next_key::<Said<'de>>()? {
-            let said: Said<'de> = map.next_value()?;
+            let mut said = || map.next_value::<Said<'de>>();
             match name.into_text().as_deref().unwrap_or_default() {
-                "event" => fields.event = said.into_string(),
-                "camera" => fields.camera = said.into_string(),
-                "timestamp" => fields.timestamp = said.into_string(),
-                "severity" => fields.severity = said.into_string(),
-                "text" => fields.text = said.into_string(),
-                "key" => fields.key = said.into_string(),
-                "ended" => fields.ended = said.is_true(),
-                "meta" => fields.meta = said.into_value(),
-                "token" => fields.token = said.into_text().map(Cow::into_owned),
-                "image_filename" => fields.image_filename = said.into_string(),
-                "image_b64" => fields.image = said.into_text(),
-                _ => {}
+                "event" => fields.event = said()?.into_string(),
+                "camera" => fields.camera = said()?.into_string(),
+                "timestamp" => fields.timestamp = said()?.into_string(),
+                "severity" => fields.severity = said()?.into_string(),
+                "text" => fields.text = said()?.into_string(),
+                "key" => fields.key = said()?.into_string(),
+                "ended" => fields.ended = said()?.is_true(),
+                "meta" => fields.meta = said()?.into_value(),
+                "token" => fields.token = said()?.into_text().map(Cow::into_owned),
+                "image_filename" => fields.image_filename = said()?.into_string(),
+                "image_b64" => fields.image = said()?.into_text(),
+                // It takes no memory: whoever wrote it may have no token.
+                _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(fields)
@@ -229,6 +230,22 @@ mod tests {
         assert_eq!(alert.severity, Severity::Critical);
         let twice = Object::read(br#"{"event":"a","event":"b","x":[[[]]]}"#).expect("an object");
         assert_eq!(twice.alert.event, "b");
+    }
+
+    #[test]
+    fn a_long_value_of_another_kind_takes_no_memory() {
+        let list = format!("[{}0]", "0,".repeat(1_000_000));
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        let line = format!("{{\"x\":{list},\"y\":{deep},\"event\":{list},\"meta\":{list}}}");
+        let alert = Object::read(line.as_bytes()).expect("an object").alert;
+        assert!(alert.event.starts_with("[0,0,") && alert.event.len() < 50_000);
+        assert!(alert.meta.as_array().is_some_and(|list| list.len() < 50_000));
+        let kept = message::NewAlert::clean(alert, jiff::Timestamp::UNIX_EPOCH).alert;
+        assert!(
+            kept.left_out[0].starts_with("what else it said: longer than"),
+            "{:?}",
+            kept.left_out
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What Alertmanager posts (webhook version 4), and Grafana, which took that form over.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use message::{RawAlert, Severity};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::said::severity;
@@ -12,7 +14,7 @@ use super::said::severity;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    alerts: Option<Vec<Entry>>,
+    alerts: Option<Entries>,
     /// How many Alertmanager left out.
     #[serde(rename = "truncatedAlerts")]
     truncated: u64,
@@ -25,6 +27,10 @@ struct Body {
     #[serde(rename = "ruleUrl")]
     rule_url: String,
 }
+
+/// Those of the list, and none of what is beyond [`MOST`] and one.
+#[derive(Debug)]
+struct Entries(Vec<Entry>);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -51,8 +57,10 @@ struct Entry {
 pub fn read(source: &str, body: &[u8]) -> Result<Vec<RawAlert>, String> {
     let body: Body = serde_json::from_slice(body).map_err(|error| format!("not as {source} writes it: {error}"))?;
     match body.alerts {
-        Some(entries) if entries.len() > MOST => Err(format!("more than {MOST} alerts; set max_alerts in the sender")),
-        Some(entries) => {
+        Some(Entries(entries)) if entries.len() > MOST => {
+            Err(format!("more than {MOST} alerts; set max_alerts in the sender"))
+        }
+        Some(Entries(entries)) => {
             let mut alerts: Vec<RawAlert> = entries.into_iter().map(|entry| entry.alert(source)).collect();
             if let (Some(last), 1..) = (alerts.last_mut(), body.truncated) {
                 last.left_out
@@ -62,6 +70,34 @@ pub fn read(source: &str, body: &[u8]) -> Result<Vec<RawAlert>, String> {
         }
         None if body.state.is_empty() => Err(format!("not as {source} writes it: neither alerts nor state")),
         None => Ok(Vec::from_iter(body.old_grafana(source))),
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Reading)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of alerts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
+        let mut entries = Vec::new();
+        while entries.len() <= MOST {
+            match list.next_element()? {
+                Some(entry) => entries.push(entry),
+                None => return Ok(Entries(entries)),
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Entries(entries))
     }
 }
 
