@@ -30,6 +30,14 @@ struct Picture {
     octets: Vec<u8>,
 }
 
+/// The pictures of a mail.
+#[derive(Debug, Default)]
+struct Album {
+    pictures: Vec<Picture>,
+    /// How many have no room in it.
+    left_out: usize,
+}
+
 impl AlertMail {
     /// The consumer of these settings of mail, which have no problems. The pictures are read from the store.
     pub fn new(config: &mail::Config, store: Store) -> Self {
@@ -45,12 +53,13 @@ impl AlertMail {
         if missing(delivery, &to).is_empty() {
             return Verdict::Done;
         }
-        let pictures = match self.pictures(&letter.pictures).await {
-            Ok(pictures) => pictures,
+        let album = match self.album(&letter.pictures).await {
+            Ok(album) => album,
             Err(error) => return Verdict::later(format!("the pictures cannot be read: {error}")),
         };
-        let bare = pictures.is_empty();
-        match self.offer(delivery, letter, &to, pictures).await {
+        let bare = album.pictures.is_empty();
+        let whole = noting(letter, album.left_out);
+        match self.offer(delivery, &whole, &to, album.pictures).await {
             Err(refusal) if !bare && refusal.consequence == Consequence::Never => {
                 warn!("alert {}: mailed without its pictures: {}", letter.number, refusal.why);
                 let body = format!(
@@ -80,23 +89,27 @@ impl AlertMail {
     }
 
     /// The pictures of alerts, as many as go into one mail, the newest alert's first; those that are gone are left out.
-    async fn pictures(&self, alerts: &[i64]) -> Result<Vec<Picture>, store::Error> {
-        let mut pictures = Vec::new();
+    async fn album(&self, alerts: &[i64]) -> Result<Album, store::Error> {
+        let mut album = Album::default();
         let mut room = PICTURES_MOST;
         for number in alerts.iter().rev() {
             let Some(found) = self.store.alerts_after(number - 1, 1).await?.pop() else {
                 continue;
             };
-            let size: u64 = found.alert.images.iter().map(|note| note.size).sum();
-            if found.number != *number || size > room {
+            if found.number != *number {
                 continue;
             }
-            room -= size;
             let octets = self.store.alert_images(*number).await?;
-            let notes = found.alert.images.into_iter();
-            pictures.extend(notes.zip(octets).map(|(note, octets)| Picture { note, octets }));
+            for (note, octets) in found.alert.images.into_iter().zip(octets) {
+                let Some(rest) = room.checked_sub(octets.len()) else {
+                    album.left_out += 1;
+                    continue;
+                };
+                room = rest;
+                album.pictures.push(Picture { note, octets });
+            }
         }
-        Ok(pictures)
+        Ok(album)
     }
 }
 
@@ -128,6 +141,21 @@ impl Consumer for AlertMail {
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.postman.stop())
     }
+}
+
+/// The letter with a word on the pictures that have no room in the mail.
+fn noting(letter: &AlertLetter, left_out: usize) -> AlertLetter {
+    let which = match left_out {
+        0 => return letter.clone(),
+        1 => "1 picture is".to_owned(),
+        many => format!("{many} pictures are"),
+    };
+    let most = PICTURES_MOST >> 20;
+    let body = format!(
+        "{}\n\n({which} not in this mail: it takes {most} MiB of them at most.)",
+        letter.body
+    );
+    AlertLetter { body, ..letter.clone() }
 }
 
 /// The octets of a mail. Its Message-ID comes from the event, so that one that had to be sent twice is recognised; mails
@@ -182,7 +210,7 @@ fn attachment(picture: Picture) -> SinglePart {
 pub const MAIL_NAME: &str = "alert_mail";
 
 /// How many octets of pictures go into one mail: servers often take ten million, and base64 adds a third.
-const PICTURES_MOST: u64 = 7 << 20;
+const PICTURES_MOST: usize = 7 << 20;
 /// The longest subject, in characters.
 const SUBJECT_MOST: usize = 250;
 

@@ -109,6 +109,31 @@ async fn pictures_arrive_as_they_were_raised_and_those_that_are_gone_hold_nothin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_have_no_room_in_a_mail_are_told_of() {
+    let Some(sink) = Sink::start("plain") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let older = raise(&store, vec![picture(4 << 20, 1), picture(3 << 20, 2)]).await;
+    let newer = raise(&store, vec![picture(5 << 20, 3)]).await;
+    let largest = raise(&store, vec![picture(5 << 20, 4), picture(3 << 20, 5)]).await;
+    tell(&store, vec![older, newer]).await;
+    tell(&store, vec![largest]).await;
+    let mail = Arc::new(AlertMail::new(&settings(sink.port), store.clone()));
+    let room = Room::start(&store, vec![mail], Rules::default());
+    assert_eq!(idle(&store).await, (0, None));
+    room.stop().await;
+    let said: Vec<String> = sink.mails().iter().map(|mail| mail["text"].to_string()).collect();
+    assert_eq!(said.len(), 2);
+    for (said, which) in said.iter().zip(["2 pictures are", "1 picture is"]) {
+        let expected = format!("({which} not in this mail: it takes 7 MiB of them at most.)");
+        assert!(said.contains("MOTION_DETECTED") && said.contains(&expected), "{said}");
+    }
+    for mail in sink.mails() {
+        assert_eq!(mail["attached"].as_array().map(Vec::len), Some(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_pictures_gets_the_words() {
     let Some(sink) = Sink::start("plain") else { return };
     sink.refuse("PICTURES 552 5.3.4 message size exceeds fixed limit");
