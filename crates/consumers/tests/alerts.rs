@@ -146,10 +146,14 @@ impl World {
 
     /// Somebody writes; the delivery of it.
     async fn written(&self, from: &str, text: &str) -> Delivery {
-        let event = writes(from, text);
+        self.delivery(writes(from, text)).await
+    }
+
+    /// Something happens; the delivery of it.
+    async fn delivery(&self, event: Event) -> Delivery {
         let added = self.store.add_event(event, Timestamp::now()).await.unwrap();
-        let written = |waiting: &Delivery| Some(waiting.event_id) == *added.get();
-        self.deliveries().await.into_iter().find(written).unwrap()
+        let of_it = |waiting: &Delivery| Some(waiting.event_id) == *added.get();
+        self.deliveries().await.into_iter().find(of_it).unwrap()
     }
 
     /// What waits for the consumer; events about health are among it.
@@ -398,6 +402,23 @@ async fn whoever_cannot_be_sent_to_holds_nobody_up_and_health_says_so() {
     let second_round = world.waiting().await;
     assert_eq!(second_round.len(), 2, "{second_round:?}");
     assert!(second_round[1].1.starts_with("Nobody answered"), "{second_round:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sms_that_failed_hurries_the_next_call_once() {
+    let mut config = on_call();
+    config.rotas[0].people = vec!["anna".into()];
+    config.rules[0].rounds = 5;
+    let world = World::new(config).await;
+    let alerts = world.start();
+    world.called(&alerts, "cam1").await;
+    let view = alerts.list(AlertSearch::default()).await.unwrap();
+    let sms = view[0].incidents[0].told[0].message.unwrap();
+    let delivery = world.delivery(failed(sms)).await;
+    for _ in 0..2 {
+        assert_eq!(alerts.work(&delivery).await, Verdict::Done);
+        assert_eq!(world.waiting().await.len(), 2);
+    }
 }
 
 fn failed(id: MessageId) -> Event {
