@@ -97,6 +97,13 @@ impl Config {
                     right,
                 ));
             }
+            if listed.token.is_some() && listed.networks.is_empty() && !listed.from.is_empty() {
+                problems.push(Problem::new(
+                    format!("senders[{index}].networks"),
+                    "anybody can claim an address in from, and would send with the rights of the token",
+                    "where these senders come from, as [\"192.168.7.0/24\"]; or leave token out and let them log in",
+                ));
+            }
             let wrong = |from: &&String| !from.contains('@') || from.contains(|c: char| c.is_control() || c == ' ');
             for from in listed.from.iter().filter(wrong) {
                 let problem = format!("'{from}' is no address");
@@ -149,5 +156,26 @@ mod tests {
         };
         let keys: Vec<String> = config.problems().into_iter().map(|problem| problem.key).collect();
         assert_eq!(keys, ["idle_s", "mail_bytes", "name", "senders[0]", "senders[1].from"]);
+    }
+
+    #[test]
+    fn a_token_is_not_lent_to_an_address_that_anybody_can_claim() {
+        let told = |networks: &[&str], token: Option<&str>| {
+            let listed = Listed {
+                from: vec!["cam1@example.org".into()],
+                networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
+                token: token.map(str::to_owned),
+                ..Listed::default()
+            };
+            let config = Config {
+                senders: vec![listed],
+                ..Config::default()
+            };
+            let problems = config.problems().into_iter();
+            problems.map(|problem| problem.key).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[], Some("cameras")), ["senders[0].networks"]);
+        assert_eq!(told(&["192.168.7.0/24"], Some("cameras")), [""; 0]);
+        assert_eq!(told(&[], None), [""; 0]);
     }
 }

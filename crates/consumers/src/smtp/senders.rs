@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 pub struct Listed {
     /// The envelope's senders: addresses, or `@` and a domain. Empty: any.
     pub from: Vec<String>,
-    /// Where they come from. Empty: anywhere.
+    /// Where they come from. Empty: anywhere, which is refused for addresses with a token.
     pub networks: Vec<Network>,
     /// The token whose rights and limits they have. Absent: they may not send messages.
     pub token: Option<String>,
