@@ -2,24 +2,26 @@
 //!
 //! It is a [`Mailbox`] of the SMTP server. Whose rights and limits count is said by the sender's token: scope, SIMs,
 //! prefixes, messages a minute and spend a day hold as they do for `sms.send`, and the messages are that token's own.
-//! What can be said against a recipient is said at `RCPT`; the mail is answered when its messages are kept. The same
-//! Message-ID to the same number is one message, however often it comes.
+//! What can be said against a recipient is said at `RCPT`; the mail is answered when its messages are kept. A mail
+//! that comes again is one message to each number: `repetition` knows it by all that it says.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::{Error, ErrorKind, Gateway, Origin};
 use message::SendRequest;
-use sha2::{Digest, Sha256};
 
 use crate::smtp::{Answer, Doorman, Letter, Mailbox, Recipient, Reply, Sender, Trust};
 
 mod config;
 mod note;
+mod repetition;
 mod text;
 
 pub use config::{Config, Subject};
 pub(crate) use note::Note;
+use repetition::{Identity, Repetitions};
 
 /// The name of the consumer that mails failures back.
 pub const NAME: &str = "mail_to_sms";
@@ -31,6 +33,7 @@ pub struct MailToSms {
     domain: String,
     gateway: Gateway,
     doorman: Arc<dyn Doorman>,
+    repetitions: Repetitions,
 }
 
 /// Whom an address means.
@@ -50,6 +53,7 @@ impl MailToSms {
             domain,
             gateway,
             doorman,
+            repetitions: Repetitions::default(),
         })
     }
 
@@ -74,10 +78,31 @@ impl MailToSms {
         let Some(account) = &letter.sender.account else {
             return Err(Reply::refused("this sender may not send messages"));
         };
+        let identity = self.repetitions.identity(letter, Instant::now());
+        let told = self.send_to_all(&account.origin, letter, &identity, to).await;
+        if !told.as_ref().is_err_and(Reply::is_temporary) {
+            self.repetitions.answered(&identity, Instant::now());
+        }
+        told
+    }
+
+    async fn send_to_all(
+        &self,
+        origin: &Origin,
+        letter: &Letter,
+        identity: &Identity,
+        to: &[Recipient],
+    ) -> Result<(), Reply> {
         let mut worst: Option<Reply> = None;
         for recipient in to {
             let text = self.text(letter, Whom::of(recipient).slot.is_some())?;
-            let Err(error) = self.send_one(&account.origin, letter, recipient, &text).await else {
+            let key = identity.key(recipient, &text);
+            let request = SendRequest {
+                idempotency_key: Some(key),
+                transliterate: self.config.transliterate,
+                ..Whom::of(recipient).request(&text)
+            };
+            let Err(error) = self.send_one(origin, letter, request).await else {
                 continue;
             };
             let refusal = reply(&error);
@@ -92,12 +117,7 @@ impl MailToSms {
         worst.map_or(Ok(()), Err)
     }
 
-    async fn send_one(&self, origin: &Origin, letter: &Letter, to: &Recipient, text: &str) -> Result<(), Error> {
-        let request = SendRequest {
-            idempotency_key: letter.message_id.as_deref().map(|id| key(id, to)),
-            transliterate: self.config.transliterate,
-            ..Whom::of(to).request(text)
-        };
+    async fn send_one(&self, origin: &Origin, letter: &Letter, request: SendRequest) -> Result<(), Error> {
         let accepted = match self.note(letter) {
             Some(note) => self.gateway.send_noted(origin, request, note.text()).await?,
             None => self.gateway.send(origin, request).await?,
@@ -188,15 +208,6 @@ pub fn reply_address(number: &str, slot: &str, domain: &str) -> String {
     format!("{number}+{slot}@{domain}")
 }
 
-/// What makes a mail that comes again the same message.
-fn key(message_id: &str, to: &Recipient) -> String {
-    let mut hash = Sha256::new();
-    hash.update(message_id);
-    hash.update([0]);
-    hash.update(to.to_string());
-    format!("mail-{}", hex::encode(&hash.finalize()[..20]))
-}
-
 /// What the client is told of a refusal of the gateway's.
 fn reply(error: &Error) -> Reply {
     match error.kind {
@@ -227,14 +238,5 @@ mod tests {
         assert_eq!(whom("0171"), ("0171".into(), None));
         assert_eq!(whom("+"), ("+".into(), None));
         assert_eq!(whom("++"), ("+".into(), Some(String::new())));
-    }
-
-    #[test]
-    fn a_repeated_mail_has_the_same_key_and_another_number_another() {
-        let to = |address: &str| Recipient::parse(address).unwrap();
-        assert_eq!(key("1@x", &to("+49171@sms")), key("1@x", &to("+49171@SMS")));
-        assert_ne!(key("1@x", &to("+49171@sms")), key("1@x", &to("+49172@sms")));
-        assert_ne!(key("1@x", &to("+49171@sms")), key("2@x", &to("+49171@sms")));
-        assert!(key("1@x", &to("+49171@sms")).len() < 128);
     }
 }

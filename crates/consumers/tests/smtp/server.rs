@@ -64,7 +64,7 @@ impl Mailbox for Collected {
 
 /// Knows the token `gw` with the secret `secret`.
 #[derive(Debug)]
-struct Clerk;
+pub(crate) struct Clerk;
 
 impl Doorman for Clerk {
     fn login<'a>(&'a self, _: IpAddr, user: &'a str, password: &'a str) -> BoxFuture<'a, Result<Account, LoginError>> {
