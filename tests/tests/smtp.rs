@@ -84,11 +84,16 @@ fn a_mail_becomes_a_message_once_and_belongs_to_its_token() {
     let post = Post { rig, ..post };
     let gateway = post.rig.start_ready();
     let to = post.rig.modems[1].number();
+    // It comes again as it was, its date included.
+    let date = jiff::Timestamp::now().strftime("Date: %a, %d %b %Y %H:%M:%S +0000");
+    let date = date.to_string();
     let mail = [
         "--body",
         "Grüße 👋\\n-- \\nmy signature",
         "--header",
         "Message-Id: <1@example.org>",
+        "--header",
+        &date,
     ];
     for _ in 0..2 {
         let Some(output) = post.mail("mailer", to, &mail) else {
