@@ -65,6 +65,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "attendance_taken",
         sql: include_str!("schema/0011_attendance_taken.sql"),
     },
+    Step {
+        name: "attendance_frames",
+        sql: include_str!("schema/0012_attendance_frames.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.
