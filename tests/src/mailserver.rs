@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+
+use crate::free_port;
 
 /// A place for a mail server: a port, and a folder for what it takes.
 #[derive(Debug)]
@@ -27,9 +28,8 @@ impl MailServer {
             eprintln!("skipped: aiosmtpd is not installed");
             return None;
         }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         Some(Self {
-            port: free.local_addr().expect("bound").port(),
+            port: free_port(),
             folder: folder.to_owned(),
             child: None,
         })

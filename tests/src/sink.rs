@@ -15,7 +15,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::Rig;
-use crate::gateway::free_port;
+use crate::free_port;
 
 /// What the server does with a post.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use end_to_end::{Gateway, Rig, Submission, eventually};
+use end_to_end::{Gateway, Rig, Submission, eventually, free_port};
 use modemsim::{ModemSpec, Settings};
 use serde_json::{Value, json};
 
@@ -364,11 +364,6 @@ fn ten_thousand_events_with_pictures_are_a_few_mails_with_the_right_count_in_bou
     assert!(kib < 64_000_000 / 1024, "{kib} KiB");
     gateway.stop();
     drop(server);
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    free.local_addr().expect("bound").port()
 }
 
 /// How many alerts these mails tell of: one each, or as many as their subjects say.

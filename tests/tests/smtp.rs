@@ -1,11 +1,11 @@
 //! E-mail to SMS: swaks is the client, the simulated SIMs are the phones.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use end_to_end::{Gateway, MailServer, Rig, eventually, mail_header};
+use end_to_end::{Gateway, MailServer, Rig, eventually, free_port, mail_header};
 use modemsim::Rule;
 use serde_json::json;
 
@@ -20,8 +20,7 @@ struct Post {
 impl Post {
     /// With these lines in `[smtp]`, `[mail_to_sms]` and after both.
     fn new(smtp: &str, sms: &str, more: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("bound").port();
+        let port = free_port();
         let rig = Rig::new(2).config(&format!(
             "[smtp]\nlisten = [\"127.0.0.1:{port}\"]\n{smtp}\n[mail_to_sms]\ndomain = \"sms.test\"\n{sms}\n{more}"
         ));

@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use end_to_end::eventually;
+use end_to_end::{eventually, free_port};
 
-use crate::site::{LONG, Site, free_port, run};
+use crate::site::{LONG, Site, run};
 
 /// Alertmanager, in a folder; it ends with this value.
 struct Alertmanager(Child);

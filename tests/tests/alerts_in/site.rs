@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, eventually};
+use end_to_end::{Gateway, Rig, eventually, free_port};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -151,11 +151,6 @@ pub(crate) fn most_memory(gateway: &Gateway) -> u64 {
         number.and_then(|number| number.parse().ok()).expect("a number")
     };
     (kib("VmHWM:") - kib("RssFile:")) / 1000
-}
-
-pub(crate) fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    free.local_addr().expect("bound").port()
 }
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
