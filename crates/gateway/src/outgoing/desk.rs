@@ -49,6 +49,8 @@ pub(crate) struct Desk {
     next_ticket: u64,
     /// When waiting parts are looked at again.
     reroute_at: Option<Timestamp>,
+    /// When the pauses of the lanes are looked at again: not later than any of them begins or ends.
+    pauses_at: Option<Timestamp>,
     /// Nothing new begins any more.
     closing: bool,
     /// What is made anew once the end of a lane's last attempt is on record: before, the store would not allow it.
@@ -147,6 +149,7 @@ impl Desk {
             look: Look::begin(),
             next_ticket: 1,
             reroute_at: None,
+            pauses_at: None,
             closing: false,
             remakes: HashMap::new(),
             remaking: HashSet::new(),
@@ -177,6 +180,7 @@ impl Desk {
         if !able {
             self.unqueue(at);
         }
+        self.look_at_pauses_by(self.lanes[at].slow_at());
         self.reroute_by(now + REROUTE_PAUSE);
     }
 
@@ -340,6 +344,7 @@ impl Desk {
             cost_micros,
             since: now,
         };
+        self.look_at_pauses_by(self.lanes[at].slow_at());
     }
 
     /// What lay of an attempt on the modem of `route` is gone, or stays.
@@ -383,8 +388,10 @@ impl Desk {
         if self.is_starved() && self.look.due().is_some_and(|due| due <= now) {
             self.look.want();
         }
+        if self.pauses_at.is_some_and(|at| at <= now) {
+            self.look_at_pauses(now);
+        }
         for at in 0..self.lanes.len() {
-            self.look_at_pause(at, now);
             let due = matches!(&self.lanes[at].work, Work::Blocked { until, .. } if *until <= now);
             if due && let Work::Blocked { settle, .. } = std::mem::take(&mut self.lanes[at].work) {
                 self.record(at, settle, now);
@@ -435,11 +442,7 @@ impl Desk {
             _ => None,
         });
         let look = self.look.due().filter(|_| self.is_starved());
-        let pauses = self.lanes.iter().filter_map(|lane| match &lane.pause {
-            Some(pause) => pause.until,
-            None => lane.slow_at(),
-        });
-        blocked.chain(pauses).chain(self.reroute_at).chain(look).min()
+        blocked.chain(self.pauses_at).chain(self.reroute_at).chain(look).min()
     }
 
     /// Whether any part is with a modem or its end is not recorded yet.

@@ -48,29 +48,48 @@ impl Desk {
         }
     }
 
-    /// Begins a pause where an exchange takes too long, and ends one that is over.
-    pub(super) fn look_at_pause(&mut self, at: usize, now: Timestamp) {
-        let lane = &mut self.lanes[at];
-        match &lane.pause {
-            None if lane.is_slow(now) => {
-                self.pause(
-                    at,
-                    "its modem has been busy with one message for long".into(),
-                    None,
-                    now,
-                );
+    /// Begins a pause where an exchange takes too long, and ends those that are over.
+    pub(super) fn look_at_pauses(&mut self, now: Timestamp) {
+        self.pauses_at = None;
+        for at in 0..self.lanes.len() {
+            let lane = &mut self.lanes[at];
+            match &lane.pause {
+                None if lane.is_slow(now) => {
+                    self.pause(
+                        at,
+                        "its modem has been busy with one message for long".into(),
+                        None,
+                        now,
+                    );
+                }
+                None => {
+                    let slow_at = lane.slow_at();
+                    self.look_at_pauses_by(slow_at);
+                }
+                Some(pause) if pause.until.is_some_and(|until| until <= now) => {
+                    lane.pause = None;
+                    let slow_at = lane.slow_at();
+                    self.look_at_pauses_by(slow_at);
+                    self.reroute_by(now + REROUTE_PAUSE);
+                }
+                Some(pause) => {
+                    let until = pause.until;
+                    self.look_at_pauses_by(until);
+                }
             }
-            Some(pause) if pause.until.is_some_and(|until| until <= now) => {
-                lane.pause = None;
-                self.reroute_by(now + REROUTE_PAUSE);
-            }
-            _ => {}
         }
+    }
+
+    /// Looks at the pauses at this time, if not before.
+    pub(super) fn look_at_pauses_by(&mut self, at: Option<Timestamp>) {
+        let Some(at) = at else { return };
+        self.pauses_at = Some(self.pauses_at.map_or(at, |known| known.min(at)));
     }
 
     /// Gives a lane nothing more for now; what waits on it goes elsewhere, if it can.
     fn pause(&mut self, at: usize, reason: String, until: Option<Timestamp>, now: Timestamp) {
         self.lanes[at].pause = Some(Pause { reason, until });
+        self.look_at_pauses_by(until);
         self.unqueue(at);
         self.reroute_by(now + REROUTE_PAUSE);
     }
