@@ -1,72 +1,23 @@
 //! Alerts on a real store and gateway; what is sent waits in the queue, since there is no modem.
 #![expect(clippy::unwrap_used, reason = "a panic in a test is the answer")]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod drawer;
+
 use std::time::{Duration, Instant};
 
 use consumers::alerts::{Alerts, Config, MAIL_NAME, NAME, Person, Rota, Rule};
 use consumers::{Consumer, Verdict, Wish};
-use futures_util::StreamExt;
-use gateway::{
-    AlertDesk, Carrier, Gateway, Handover, NotTaken, Obstacle, Origin, Parts, PinTry, RouteSettings, RouteStatus,
-    UssdStep, joiner,
-};
+use gateway::{AlertDesk, Gateway, Origin, joiner};
 use jiff::Timestamp;
 use message::{
-    AlertSearch, AlertState, Committed, Event, Inbound, InboundKind, Level, ListQuery, Memory, MessageId, Number,
-    RawAlert, RawImage, RouteId, Severity,
+    AlertSearch, AlertState, Event, Inbound, InboundKind, ListQuery, MessageId, Number, RawAlert, RawImage, RouteId,
+    Severity,
 };
-use router::RouteConfig;
 use store::{Delivery, Retention, Store};
 use tempfile::TempDir;
 
 const ANNA: &str = "+491710000001";
 const BEN: &str = "+491710000002";
-
-/// A carrier with one SIM that never gets a modem.
-#[derive(Debug)]
-struct Drawer;
-
-impl Carrier for Drawer {
-    fn routes(&self) -> Vec<RouteStatus> {
-        vec![RouteStatus {
-            route: RouteId::new("sim1"),
-            number: Some(Number::received("+491710000000")),
-            obstacle: Some(Obstacle {
-                sentence: "there is no modem".to_owned(),
-                needs_operator: false,
-            }),
-            level: Level::Ok,
-        }]
-    }
-
-    fn submit(&self, _: Handover) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-
-    fn confirm(&self, _: &RouteId, _: Committed<Option<Memory>>) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-
-    fn ussd(&self, _: &RouteId, _: UssdStep) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-
-    fn enter_pin(&self, _: &RouteId, _: Result<Committed<PinTry>, String>) {}
-
-    fn judge_card(&self, _: &RouteId, _: Result<Option<String>, String>) {}
-
-    fn unlock(&self, _: &RouteId) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-}
-
-fn busy() -> NotTaken {
-    NotTaken {
-        reason: "there is no modem".to_owned(),
-    }
-}
 
 struct World {
     store: Store,
@@ -84,20 +35,8 @@ impl World {
             ..store::Config::default()
         };
         let (store, _) = Store::open(folder.path(), &store_config, joiner()).unwrap();
-        let parts = Parts {
-            config: gateway::Config::default(),
-            uncertain_wait: Duration::from_secs(5),
-            retention: Retention::default(),
-            settings: RouteSettings {
-                routes: BTreeMap::from([(RouteId::new("sim1"), RouteConfig::default())]),
-                ..RouteSettings::default()
-            },
-            store: store.clone(),
-            carriers: vec![(Arc::new(Drawer), futures_util::stream::pending().boxed())],
-            token_sims: BTreeMap::new(),
-        };
         Self {
-            gateway: Gateway::start(parts).await.unwrap(),
+            gateway: drawer::gateway(&store, "+491710000000", Retention::default()).await,
             store,
             config,
             _folder: folder,

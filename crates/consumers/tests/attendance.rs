@@ -1,21 +1,13 @@
 //! The attendance consumer on a real store and gateway; what it sends waits in the queue, since there is no modem.
 #![expect(clippy::unwrap_used, reason = "a panic in a test is the answer")]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod drawer;
+
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use gateway::{
-    AttendanceDesk, Carrier, Gateway, Handover, NotTaken, Obstacle, Origin, Parts, PinTry, RouteSettings, RouteStatus,
-    UssdStep, joiner,
-};
+use gateway::{AttendanceDesk, Gateway, Origin, joiner};
 use jiff::Timestamp;
-use message::{
-    AttendanceEvent, AttendanceSearch, Committed, Event, Inbound, Level, Memory, MessageId, MessageView, Number,
-    RouteId,
-};
-use router::RouteConfig;
+use message::{AttendanceEvent, AttendanceSearch, Event, Inbound, MessageId, MessageView, RouteId};
 use store::{AttendanceQuery, Retention, Store};
 use tempfile::TempDir;
 
@@ -28,50 +20,6 @@ const EMPLOYEE: &str = "+989126211770";
 const COLLEAGUE: &str = "+989126211771";
 /// 2023-11-15 08:00 UTC, where people work in these tests.
 const EIGHT_O_CLOCK: i64 = 1_700_035_200;
-
-/// A carrier with one SIM that never gets a modem.
-#[derive(Debug)]
-struct Drawer;
-
-impl Carrier for Drawer {
-    fn routes(&self) -> Vec<RouteStatus> {
-        vec![RouteStatus {
-            route: RouteId::new("sim1"),
-            number: Some(Number::received("+989102211824")),
-            obstacle: Some(Obstacle {
-                sentence: "there is no modem".to_owned(),
-                needs_operator: false,
-            }),
-            level: Level::Ok,
-        }]
-    }
-
-    fn submit(&self, _: Handover) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-
-    fn confirm(&self, _: &RouteId, _: Committed<Option<Memory>>) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-
-    fn ussd(&self, _: &RouteId, _: UssdStep) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-
-    fn enter_pin(&self, _: &RouteId, _: Result<Committed<PinTry>, String>) {}
-
-    fn judge_card(&self, _: &RouteId, _: Result<Option<String>, String>) {}
-
-    fn unlock(&self, _: &RouteId) -> Result<(), NotTaken> {
-        Err(busy())
-    }
-}
-
-fn busy() -> NotTaken {
-    NotTaken {
-        reason: "there is no modem".to_owned(),
-    }
-}
 
 struct World {
     store: Store,
@@ -95,25 +43,14 @@ impl World {
             ..store::Config::default()
         };
         let (store, _) = Store::open(folder.path(), &store_config, joiner()).unwrap();
-        let parts = Parts {
-            config: gateway::Config::default(),
-            uncertain_wait: Duration::from_secs(5),
-            // The messages of these tests are years old.
-            retention: Retention {
-                texts_days: 0,
-                facts_days: 0,
-                inbound_days: 0,
-                ..Retention::default()
-            },
-            settings: RouteSettings {
-                routes: BTreeMap::from([(RouteId::new("sim1"), RouteConfig::default())]),
-                ..RouteSettings::default()
-            },
-            store: store.clone(),
-            carriers: vec![(Arc::new(Drawer), futures_util::stream::pending().boxed())],
-            token_sims: BTreeMap::new(),
+        // The messages of these tests are years old.
+        let retention = Retention {
+            texts_days: 0,
+            facts_days: 0,
+            inbound_days: 0,
+            ..Retention::default()
         };
-        let gateway = Gateway::start(parts).await.unwrap();
+        let gateway = drawer::gateway(&store, "+989102211824", retention).await;
         let config = Config {
             time_zone: config.time_zone.or(Some("UTC".to_owned())),
             ..config
