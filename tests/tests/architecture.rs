@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tpdu", 1),
     ("at", 1),
     ("message", 1),
+    ("smpp", 2),
     ("modem", 2),
     ("router", 2),
     ("store", 2),
@@ -20,7 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// What may do I/O; nothing below these may even depend on what can.
-const NO_IO: &[&str] = &["tpdu", "at", "message", "modem", "router"];
+const NO_IO: &[&str] = &["tpdu", "at", "message", "smpp", "modem", "router"];
 const CAN_DO_IO: &[&str] = &[
     "tokio",
     "rusqlite",
