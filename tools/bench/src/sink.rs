@@ -1,10 +1,10 @@
 //! A mail server that takes everything: what it took, when, and how long it was at it itself.
 //!
-//! It syncs each mail to the disk before it says that it has it, as a mail server must (RFC 5321, 4.2.5). It reads a
-//! command, answers, and knows nothing else.
+//! It syncs each mail to the disk before it says that it has it, as a mail server must (RFC 5321, 4.2.5). It takes commands
+//! in groups and answers them so (RFC 2920), as postfix and its like do, and knows nothing else.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,13 +59,18 @@ impl Sink {
     }
 }
 
-fn converse(mut stream: TcpStream, mut file: &File, taken: &Mutex<Vec<Taken>>) -> std::io::Result<()> {
+fn converse(stream: TcpStream, mut file: &File, taken: &Mutex<Vec<Taken>>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut lines = BufReader::new(stream.try_clone()?);
+    let mut stream = BufWriter::new(stream);
     stream.write_all(b"220 sink ESMTP\r\n")?;
     let mut own_us = 0;
     let mut line = String::new();
     loop {
+        // The answers to a group of commands go out together.
+        if lines.buffer().is_empty() {
+            stream.flush()?;
+        }
         line.clear();
         if lines.read_line(&mut line)? == 0 {
             return Ok(());
@@ -73,19 +78,21 @@ fn converse(mut stream: TcpStream, mut file: &File, taken: &Mutex<Vec<Taken>>) -
         let began = Instant::now();
         let word = line.split([' ', '\r']).next().unwrap_or_default().to_uppercase();
         match word.as_str() {
-            "EHLO" => stream.write_all(b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")?,
+            "EHLO" => stream.write_all(b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")?,
             "MAIL" => {
                 own_us = 0;
                 stream.write_all(b"250 ok\r\n")?;
             }
             "DATA" => {
                 stream.write_all(b"354 go on\r\n")?;
+                stream.flush()?;
                 let began_before = began.elapsed();
                 let mail = read_mail(&mut lines)?;
                 let began = Instant::now();
                 file.write_all(mail.as_bytes())?;
                 file.sync_data()?;
                 stream.write_all(b"250 taken\r\n")?;
+                stream.flush()?;
                 let own = began.elapsed() + began_before;
                 let mark = mail.lines().find(|line| line.starts_with(MARK)).unwrap_or_default();
                 let one = Taken {
@@ -96,7 +103,10 @@ fn converse(mut stream: TcpStream, mut file: &File, taken: &Mutex<Vec<Taken>>) -
                 taken.lock().unwrap_or_else(PoisonError::into_inner).push(one);
                 continue;
             }
-            "QUIT" => return stream.write_all(b"221 bye\r\n"),
+            "QUIT" => {
+                stream.write_all(b"221 bye\r\n")?;
+                return stream.flush();
+            }
             _ => stream.write_all(b"250 ok\r\n")?,
         }
         own_us += micros(began.elapsed());

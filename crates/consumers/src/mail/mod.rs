@@ -1,8 +1,8 @@
 //! Received messages to e-mail.
 //!
 //! [`Mail`] is the consumer. What it does with one message: [`recipients`] says who gets it, [`letter`] writes it,
-//! [`postman`] brings it to each of them, [`server`] hands it over on the one connection that is kept, [`refusal`] reads what
-//! the server does not like. Mails about alerts go the same way.
+//! [`postman`] brings it to each of them, [`server`] keeps the one connection, on which [`transaction`] hands it over, and
+//! [`refusal`] reads what the server does not like. Mails about alerts go the same way.
 //!
 //! A mail is kept as its delivery in the store until the server has taken it. Where only some of several recipients
 //! have it, that is kept with the delivery until the others have it too, so that nobody gets it twice; only a kill between
@@ -21,6 +21,7 @@ mod refusal;
 mod samples;
 mod server;
 mod template;
+mod transaction;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;

@@ -1,23 +1,18 @@
-//! The mail server: one connection, kept and used again.
-//!
-//! `lettre` speaks SMTP; what it is told command by command here is what its transport does in one go, because one
-//! recipient that is refused must not keep the others from their mail.
+//! The mail server: one connection, kept and used again, by one mail at a time.
 
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use lettre::Address;
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt, Rset};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::extension::ClientId;
+use tokio::sync::Mutex;
 
 use super::config::{Config, Password, Security};
 use super::refusal::{Consequence, Refusal, Stage};
+use super::transaction::{Begun, Line, Outcome, Trouble, step};
 
 /// A mail server and the connection to it.
 pub(super) struct Server {
@@ -27,22 +22,21 @@ pub(super) struct Server {
     ca_file: Option<PathBuf>,
     login: Option<(String, Password)>,
     limit: Duration,
-    parked: Mutex<Option<Parked>>,
+    counter: Mutex<Counter>,
+}
+
+/// Where mails are handed over, one after the other.
+#[derive(Default)]
+struct Counter {
+    parked: Option<Parked>,
+    /// When the server last had no time for anybody, and why.
+    closed: Option<(Instant, Refusal)>,
 }
 
 /// A connection between two mails.
 struct Parked {
-    connection: AsyncSmtpConnection,
+    line: Line,
     since: Instant,
-}
-
-/// What became of a mail at a server that took it for somebody.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// They have it.
-    pub(super) accepted: Vec<Address>,
-    /// They do not, each with the reason.
-    pub(super) refused: Vec<(Address, Refusal)>,
 }
 
 impl Server {
@@ -56,12 +50,12 @@ impl Server {
             ca_file: config.ca_file.clone(),
             login: config.user.clone().map(|user| (user, password())),
             limit: Duration::from_secs(config.timeout_s.into()),
-            parked: Mutex::new(None),
+            counter: Mutex::default(),
         }
     }
 
-    /// Hands a mail over. An error where nobody has it, and then it is about the server or the content; what is wrong
-    /// with a recipient stands in the outcome.
+    /// Hands a mail over, after those that were here before. An error where nobody has it, and then it is about the
+    /// server or the content; what is wrong with a recipient stands in the outcome.
     ///
     /// Dropped midway, the connection goes with it, and the mail may have been taken.
     ///
@@ -72,91 +66,62 @@ impl Server {
         to: &[Address],
         mail: &[u8],
     ) -> Result<Outcome, Refusal> {
-        let mut connection = self.open(from, to).await?;
-        let result = self.converse(&mut connection, to, mail).await;
-        // After a refusal the rest of the transaction is forgotten; where that fails, so is the connection.
-        let clean = match &result {
-            Ok(outcome) if outcome.refused.is_empty() => true,
-            Err(refusal) if refusal.consequence == Consequence::AllWait => false,
-            _ => self.step(connection.command(Rset)).await.is_ok(),
-        };
-        if clean && !connection.has_broken() {
-            self.park(connection);
+        let came = Instant::now();
+        let mut counter = self.counter.lock().await;
+        if let Some((_, refusal)) = counter.closed.as_ref().filter(|(at, _)| *at > came) {
+            // Whoever waited while another found the server away would find the same.
+            return Err(refusal.clone());
         }
+        let result = self.hand_over(&mut counter, from, to, mail).await;
+        counter.closed = match &result {
+            Err(refusal) if refusal.consequence == Consequence::AllWait => Some((Instant::now(), refusal.clone())),
+            _ => None,
+        };
         result
     }
 
     /// Says goodbye to the server, where there is a connection.
     pub(super) async fn quit(&self) {
-        if let Some(mut parked) = self.take() {
-            // It may be gone already, and is let go of in any case.
-            let _ = parked.connection.quit().await;
+        if let Some(parked) = self.counter.lock().await.parked.take() {
+            parked.line.quit().await;
         }
     }
 
-    /// A connection that took `MAIL FROM`: the parked one, or a new one where that is gone meanwhile.
-    async fn open(&self, from: Option<&Address>, to: &[Address]) -> Result<AsyncSmtpConnection, Refusal> {
-        if let Some(mut parked) = self.take() {
-            let stale = parked.since.elapsed() > STALE;
-            let alive = !stale || self.step(parked.connection.command(Noop)).await.is_ok();
-            if alive && self.begin(&mut parked.connection, from, to).await.is_ok() {
-                return Ok(parked.connection);
-            }
-        }
-        let mut connection = self.connect().await?;
-        self.begin(&mut connection, from, to).await?;
-        Ok(connection)
-    }
-
-    async fn begin(
+    async fn hand_over(
         &self,
-        connection: &mut AsyncSmtpConnection,
+        counter: &mut Counter,
         from: Option<&Address>,
-        to: &[Address],
-    ) -> Result<(), Refusal> {
-        let ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
-        let international = !from.into_iter().chain(to).all(ascii);
-        let offered = connection.server_info().supports_feature(Extension::SmtpUtfEight);
-        let parameters = Vec::from_iter((international && offered).then_some(MailParameter::SmtpUtfEight));
-        self.step(connection.command(Mail::new(from.cloned(), parameters)))
-            .await
-            .map(drop)
-            .map_err(|trouble| trouble.read(Stage::Server))
-    }
-
-    async fn converse(
-        &self,
-        connection: &mut AsyncSmtpConnection,
         to: &[Address],
         mail: &[u8],
     ) -> Result<Outcome, Refusal> {
-        let mut outcome = Outcome::default();
-        for address in to {
-            let reply = self
-                .step(connection.command(Rcpt::new(address.clone(), Vec::new())))
-                .await;
-            match reply.map_err(|trouble| trouble.read(Stage::Recipient)) {
-                Ok(_) => outcome.accepted.push(address.clone()),
-                Err(refusal) if refusal.consequence == Consequence::AllWait => return Err(refusal),
-                Err(refusal) => outcome.refused.push((address.clone(), refusal)),
-            }
-        }
-        if outcome.accepted.is_empty() {
-            return Ok(outcome);
-        }
-        let content = |trouble: Trouble| trouble.read(Stage::Content);
-        self.step(connection.command(Data)).await.map_err(content)?;
-        // The end of the last line is part of the end mark that follows.
-        let mail = mail.strip_suffix(b"\r\n").unwrap_or(mail);
-        match str::from_utf8(mail) {
-            Ok(mail) => self.step(connection.command(Content(mail))).await,
-            Err(_) => self.step(connection.message(mail)).await,
-        }
-        .map_err(content)?;
-        Ok(outcome)
+        let (mut line, begun) = self.open(counter.parked.take(), from, to).await?;
+        let (result, goes_on) = line.finish(begun, mail).await;
+        counter.parked = goes_on.then(|| Parked {
+            line,
+            since: Instant::now(),
+        });
+        result
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Refusal> {
+    /// A line on which the mail has begun: the parked one, or a new one where that is gone meanwhile.
+    async fn open(
+        &self,
+        parked: Option<Parked>,
+        from: Option<&Address>,
+        to: &[Address],
+    ) -> Result<(Line, Begun), Refusal> {
+        if let Some(Parked { mut line, since }) = parked {
+            let alive = since.elapsed() <= STALE || line.is_alive().await;
+            if alive && let Ok(begun) = line.begin(from, to).await {
+                return Ok((line, begun));
+            }
+        }
+        let mut line = self.connect().await?;
+        let begun = line.begin(from, to).await?;
+        Ok((line, begun))
+    }
+
+    async fn connect(&self) -> Result<Line, Refusal> {
         let server = |trouble: Trouble| {
             let refusal = trouble.read(Stage::Server);
             Refusal::all_wait(format!("{}:{}: {}", self.host, self.port, refusal.why))
@@ -172,17 +137,18 @@ impl Server {
         };
         let address = (self.host.as_str(), self.port);
         let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(self.limit), &hello, wrapped, None);
-        let mut connection = self.step(connecting).await.map_err(server)?;
+        let mut connection = step(self.limit, connecting).await.map_err(server)?;
         let wanted = self.security == Security::Starttls || connection.can_starttls();
         if let Some(tls) = upgrade.filter(|_| wanted) {
-            self.step(connection.starttls(tls, &hello)).await.map_err(server)?;
+            let upgrading = connection.starttls(tls, &hello);
+            step(self.limit, upgrading).await.map_err(server)?;
         }
+        let mut line = Line::new(connection, &hello, self.limit).await.map_err(server)?;
         if let Some((user, password)) = &self.login {
             let credentials = Credentials::new(user.clone(), password.letters().to_owned());
-            let login = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
-            self.step(login).await.map_err(server)?;
+            line.login(&credentials).await.map_err(server)?;
         }
-        Ok(connection)
+        Ok(line)
     }
 
     /// What is trusted: read for each connection, so that a renewed file needs no restart.
@@ -197,27 +163,6 @@ impl Server {
             .build()
             .map_err(|error| Trouble::Said(error).read(Stage::Server))
     }
-
-    /// One step of the conversation, within the time limit.
-    async fn step<T>(&self, step: impl Future<Output = Result<T, Error>>) -> Result<T, Trouble> {
-        match tokio::time::timeout(self.limit, step).await {
-            Ok(done) => done.map_err(Trouble::Said),
-            Err(_) => Err(Trouble::Slow(self.limit)),
-        }
-    }
-
-    fn take(&self) -> Option<Parked> {
-        self.parked.lock().ok()?.take()
-    }
-
-    fn park(&self, connection: AsyncSmtpConnection) {
-        if let Ok(mut parked) = self.parked.lock() {
-            *parked = Some(Parked {
-                connection,
-                since: Instant::now(),
-            });
-        }
-    }
 }
 
 impl fmt::Debug for Server {
@@ -226,55 +171,5 @@ impl fmt::Debug for Server {
     }
 }
 
-/// A mail as it is sent, its end mark included (RFC 5321 4.5.2).
-///
-/// lettre sends content and end mark in two writes, and the kernel holds the second back until the server acknowledges
-/// the first, which it delays: 40 ms a mail.
-struct Content<'a>(&'a str);
-
-impl fmt::Display for Content<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in self.0.split_inclusive("\r\n") {
-            if line.starts_with('.') {
-                f.write_str(".")?;
-            }
-            f.write_str(line)?;
-        }
-        f.write_str("\r\n.\r\n")
-    }
-}
-
-/// What went wrong in a step.
-enum Trouble {
-    Said(Error),
-    Slow(Duration),
-}
-
-impl Trouble {
-    fn read(self, stage: Stage) -> Refusal {
-        match self {
-            Self::Said(error) => Refusal::read(stage, &error),
-            Self::Slow(limit) => Refusal::all_wait(format!("no answer within {} s", limit.as_secs())),
-        }
-    }
-}
-
 /// A connection that lay longer than this is asked whether it is still there.
 const STALE: Duration = Duration::from_secs(5);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_that_begins_with_a_dot_is_no_end() {
-        for (mail, sent) in [
-            ("a\r\nb", "a\r\nb\r\n.\r\n"),
-            (".\r\n..\r\n.x", "..\r\n...\r\n..x\r\n.\r\n"),
-            ("a.\r\n\r\n.", "a.\r\n\r\n..\r\n.\r\n"),
-            ("", "\r\n.\r\n"),
-        ] {
-            assert_eq!(Content(mail).to_string(), sent, "{mail:?}");
-        }
-    }
-}

@@ -8,7 +8,13 @@ use crate::sink::{Sink, header};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_mailbox_waits_while_the_others_have_their_mail_once() {
-    let Some(sink) = Sink::start("plain") else { return };
+    for mode in ["plain", "pipelining"] {
+        let Some(sink) = Sink::start(mode) else { return };
+        full_mailbox(sink).await;
+    }
+}
+
+async fn full_mailbox(sink: Sink) {
     sink.refuse("full@ 452 4.2.2 mailbox full");
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
@@ -43,7 +49,13 @@ async fn a_full_mailbox_waits_while_the_others_have_their_mail_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_for_good_is_given_up_alone_and_said() {
-    let Some(sink) = Sink::start("plain") else { return };
+    for mode in ["plain", "pipelining"] {
+        let Some(sink) = Sink::start(mode) else { return };
+        refused_for_good(sink).await;
+    }
+}
+
+async fn refused_for_good(sink: Sink) {
     sink.refuse("gone@ 550 5.1.1 no such user");
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());

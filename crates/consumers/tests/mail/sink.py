@@ -2,7 +2,8 @@
 
     sink.py FOLDER MODE PORT [CERTIFICATE KEY]
 
-MODE is plain, starttls or tls; the last two want a login (gw, secret). Each mail it takes becomes FOLDER/N.json, read
+MODE is plain, pipelining (plain, and commands may come in a group, RFC 2920), starttls or tls; the last two want a
+login (gw, secret). Each mail it takes becomes FOLDER/N.json, read
 with Python's own mail parser. FOLDER/refuse, where it is there, says whom it refuses: a line each of a word and a
 reply, as "full@ 452 4.2.2 mailbox full"; the word DATA stands for every content, PICTURES for every
 content with something attached.
@@ -45,6 +46,11 @@ def read(content):
 
 
 class Handler:
+    async def handle_EHLO(self, server, session, envelope, name, replies):
+        session.host_name = name
+        # The last one is the end of the reply.
+        return (replies[:-1] + ["250-PIPELINING"] + replies[-1:]) if mode == "pipelining" else replies
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         refused = refusal(address)
         if refused:
@@ -72,7 +78,7 @@ class Handler:
 
 
 def protocol():
-    login = {"authenticator": authenticate, "auth_required": mode != "plain"}
+    login = {"authenticator": authenticate, "auth_required": mode in ("starttls", "tls")}
     if mode == "starttls":
         return SMTP(Handler(), tls_context=context, require_starttls=True, **login)
     # Within implicit TLS the server does not know that it is encrypted.
@@ -87,7 +93,7 @@ async def main():
 
 
 context = None
-if mode != "plain":
+if mode in ("starttls", "tls"):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[4], sys.argv[5])
 asyncio.run(main())

@@ -18,7 +18,7 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// Starts one, `plain`, `starttls` or `tls`. `None`, with a word on standard error, where aiosmtpd is missing.
+    /// Starts one, `plain`, `pipelining`, `starttls` or `tls`. `None`, with a word on standard error, where aiosmtpd is missing.
     pub(crate) fn start(mode: &'static str) -> Option<Self> {
         let there = Command::new("/usr/bin/python3")
             .args(["-c", "import aiosmtpd"])
