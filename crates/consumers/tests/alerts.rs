@@ -9,10 +9,7 @@ use consumers::alerts::{Alerts, Config, MAIL_NAME, NAME, Person, Rota, Rule};
 use consumers::{Consumer, Verdict, Wish};
 use gateway::{AlertDesk, Gateway, Origin, joiner};
 use jiff::Timestamp;
-use message::{
-    AlertSearch, AlertState, Event, Inbound, InboundKind, ListQuery, MessageId, Number, RawAlert, RawImage, RouteId,
-    Severity,
-};
+use message::{AlertSearch, AlertState, Event, Inbound, ListQuery, MessageId, RawAlert, RawImage, Severity};
 use store::{Delivery, Retention, Store};
 use tempfile::TempDir;
 
@@ -137,21 +134,7 @@ fn on_call() -> Config {
 }
 
 fn writes(from: &str, text: &str) -> Event {
-    Event::Message(Inbound {
-        id: MessageId::fresh(),
-        cursor: 1,
-        sim: RouteId::new("sim1"),
-        from: Number::received(from),
-        to: None,
-        text: text.to_owned(),
-        kind: InboundKind::Text,
-        class: None,
-        data_hex: None,
-        service_centre_time: None,
-        received_at: Timestamp::now(),
-        parts: 1,
-        missing: 0,
-    })
+    Event::Message(Inbound::of_text("sim1", from, text, Timestamp::now()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

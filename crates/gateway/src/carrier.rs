@@ -73,6 +73,8 @@ pub struct RouteStatus {
     pub route: RouteId,
     /// Its own number, where known.
     pub number: Option<Number>,
+    /// The network it is registered in, where it has one.
+    pub network: Option<String>,
     /// Why it cannot send now.
     pub obstacle: Option<Obstacle>,
     /// Its health.

@@ -142,6 +142,7 @@ impl PoolCarrier {
         RouteStatus {
             route: slot.slot.clone(),
             number: slot.number.clone(),
+            network: slot.operator.clone(),
             obstacle,
             level: if broken { Level::Critical } else { Level::Ok },
         }

@@ -33,6 +33,7 @@ impl Carrier for Hand {
         vec![RouteStatus {
             route: sim(),
             number: None,
+            network: None,
             obstacle: None,
             level: Level::Ok,
         }]

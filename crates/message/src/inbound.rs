@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageId, Number, RouteId};
+use crate::{Alphabet, MessageId, Number, RouteId};
 
 /// A place in a modem's memory: the memory's two letters (TS 27.005 3.1) and the index in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +35,15 @@ pub struct RawInbound {
     pub pdu: Vec<u8>,
     /// Where it is stored on the modem; `None`: routed directly, to be acknowledged by `+CNMA`.
     pub memory: Option<Memory>,
+}
+
+/// What is known of a SIM while something arrives on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reception {
+    /// The SIM's own number.
+    pub own: Option<Number>,
+    /// The network it is registered in, by its name.
+    pub network: Option<String>,
 }
 
 /// A status report (TS 23.040 9.2.2.3), read.
@@ -102,6 +111,12 @@ pub struct Inbound {
     /// The message class, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<u8>,
+    /// How the sender's characters were written; not for one that could not be read, nor for those kept before it was noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alphabet: Option<Alphabet>,
+    /// The network that the SIM was registered in when the message was complete, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// The octets of an 8-bit message, in hex, or the raw PDU of one that could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_hex: Option<String>,
@@ -128,6 +143,8 @@ impl Inbound {
             text: text.to_owned(),
             kind: InboundKind::Text,
             class: None,
+            alphabet: Some(Alphabet::Gsm7),
+            network: None,
             data_hex: None,
             service_centre_time: None,
             received_at,

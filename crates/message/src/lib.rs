@@ -42,7 +42,7 @@ pub use attendance::{
 pub use committed::Committed;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
-pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, ReportStatus, StatusReport};
+pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, Reception, ReportStatus, StatusReport};
 pub use journal::{JournalEntry, same_submit};
 pub use number::{Number, NumberError, is_prefix};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};

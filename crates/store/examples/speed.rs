@@ -32,6 +32,7 @@ async fn measure(folder: &Path, time: Duration) {
         text: String::new(),
         kind: InboundKind::Text,
         class: None,
+        alphabet: None,
         data_hex: None,
     });
     let config = Config {

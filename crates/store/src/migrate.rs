@@ -69,6 +69,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "attendance_frames",
         sql: include_str!("schema/0012_attendance_frames.sql"),
     },
+    Step {
+        name: "reception",
+        sql: include_str!("schema/0013_reception.sql"),
+    },
 ];
 
 /// Refuses a file whose layout is not the one this program works with.

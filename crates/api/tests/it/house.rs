@@ -10,7 +10,7 @@ use std::time::Duration;
 use api::{Config, Handle, Scope, Server, Token};
 use gateway::{Gateway, Parts, RouteSettings};
 use jiff::Timestamp;
-use message::{InboundKind, Number, Payload, RawInbound, RouteId};
+use message::{InboundKind, Number, Payload, RawInbound, Reception, RouteId};
 use reqwest::header::HeaderMap;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -156,7 +156,7 @@ impl House {
         };
         let kept = self
             .store
-            .receive(&RouteId::new(sim), raw, payload, None, Timestamp::now())
+            .receive(&RouteId::new(sim), raw, payload, Reception::default(), Timestamp::now())
             .await
             .unwrap();
         kept.into_inner().completed.unwrap().cursor

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use lettre::Address;
 use lettre::message::header::{self, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
-use message::{EventId, Inbound, InboundKind, Number};
+use message::{Alphabet, EventId, Inbound, InboundKind, Number};
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, Shipped};
@@ -133,6 +133,11 @@ fn facts(mail: MessageBuilder, event: EventId, sms: &Inbound) -> MessageBuilder 
         ("X-Simrelay-Kind", Some(kind(sms.kind).to_owned())),
         ("X-Simrelay-Parts", Some(sms.parts.to_string())),
         ("X-Simrelay-Missing", (sms.missing > 0).then(|| sms.missing.to_string())),
+        (
+            "X-Simrelay-Encoding",
+            sms.alphabet.map(|alphabet| encoding(alphabet).to_owned()),
+        ),
+        ("X-Simrelay-Network", sms.network.clone()),
         ("X-Simrelay-Class", sms.class.map(|class| class.to_string())),
         ("X-SMS-SCTS", sms.service_centre_time.map(|time| time.to_string())),
     ];
@@ -210,6 +215,14 @@ fn kind(kind: InboundKind) -> &'static str {
     }
 }
 
+fn encoding(alphabet: Alphabet) -> &'static str {
+    match alphabet {
+        Alphabet::Gsm7 => "gsm7",
+        Alphabet::Octets => "8bit",
+        Alphabet::Ucs2 => "ucs2",
+    }
+}
+
 const SUBJECT: &str = "SMS from {from} to {to}: {start}";
 const BODY: &str = "{text}
 
@@ -225,7 +238,7 @@ Message timestamp : {sent:%Y-%m-%d %H:%M:%S  %z}
 Created timestamp : {received:%Y-%m-%d %H:%M:%S  }
 Flash message     : {flash}
 Receiving modem   : {sim}
-Receiving network : 
+Receiving network : {network}
 Text              :
 
 ---------------------------------------------------------

@@ -43,6 +43,7 @@ enum Field {
     Sent,
     Received,
     Flash,
+    Network,
     Parts,
     Note,
 }
@@ -150,6 +151,7 @@ impl Field {
             Self::Start => write!(out, "{}", start(sms)),
             Self::Sent | Self::Received => write!(out, "{}", written(self.time(sms), zone, USUAL_FORM)),
             Self::Flash => write!(out, "{}", if sms.class == Some(0) { "True" } else { "False" }),
+            Self::Network => write!(out, "{}", sms.network.as_deref().unwrap_or_default()),
             Self::Parts => write!(out, "{}", sms.parts),
             Self::Note => write!(out, "{}", note(sms)),
         };
@@ -208,7 +210,7 @@ fn note(sms: &Inbound) -> String {
     note
 }
 
-const FIELDS: [(&str, Field); 11] = [
+const FIELDS: [(&str, Field); 12] = [
     ("id", Field::Id),
     ("from", Field::From),
     ("to", Field::To),
@@ -218,6 +220,7 @@ const FIELDS: [(&str, Field); 11] = [
     ("sent", Field::Sent),
     ("received", Field::Received),
     ("flash", Field::Flash),
+    ("network", Field::Network),
     ("parts", Field::Parts),
     ("note", Field::Note),
 ];

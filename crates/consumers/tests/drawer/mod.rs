@@ -37,6 +37,7 @@ impl Carrier for Drawer {
         vec![RouteStatus {
             route: RouteId::new("sim1"),
             number: Some(self.0.clone()),
+            network: None,
             obstacle: Some(Obstacle {
                 sentence: "there is no modem".to_owned(),
                 needs_operator: false,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use consumers::{Consumer, Patience, Room, Rules, Verdict, Wish};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use message::{CallNotice, Event, EventId, InboundKind, Number, Payload, RawInbound, RouteId};
+use message::{CallNotice, Event, EventId, InboundKind, Number, Payload, RawInbound, Reception, RouteId};
 use store::{Config, Delivery, Joined, Store};
 
 /// What a test says a consumer does with a delivery.
@@ -106,6 +106,7 @@ pub(crate) fn open(folder: &Path, consumers: &[&str]) -> Store {
         text: String::from_utf8_lossy(pdus[0].as_deref().expect("a part")).into_owned(),
         kind: InboundKind::Text,
         class: None,
+        alphabet: None,
         data_hex: None,
     };
     Store::open(folder, &config, Arc::new(join)).expect("opens").0
@@ -142,7 +143,9 @@ pub(crate) async fn receive(store: &Store, text: &str) {
         memory: None,
     };
     let sim = RouteId::new("sim1");
-    let received = store.receive(&sim, raw, payload, None, Timestamp::now()).await;
+    let received = store
+        .receive(&sim, raw, payload, Reception::default(), Timestamp::now())
+        .await;
     received.expect("kept");
 }
 

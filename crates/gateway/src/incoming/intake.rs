@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use message::{
-    CallNotice, Committed, Event, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, RouteId,
+    CallNotice, Committed, Event, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Reception, RouteId,
 };
 use store::{Received, ReportOutcome, Store};
 use tokio::sync::mpsc;
@@ -100,16 +100,17 @@ impl Intake {
         raw: RawInbound,
         payload: message::Payload,
     ) -> Result<Committed<Received>, store::Error> {
-        let own_number = self.carrier.route(route).and_then(|status| status.number);
+        let status = self.carrier.route(route);
+        let reception = status.map_or_else(Reception::default, |status| Reception {
+            own: status.number,
+            network: status.network,
+        });
         let from = payload.from.clone();
         if payload.kind == InboundKind::Text && payload.concat.is_none() {
             // Before the message is kept: a crash in between only makes it come again.
             self.obey_stop(&from, &raw.pdu).await?;
         }
-        let kept = self
-            .store
-            .receive(route, raw, payload, own_number, clock::now())
-            .await?;
+        let kept = self.store.receive(route, raw, payload, reception, clock::now()).await?;
         let Received { twin, completed } = kept.get();
         if *twin {
             debug!(%route, "the same message again; it was kept before");

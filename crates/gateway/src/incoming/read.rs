@@ -1,7 +1,7 @@
 //! Received octets, read for the store.
 
 use jiff::Timestamp;
-use message::{Concat, InboundKind, Number, Payload, StatusReport};
+use message::{Alphabet, Concat, InboundKind, Number, Payload, StatusReport};
 use sha2::{Digest, Sha256};
 use store::Joined;
 use tpdu::{Address, Content, Deliver, Reference, Scts, Tpdu, TypeOfNumber};
@@ -44,6 +44,7 @@ pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
             text: String::new(),
             kind: InboundKind::Undecodable,
             class: None,
+            alphabet: None,
             data_hex: raw,
         };
     };
@@ -58,21 +59,12 @@ pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
             Content::Data(run) => octets.extend(run),
         }
     }
-    let (kind, class) = (kind(first), first.dcs.class().map(tpdu::Class::number));
-    if octets.is_empty() {
-        return Joined {
-            text,
-            kind,
-            class,
-            data_hex: None,
-        };
-    }
-    let data_hex = Some(tpdu::to_hex(&octets));
-    let text = push_text(first, octets).unwrap_or(text);
+    let data_hex = (!octets.is_empty()).then(|| tpdu::to_hex(&octets));
     Joined {
-        text,
-        kind,
-        class,
+        text: push_text(first, octets).unwrap_or(text),
+        kind: kind(first),
+        class: first.dcs.class().map(tpdu::Class::number),
+        alphabet: Some(alphabet(first)),
         data_hex,
     }
 }
@@ -111,6 +103,14 @@ fn undecodable(pdu: &[u8], why: String) -> Reading {
         fingerprint: fingerprint(pdu),
     };
     Reading::Undecodable(payload, why)
+}
+
+fn alphabet(deliver: &Deliver) -> Alphabet {
+    match deliver.dcs.alphabet() {
+        tpdu::Alphabet::Gsm7 => Alphabet::Gsm7,
+        tpdu::Alphabet::Data => Alphabet::Octets,
+        tpdu::Alphabet::Ucs2 => Alphabet::Ucs2,
+    }
 }
 
 fn fingerprint(pdu: &[u8]) -> [u8; 32] {

@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Row;
 
-use message::{Inbound, InboundKind, MessageId, Number};
+use message::{Inbound, InboundKind, MessageId, Number, Reception};
 
 use super::{Joined, Joiner};
 use crate::clock::{maybe_timestamp, timestamp};
 use crate::desk::Desk;
 use crate::events;
-use crate::outgoing::row::{maybe_number, number};
+use crate::outgoing::row::{alphabet_code, maybe_number, number};
 use crate::tally::Total;
 
 /// All there is of a message.
@@ -18,7 +18,7 @@ use crate::tally::Total;
 pub(crate) struct Whole {
     pub(crate) route: i64,
     pub(crate) sender: Number,
-    pub(crate) own: Option<Number>,
+    pub(crate) reception: Reception,
     pub(crate) service_centre_time: Option<i64>,
     pub(crate) pdus: Vec<Option<Vec<u8>>>,
     /// Whether nobody could decode it: then it is shown raw.
@@ -42,7 +42,7 @@ pub(crate) fn overdue(desk: &mut Desk<'_>, now: i64, limit: u32) -> rusqlite::Re
 pub(crate) fn complete_assembly(desk: &mut Desk<'_>, assembly: i64, at: i64) -> rusqlite::Result<Inbound> {
     let mut whole = desk
         .conn
-        .prepare_cached("SELECT route, sender, own, service_centre_time, total FROM assembly WHERE row = ?1")?
+        .prepare_cached("SELECT route, sender, own, service_centre_time, total, network FROM assembly WHERE row = ?1")?
         .query_row([assembly], read_group)?;
     let mut statement = desk
         .conn
@@ -68,7 +68,10 @@ fn read_group(row: &Row<'_>) -> rusqlite::Result<Whole> {
     Ok(Whole {
         route: row.get(0)?,
         sender: number(row, 1)?,
-        own: maybe_number(row, 2)?,
+        reception: Reception {
+            own: maybe_number(row, 2)?,
+            network: row.get(5)?,
+        },
         service_centre_time: row.get(3)?,
         pdus: vec![None; usize::from(row.get::<_, u8>(4)?)],
         unreadable: false,
@@ -88,10 +91,12 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         cursor: desk.memory.cursor,
         sim: desk.memory.names.route(desk.conn, whole.route)?,
         from: whole.sender.clone(),
-        to: whole.own.clone(),
+        to: whole.reception.own.clone(),
         text: joined.text,
         kind: joined.kind,
         class: joined.class,
+        alphabet: joined.alphabet,
+        network: whole.reception.network.clone(),
         data_hex: joined.data_hex,
         service_centre_time: maybe_timestamp(whole.service_centre_time),
         received_at: timestamp(at),
@@ -108,15 +113,15 @@ fn insert(desk: &Desk<'_>, whole: &Whole, inbound: &Inbound, at: i64) -> rusqlit
     desk.conn
         .prepare_cached(
             "INSERT INTO inbound (cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-                missing, text, data_hex)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                missing, text, data_hex, alphabet, network)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute((
             inbound.cursor,
             inbound.id.as_bytes(),
             whole.route,
             whole.sender.to_string(),
-            whole.own.as_ref().map(ToString::to_string),
+            whole.reception.own.as_ref().map(ToString::to_string),
             kind_code(inbound.kind),
             inbound.class,
             whole.service_centre_time,
@@ -125,6 +130,8 @@ fn insert(desk: &Desk<'_>, whole: &Whole, inbound: &Inbound, at: i64) -> rusqlit
             inbound.missing,
             &inbound.text,
             &inbound.data_hex,
+            inbound.alphabet.map(alphabet_code),
+            &inbound.network,
         ))?;
     Ok(())
 }
@@ -144,6 +151,7 @@ fn raw(pdus: &[Option<Vec<u8>>]) -> Joined {
         text: String::new(),
         kind: InboundKind::Undecodable,
         class: None,
+        alphabet: None,
         data_hex: Some(octets.map(|octet| format!("{octet:02X}")).collect()),
     }
 }

@@ -7,7 +7,7 @@ use message::{Inbound, MessageId, Number, RouteId};
 use super::complete::kind;
 use crate::clock::{maybe_timestamp, timestamp};
 use crate::names::Names;
-use crate::outgoing::row::{maybe_number, number};
+use crate::outgoing::row::{alphabet, maybe_number, number};
 use crate::reader::Glance;
 use crate::{Error, Store};
 
@@ -139,20 +139,22 @@ pub(crate) fn read_inbound(conn: &Connection, names: &mut Names, row: &Row<'_>) 
         missing: row.get(10)?,
         text: row.get(11)?,
         data_hex: row.get(12)?,
+        alphabet: row.get::<_, Option<u8>>(13)?.map(alphabet),
+        network: row.get(14)?,
     })
 }
 
 const FORTH: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-        missing, text, data_hex
+        missing, text, data_hex, alphabet, network
      FROM inbound WHERE cursor > ?1 AND cursor <= ?2 ORDER BY cursor LIMIT ?3";
 
 const BACK: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-        missing, text, data_hex
+        missing, text, data_hex, alphabet, network
      FROM inbound WHERE cursor > ?1 AND cursor <= ?2 ORDER BY cursor DESC LIMIT ?3";
 
 /// One received message.
 pub(crate) const ONE: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at,
-        parts, missing, text, data_hex
+        parts, missing, text, data_hex, alphabet, network
      FROM inbound WHERE cursor = ?1";
 /// Messages looked at in one step.
 const STEP: i64 = 5000;

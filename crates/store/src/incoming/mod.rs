@@ -6,7 +6,7 @@ mod receive;
 
 use std::sync::Arc;
 
-use message::{Inbound, InboundKind};
+use message::{Alphabet, Inbound, InboundKind};
 
 pub(crate) use complete::overdue;
 
@@ -23,6 +23,8 @@ pub struct Joined {
     pub kind: InboundKind,
     /// The message class.
     pub class: Option<u8>,
+    /// How its characters were written.
+    pub alphabet: Option<Alphabet>,
     /// The octets of an 8-bit message, in hex.
     pub data_hex: Option<String>,
 }

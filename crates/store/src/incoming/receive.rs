@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
-use message::{Committed, Concat, InboundKind, Number, Payload, RawInbound, RouteId};
+use message::{Committed, Concat, InboundKind, Payload, RawInbound, Reception, RouteId};
 
 use super::Received;
 use super::complete::{Whole, complete, complete_assembly};
@@ -18,7 +18,7 @@ impl Store {
         route: &RouteId,
         raw: RawInbound,
         payload: Payload,
-        own_number: Option<Number>,
+        reception: Reception,
         at: Timestamp,
     ) -> Result<Committed<Received>, Error> {
         let route = route.clone();
@@ -27,7 +27,7 @@ impl Store {
                 route: desk.memory.names.route_row(desk.conn, &route)?,
                 pdu: &raw.pdu,
                 payload: &payload,
-                own: own_number.as_ref(),
+                reception: &reception,
                 at: millis(at),
             };
             receive(desk, &arrival)
@@ -42,7 +42,7 @@ pub(crate) struct Arrival<'a> {
     pub(crate) route: i64,
     pub(crate) pdu: &'a [u8],
     pub(crate) payload: &'a Payload,
-    pub(crate) own: Option<&'a Number>,
+    pub(crate) reception: &'a Reception,
     pub(crate) at: i64,
 }
 
@@ -84,7 +84,7 @@ fn single(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> rusqlite::Result<messag
     let whole = Whole {
         route: arrival.route,
         sender: payload.from.clone(),
-        own: arrival.own.cloned(),
+        reception: arrival.reception.clone(),
         service_centre_time: payload.service_centre_time.map(millis),
         pdus: vec![Some(arrival.pdu.to_vec())],
         unreadable: payload.kind == InboundKind::Undecodable,
@@ -143,8 +143,9 @@ fn open_group(desk: &Desk<'_>, arrival: &Arrival<'_>, concat: Concat) -> rusqlit
     let wait = i64::from(desk.memory.config.fragment_wait_s) * 1000;
     desk.conn
         .prepare_cached(
-            "INSERT INTO assembly (route, reference, wide, total, have, first_at, due_at, service_centre_time, sender, own)
-             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO assembly (route, reference, wide, total, have, first_at, due_at, service_centre_time, sender, own,
+                network)
+             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute((
             arrival.route,
@@ -155,7 +156,8 @@ fn open_group(desk: &Desk<'_>, arrival: &Arrival<'_>, concat: Concat) -> rusqlit
             arrival.at + wait,
             arrival.payload.service_centre_time.map(millis),
             arrival.payload.from.to_string(),
-            arrival.own.map(ToString::to_string),
+            arrival.reception.own.as_ref().map(ToString::to_string),
+            &arrival.reception.network,
         ))?;
     Ok(desk.conn.last_insert_rowid())
 }

@@ -138,6 +138,7 @@ pub(crate) fn joiner() -> Joiner {
             text: texts.collect(),
             kind: InboundKind::Text,
             class: None,
+            alphabet: Some(Alphabet::Ucs2),
             data_hex: None,
         }
     })

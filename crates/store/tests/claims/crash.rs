@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use message::{MessageId, PartState, RouteId};
+use message::{MessageId, PartState, Reception, RouteId};
 use store::{Config, Progress, Store};
 
 use crate::common::{Bench, copy_file, joiner, message, payload, raw, t};
@@ -20,7 +20,7 @@ async fn what_was_answered_survives_a_power_cut_and_what_was_begun_is_uncertain(
     let sim = RouteId::new("sim1");
     bench
         .store
-        .receive(&sim, raw(b"A"), payload("A", None), None, t(1))
+        .receive(&sim, raw(b"A"), payload("A", None), Reception::default(), t(1))
         .await
         .expect("kept");
 
@@ -32,7 +32,7 @@ async fn what_was_answered_survives_a_power_cut_and_what_was_begun_is_uncertain(
     assert_eq!(found.states(out.message).await, [PartState::Sent]);
     let again = found
         .store
-        .receive(&sim, raw(b"A"), payload("A", None), None, t(2))
+        .receive(&sim, raw(b"A"), payload("A", None), Reception::default(), t(2))
         .await
         .expect("kept");
     assert!(again.get().twin, "read again from the SIM, recognised, deleted");

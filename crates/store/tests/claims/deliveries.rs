@@ -1,6 +1,6 @@
 //! Events, one delivery per consumer.
 
-use message::{CallNotice, Event, MessageState, RouteId};
+use message::{CallNotice, Event, MessageState, Reception, RouteId};
 use store::{Config, Settled};
 
 use crate::common::{Bench, delivered, failure, message, number, payload, raw, t};
@@ -19,7 +19,7 @@ async fn receive(bench: &Bench, text: &str) {
             &RouteId::new("sim1"),
             raw(text.as_bytes()),
             payload(text, None),
-            None,
+            Reception::default(),
             t(1),
         )
         .await

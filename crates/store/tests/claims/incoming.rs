@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use message::{Concat, Inbound, InboundKind, Payload, RouteId};
+use message::{Alphabet, Concat, Inbound, InboundKind, Payload, Reception, RouteId};
 use store::{Config, Policies, Received, Store};
 
 use crate::common::{Bench, number, payload, raw, t};
@@ -14,16 +14,17 @@ async fn receive(bench: &Bench, sim: &str, text: &str, concat: Option<Concat>, a
 async fn receive_as(bench: &Bench, sim: &str, text: &str, payload: Payload, at: i64) -> Received {
     bench
         .store
-        .receive(
-            &RouteId::new(sim),
-            raw(text.as_bytes()),
-            payload,
-            Some(number("+491700000001")),
-            t(at),
-        )
+        .receive(&RouteId::new(sim), raw(text.as_bytes()), payload, reception(), t(at))
         .await
         .expect("kept")
         .into_inner()
+}
+
+fn reception() -> Reception {
+    Reception {
+        own: Some(number("+491700000001")),
+        network: Some("Example Mobile".to_owned()),
+    }
 }
 
 fn part(sequence: u8, total: u8) -> Option<Concat> {
@@ -81,6 +82,12 @@ async fn parts_come_in_any_order_twice_and_across_a_restart() {
         .completed
         .expect("complete");
     assert_eq!((whole.text.as_str(), whole.parts, whole.missing), ("ABC", 3, 0));
+    let Reception { own, network } = reception();
+    assert_eq!(
+        (&whole.to, &whole.network, whole.alphabet),
+        (&own, &network, Some(Alphabet::Ucs2))
+    );
+    assert_eq!(bench.store.fetch(0, 10, None, None).await.expect("read"), [whole]);
     assert!(
         receive(&bench, "sim1", "C", part(3, 3), 5).await.twin,
         "also after completion"
@@ -269,7 +276,7 @@ async fn a_joiner_that_panics_costs_neither_the_message_nor_the_store() {
                 &RouteId::new("sim1"),
                 raw(text.as_bytes()),
                 payload(text, None),
-                None,
+                Reception::default(),
                 t(1),
             )
             .await

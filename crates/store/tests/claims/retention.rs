@@ -1,7 +1,7 @@
 //! How things go.
 
 use jiff::SignedDuration;
-use message::{CallNotice, Event, NewAlert, RawAlert, RouteId};
+use message::{CallNotice, Event, NewAlert, RawAlert, Reception, RouteId};
 use store::{AlertWork, Config, IncidentRow, NewMessage, Retained, Retention};
 
 use crate::common::{Bench, delivered, message, number, payload, raw, sent, t};
@@ -53,7 +53,7 @@ async fn received_messages_go_with_their_events_and_zero_days_keep_for_ever() {
     let sim = RouteId::new("sim1");
     bench
         .store
-        .receive(&sim, raw(b"A"), payload("A", None), None, t(1))
+        .receive(&sim, raw(b"A"), payload("A", None), Reception::default(), t(1))
         .await
         .expect("kept");
     let never = Retention {
@@ -85,7 +85,13 @@ async fn much_is_removed_in_steps() {
         let text = index.to_string();
         bench
             .store
-            .receive(&sim, raw(text.as_bytes()), payload(&text, None), None, t(1))
+            .receive(
+                &sim,
+                raw(text.as_bytes()),
+                payload(&text, None),
+                Reception::default(),
+                t(1),
+            )
             .await
             .expect("kept");
     }
@@ -149,7 +155,13 @@ async fn other_events_go_to_the_last_where_received_messages_are_kept_for_ever()
         let text = index.to_string();
         bench
             .store
-            .receive(&sim, raw(text.as_bytes()), payload(&text, None), None, t(1))
+            .receive(
+                &sim,
+                raw(text.as_bytes()),
+                payload(&text, None),
+                Reception::default(),
+                t(1),
+            )
             .await
             .expect("kept");
     }
@@ -192,7 +204,13 @@ async fn erasing_a_number_leaves_no_trace_of_it_in_the_file() {
     from_friend.from = number("01711234567");
     bench
         .store
-        .receive(&RouteId::new("sim1"), raw(b"A"), from_friend, None, t(4))
+        .receive(
+            &RouteId::new("sim1"),
+            raw(b"A"),
+            from_friend,
+            Reception::default(),
+            t(4),
+        )
         .await
         .expect("kept");
     let friend = number("+491711234567");
