@@ -104,7 +104,10 @@ impl Consumer for Mail {
     }
 
     fn patience(&self) -> Patience {
-        self.postman.patience()
+        Patience {
+            at_once: AT_ONCE,
+            ..self.postman.patience()
+        }
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
@@ -119,6 +122,9 @@ pub(crate) fn host_name() -> String {
         _ => "localhost".into(),
     }
 }
+
+/// One mail is written while another is on the one connection.
+const AT_ONCE: usize = 2;
 
 /// The name of the consumer.
 pub const NAME: &str = "mail";

@@ -30,7 +30,6 @@ impl Postman {
                 longest_pause: LONGEST_PAUSE,
                 oldest: (config.keep_trying_days > 0).then(|| day * config.keep_trying_days),
                 each: limit * MOST_STEPS,
-                at_once: AT_ONCE,
                 ..Patience::default()
             },
         }
@@ -124,9 +123,6 @@ pub(crate) fn refused(refusal: Refusal) -> Verdict {
 
 /// The longest pause: when the server is back, nothing waits longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
-/// One mail is written while another is on the way: there is one connection.
-const AT_ONCE: usize = 2;
 
 /// Many more steps than two mails have, each with its own time limit.
 const MOST_STEPS: u32 = 20;
