@@ -1,4 +1,4 @@
-//! SMPP 3.4: the codec, and what its fields mean. No I/O, no clock, no task of its own.
+//! SMPP 3.4: the codec, what its fields mean, and sessions. No I/O, no clock, no task of its own.
 //!
 //! # Tour
 //!
@@ -12,6 +12,9 @@
 //! - **Fields** are values of their own: [`Time`], [`EsmClass`], [`RegisteredDelivery`], [`Status`], [`Tag`].
 //! - **Receipts.** [`Receipt`] is text and parameters in one; [`IdForms`] and [`Agreement`] know in which forms message
 //!   centres write one and the same id.
+//!
+//! - **Sessions.** [`session::Session`] is one end of a connection as a value, message centre or application: bind states,
+//!   windows both ways, timers, throttling, an unbind that drains.
 //!
 //! ```
 //! use smpp::{Body, Frame, FrameReader, Pdu, Sm};
@@ -32,7 +35,8 @@
 //! # Promises
 //!
 //! No octets make anything here panic, and no length field makes it reserve memory. Numbers that nobody assigned and
-//! parameters of vendors stay what they are. What was read without an [`Oddity`] is written as it came.
+//! parameters of vendors stay what they are. What was read without an [`Oddity`] is written as it came. A session's memory
+//! is bounded whatever its peer sends or does not read; every request of ours ends as answered or as unanswered, once.
 //!
 //! # Left to others
 //!
@@ -50,6 +54,7 @@ mod octets;
 mod payload;
 mod pdu;
 mod receipt;
+pub mod session;
 mod status;
 mod time;
 mod tlv;
