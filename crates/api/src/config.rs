@@ -1,6 +1,6 @@
 //! The settings of the API (`[api]`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,8 +26,27 @@ pub struct Config {
     pub failures_per_minute: u32,
     /// Who may call.
     pub tokens: Vec<TokenConfig>,
+    /// Who else may call over XML-RPC: tokens without a public half, as SMSgate had them, by their hashes as they were. The
+    /// ids are names for the log and for who sent what. At most 16 different hashes, since each is tried in turn.
+    pub legacy_tokens: Vec<TokenConfig>,
+    /// XML-RPC for the clients of Pentagrid's SMSgate.
+    pub xml_rpc: XmlRpc,
     /// How much is taken from whom.
     pub limits: Limits,
+}
+
+/// XML-RPC as SMSgate had it, on the same port. `[api.xml_rpc]` in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct XmlRpc {
+    /// Whether it is answered. Default: yes.
+    pub enabled: bool,
+    /// Whether `send_sms` is. Default: yes.
+    pub send_sms: bool,
+    /// Whether `send_ussd` is. Default: yes.
+    pub send_ussd: bool,
+    /// How long a received message is in the answers of `get_sms`, in seconds. Default 60, as SMSgate had it.
+    pub get_sms_s: u32,
 }
 
 /// What one client, and all together, may take. `[api.limits]` in the configuration. Times are in seconds.
@@ -79,7 +98,20 @@ impl Default for Config {
             certificate_check_s: 30,
             failures_per_minute: 10,
             tokens: Vec::new(),
+            legacy_tokens: Vec::new(),
+            xml_rpc: XmlRpc::default(),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for XmlRpc {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            send_sms: true,
+            send_ussd: true,
+            get_sms_s: 60,
         }
     }
 }
@@ -127,18 +159,41 @@ impl Config {
             problems.push(Problem::new("failures_per_minute", 0, "at least 1"));
         }
         for (index, token) in self.tokens.iter().enumerate() {
-            problems.extend(token.problems(index));
+            problems.extend(token.problems(&format!("tokens[{index}]")));
             if self.tokens[..index].iter().any(|other| other.id == token.id) {
                 let key = format!("tokens[{index}].id");
                 problems.push(Problem::new(key, &token.id, "an id that no other token has"));
             }
+        }
+        problems.extend(self.legacy_problems());
+        if self.xml_rpc.get_sms_s == 0 {
+            problems.push(Problem::new("xml_rpc.get_sms_s", 0, "at least 1"));
+        }
+        problems
+    }
+
+    fn legacy_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, token) in self.legacy_tokens.iter().enumerate() {
+            problems.extend(token.problems(&format!("legacy_tokens[{index}]")));
+            let mut others = self.tokens.iter().chain(&self.legacy_tokens[..index]);
+            if others.any(|other| other.id == token.id) {
+                let key = format!("legacy_tokens[{index}].id");
+                problems.push(Problem::new(key, &token.id, "an id that no other token has"));
+            }
+        }
+        let hashes: BTreeSet<_> = self.legacy_tokens.iter().map(|token| token.hash.as_str()).collect();
+        if hashes.len() > MOST_LEGACY_HASHES {
+            let right = format!("at most {MOST_LEGACY_HASHES} different hashes: make new tokens for the rest");
+            problems.push(Problem::new("legacy_tokens", hashes.len(), right));
         }
         problems
     }
 
     /// The only SIMs that each restricted token may use, as the gateway wants to know them when it starts.
     pub fn token_sims(&self) -> BTreeMap<TokenId, Vec<RouteId>> {
-        let restricted = self.tokens.iter().filter(|token| !token.may(Scope::Admin));
+        let all = self.tokens.iter().chain(&self.legacy_tokens);
+        let restricted = all.filter(|token| !token.may(Scope::Admin));
         let sims = restricted.filter_map(|token| Some((TokenId::new(&token.id), token.sims.clone()?)));
         sims.collect()
     }
@@ -210,6 +265,9 @@ pub const LEAST_LIMITS: [(&str, u32); 17] = [
 pub(crate) fn seconds(limit: u32) -> Duration {
     Duration::from_secs(limit.into())
 }
+
+/// Each of them is tried for a token that is shown: 60 ms a piece.
+pub const MOST_LEGACY_HASHES: usize = 16;
 
 /// The port of the API where nothing else is said.
 const PORT: u16 = 7000;

@@ -88,16 +88,21 @@ pub(crate) struct Keeper {
 /// One generation of tokens.
 struct Ring {
     tokens: HashMap<String, Arc<Principal>>,
+    /// Those of XML-RPC alone, which have no public half: by their hashes.
+    legacy: Vec<(TokenHash, Vec<Arc<Principal>>)>,
     /// What unknown ids are checked against, so that they take as long as known ones.
     decoy: TokenHash,
     /// Tokens that were right, by keyed hash. It goes with the generation.
     proven: Cache<[u8; 32], Arc<Principal>>,
+    /// The same for legacy tokens, with everybody who shares it.
+    proven_legacy: Cache<[u8; 32], Arc<[Arc<Principal>]>>,
 }
 
 impl Keeper {
     /// Takes tens of milliseconds, for the decoy.
     pub(crate) fn new(
         tokens: &[TokenConfig],
+        legacy: &[TokenConfig],
         per_minute: NonZeroU32,
         waits_per_token: u32,
     ) -> Result<Self, TokenError> {
@@ -105,7 +110,7 @@ impl Keeper {
         getrandom::fill(key.as_mut_slice()).map_err(|_| TokenError::Random)?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            ring: watch::Sender::new(Arc::new(Ring::new(tokens, waits_per_token)?)),
+            ring: watch::Sender::new(Arc::new(Ring::new(tokens, legacy, waits_per_token)?)),
             failures: Failures::new(per_minute),
             key: Hmac::new_from_slice(key.as_slice()).map_err(|_| TokenError::Hash)?,
             verifying: Semaphore::new((threads / 2).max(1)),
@@ -115,8 +120,8 @@ impl Keeper {
     }
 
     /// Takes other tokens from now on: nothing that was proven before counts any more.
-    pub(crate) fn replace(&self, tokens: &[TokenConfig]) -> Result<(), TokenError> {
-        let ring = Ring::new(tokens, self.waits_per_token)?;
+    pub(crate) fn replace(&self, tokens: &[TokenConfig], legacy: &[TokenConfig]) -> Result<(), TokenError> {
+        let ring = Ring::new(tokens, legacy, self.waits_per_token)?;
         self.ring.send_replace(Arc::new(ring));
         Ok(())
     }
@@ -149,6 +154,24 @@ impl Keeper {
         Ok(principal)
     }
 
+    /// Says who shows this token in a call of XML-RPC: one who is let in everywhere, or everybody whose legacy token it is.
+    pub(crate) async fn admit_xml_rpc(&self, address: IpAddr, token: &str) -> Result<Arc<[Arc<Principal>]>, Refusal> {
+        let mark = self.mark(token);
+        let ring = self.ring.borrow().clone();
+        if let Some(principal) = ring.proven.get(&mark) {
+            return Ok([principal].into());
+        }
+        if let Some(sharing) = ring.proven_legacy.get(&mark) {
+            return Ok(sharing);
+        }
+        if ring.legacy.is_empty() {
+            return Ok([self.admit_token(address, token).await?].into());
+        }
+        let sharing = self.prove_legacy(&ring, Neighbour::of(address), token, mark).await?;
+        ring.proven_legacy.insert(mark, sharing.clone());
+        Ok(sharing)
+    }
+
     /// The principal of a token, by its public half alone: for who is let in by other signs.
     pub(crate) fn known(&self, id: &str) -> Option<Arc<Principal>> {
         self.ring.borrow().tokens.get(id).cloned()
@@ -175,13 +198,9 @@ impl Keeper {
         mark: [u8; 32],
     ) -> Result<Arc<Principal>, Refusal> {
         self.check_lockout(neighbour)?;
-        let Some((id, secret)) = token
-            .split_once('.')
-            .filter(|(_, secret)| secret.len() <= BCRYPT_OCTETS)
-        else {
+        let Some((id, secret)) = halves(token) else {
             return Err(self.wrong(neighbour, None));
         };
-        let busy = || Refusal::new(Code::BUSY, "too many tokens are being checked").retry_after(1);
         let _place = self.line.try_acquire().map_err(|_| busy())?;
         let _thread = self.verifying.acquire().await.map_err(|_| busy())?;
         // Meanwhile the same token may have been proven, or others of this address may have failed.
@@ -190,14 +209,49 @@ impl Keeper {
         }
         self.check_lockout(neighbour)?;
         let known = ring.tokens.get(id);
-        let hash = known.map_or(&ring.decoy, |principal| &principal.entry.hash).clone();
-        let secret = Zeroizing::new(secret.to_owned());
-        let right = tokio::task::spawn_blocking(move || hash.verify(&secret))
-            .await
-            .unwrap_or(false);
+        let hash = known.map_or(&ring.decoy, |principal| &principal.entry.hash);
         match known {
-            Some(principal) if right => Ok(principal.clone()),
+            Some(principal) if verify(hash, secret).await => Ok(principal.clone()),
             known => Err(self.wrong(neighbour, known)),
+        }
+    }
+
+    /// The slowest way: every legacy hash, since nothing in the token says which is its own, and nothing keeps several
+    /// from being. Others have their turns between two of them.
+    async fn prove_legacy(
+        &self,
+        ring: &Ring,
+        neighbour: Neighbour,
+        token: &str,
+        mark: [u8; 32],
+    ) -> Result<Arc<[Arc<Principal>]>, Refusal> {
+        self.check_lockout(neighbour)?;
+        let _place = self.line.try_acquire().map_err(|_| busy())?;
+        if let Some((id, secret)) = halves(token) {
+            let _thread = self.verifying.acquire().await.map_err(|_| busy())?;
+            self.check_lockout(neighbour)?;
+            let known = ring.tokens.get(id);
+            let hash = known.map_or(&ring.decoy, |principal| &principal.entry.hash);
+            if verify(hash, secret).await
+                && let Some(principal) = known
+            {
+                return Ok([principal.clone()].into());
+            }
+        }
+        let mut sharing = Vec::new();
+        for (hash, principals) in &ring.legacy {
+            let _thread = self.verifying.acquire().await.map_err(|_| busy())?;
+            if let Some(sharing) = ring.proven_legacy.get(&mark) {
+                return Ok(sharing);
+            }
+            self.check_lockout(neighbour)?;
+            if verify(hash, token).await {
+                sharing.extend(principals.iter().cloned());
+            }
+        }
+        match sharing.is_empty() {
+            true => Err(self.wrong(neighbour, None)),
+            false => Ok(sharing.into()),
         }
     }
 
@@ -225,19 +279,29 @@ impl Keeper {
 }
 
 impl Ring {
-    fn new(tokens: &[TokenConfig], waits: u32) -> Result<Self, TokenError> {
+    fn new(tokens: &[TokenConfig], legacy: &[TokenConfig], waits: u32) -> Result<Self, TokenError> {
         let dearest = tokens.iter().filter_map(|token| token.hash.cost()).max();
-        let principals = tokens.iter().cloned().map(|entry| {
-            let id = entry.id.clone();
-            (id, Arc::new(Principal::new(entry, waits)))
-        });
+        let principal = |entry: &TokenConfig| Arc::new(Principal::new(entry.clone(), waits));
+        let mut by_hash: Vec<(TokenHash, Vec<Arc<Principal>>)> = Vec::new();
+        for entry in legacy {
+            match by_hash.iter_mut().find(|(hash, _)| *hash == entry.hash) {
+                Some((_, sharing)) => sharing.push(principal(entry)),
+                None => by_hash.push((entry.hash.clone(), vec![principal(entry)])),
+            }
+        }
         Ok(Self {
-            tokens: principals.collect(),
+            tokens: tokens
+                .iter()
+                .map(|entry| (entry.id.clone(), principal(entry)))
+                .collect(),
+            legacy: by_hash,
             decoy: TokenHash::of("nobody has this secret", dearest.unwrap_or(COST))?,
             proven: Cache::builder().max_capacity(PROVEN).time_to_live(PROVEN_FOR).build(),
+            proven_legacy: Cache::builder().max_capacity(PROVEN).time_to_live(PROVEN_FOR).build(),
         })
     }
 
+    /// Legacy tokens are not looked for: nobody keeps one longer than a call.
     fn holds(&self, principal: &Principal) -> bool {
         self.tokens
             .get(principal.id())
@@ -249,6 +313,25 @@ impl Ring {
 fn bearer(header: &HeaderValue) -> Option<&str> {
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A token's public and secret half.
+fn halves(token: &str) -> Option<(&str, &str)> {
+    token
+        .split_once('.')
+        .filter(|(_, secret)| secret.len() <= BCRYPT_OCTETS)
+}
+
+/// Whether the secret is what was hashed, found out on a blocking thread.
+async fn verify(hash: &TokenHash, secret: &str) -> bool {
+    let (hash, secret) = (hash.clone(), Zeroizing::new(secret.to_owned()));
+    tokio::task::spawn_blocking(move || hash.verify(&secret))
+        .await
+        .unwrap_or(false)
+}
+
+fn busy() -> Refusal {
+    Refusal::new(Code::BUSY, "too many tokens are being checked").retry_after(1)
 }
 
 /// How many tokens may stand in line for bcrypt; more are told to come again.
@@ -268,7 +351,7 @@ mod tests {
 
     fn keeper(tokens: &[&Token], per_minute: u32) -> Keeper {
         let entries: Vec<_> = tokens.iter().map(|token| token.entry.clone()).collect();
-        Keeper::new(&entries, NonZeroU32::new(per_minute).expect("not zero"), 4).expect("a keeper")
+        Keeper::new(&entries, &[], NonZeroU32::new(per_minute).expect("not zero"), 4).expect("a keeper")
     }
 
     async fn admit(keeper: &Keeper, token: &str) -> Result<Option<Arc<Principal>>, Refusal> {
@@ -329,11 +412,39 @@ mod tests {
         let keeper = keeper(&[&old], 5);
         let principal = admit(&keeper, old.plain()).await.expect("let in").expect("somebody");
         assert!(keeper.still_holds(&principal));
-        keeper.replace(std::slice::from_ref(&new.entry)).expect("replaced");
+        keeper.replace(std::slice::from_ref(&new.entry), &[]).expect("replaced");
         assert!(!keeper.still_holds(&principal));
         keeper.revoked(&principal).await;
         assert!(admit(&keeper, old.plain()).await.is_err());
         assert!(admit(&keeper, new.plain()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_legacy_token_is_proven_once_and_forgotten_with_its_hash() {
+        let entry = |id: &str, secret: &str| TokenConfig {
+            id: id.to_owned(),
+            hash: TokenHash::of(secret, 4).expect("a hash"),
+            ..Token::generate(None, &[Scope::Stats]).expect("a token").entry
+        };
+        let entries = [entry("a", "shared"), entry("b", "another"), entry("c", "shared")];
+        let keeper = Keeper::new(&[], &entries, NonZeroU32::new(9).expect("not zero"), 4).expect("a keeper");
+        let names = async |token: &str| {
+            let admitted = keeper.admit_xml_rpc(HOME, token).await.ok()?;
+            Some(
+                admitted
+                    .iter()
+                    .map(|principal| principal.id().to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(names("shared").await, Some(vec!["a".to_owned(), "c".to_owned()]));
+        assert_eq!((names("nothing").await, names("a.shared").await), (None, None));
+        keeper.replace(&[], &entries[1..2]).expect("replaced");
+        assert_eq!(names("shared").await, None, "it is gone");
+        assert!(names("another").await.is_some());
+        keeper.verifying.close();
+        assert!(names("another").await.is_some(), "remembered");
+        assert!(keeper.admit_token(HOME, "another").await.is_err(), "here alone");
     }
 
     #[tokio::test]

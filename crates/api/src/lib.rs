@@ -1,4 +1,4 @@
-//! The API: JSON-RPC 2.0 over HTTPS (HTTP/1.1 and 2) and WebSocket on one port, with tokens and limits.
+//! The API: JSON-RPC 2.0 over HTTPS (HTTP/1.1 and 2) and WebSocket, and XML-RPC, on one port, with tokens and limits.
 //!
 //! A call's way, from the outside in:
 //!
@@ -8,6 +8,7 @@
 //! - `rpc` checks scope, rate and places before a call reaches its method;
 //! - `methods` is the one table of methods: it registers them, checks their parameters (`params`) and writes the OpenRPC
 //!   document (`openrpc`). Each method asks the [`gateway::Gateway`] and returns what it says;
+//! - `xml_rpc` answers the clients of Pentagrid's SMSgate, over the same keeper and the same gateway;
 //! - `codes` is the one table of errors; `troubles` is what the API adds to the gateway's health.
 //!
 //! [`Config`] → [`Server::new`] → [`Server::serve`]; [`Handle::reload`] changes tokens and certificate meanwhile.
@@ -36,12 +37,13 @@ mod tls;
 mod token;
 mod troubles;
 mod web;
+mod xml_rpc;
 
 use gateway::Gateway;
 use tokio::net::TcpListener;
 
 pub use codes::Code;
-pub use config::{Config, LEAST_LIMITS, Limits, Problem};
+pub use config::{Config, LEAST_LIMITS, Limits, MOST_LEGACY_HASHES, Problem, XmlRpc};
 pub use login::{LoginError, Rights};
 pub use methods::{Health, SlotCounts, Stats};
 pub use server::{Error, Handle, Server};

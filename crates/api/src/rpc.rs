@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Layer;
 
 use crate::codes::{Code, Refusal};
-use crate::config::Limits;
+use crate::config::{Config, Limits, XmlRpc};
 use crate::keeper::{Keeper, Principal};
 use crate::methods::{self, Need, Place};
 use crate::troubles::Troubles;
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) desks: Desks,
     pub(crate) keeper: Keeper,
     pub(crate) limits: Limits,
+    pub(crate) xml_rpc: XmlRpc,
     /// Cancelled when the gateway stops: long polls end then.
     pub(crate) stopping: CancellationToken,
     /// The answer to `rpc.discover`.
@@ -36,13 +37,16 @@ pub(crate) struct App {
     pub(crate) troubles: Troubles,
     places: Semaphore,
     waits: Arc<Semaphore>,
+    /// Kibioctets for bodies of which nobody knows yet who sends them.
+    strangers: Semaphore,
 }
 
 /// The room of one waiting call.
 pub(crate) struct WaitRoom(#[expect(dead_code, reason = "held, not read")] [OwnedSemaphorePermit; 2]);
 
 impl App {
-    pub(crate) fn new(gateway: Gateway, desks: Desks, keeper: Keeper, limits: Limits) -> Self {
+    pub(crate) fn new(gateway: Gateway, desks: Desks, keeper: Keeper, config: &Config) -> Self {
+        let limits = config.limits.clone();
         Self {
             gateway,
             desks,
@@ -52,6 +56,8 @@ impl App {
             troubles: Troubles::default(),
             places: Semaphore::new(limits.calls as usize),
             waits: Arc::new(Semaphore::new(limits.waits as usize)),
+            strangers: Semaphore::new(STRANGERS_KIB),
+            xml_rpc: config.xml_rpc.clone(),
             limits,
         }
     }
@@ -61,6 +67,13 @@ impl App {
         let place = tokio::time::timeout(PLACE_WAIT, self.places.acquire()).await;
         let busy = || Refusal::new(Code::BUSY, "too many calls are being worked; come again").retry_after(1);
         place.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
+    /// Room for a body of so many octets from somebody unknown; waits a little for it. Bodies of a usual length need none.
+    pub(crate) async fn stranger_room(&self, octets: u32) -> Result<SemaphorePermit<'_>, Refusal> {
+        let room = tokio::time::timeout(PLACE_WAIT, self.strangers.acquire_many(octets.div_ceil(1024))).await;
+        let busy = || Refusal::new(Code::BUSY, "too many long calls are being read; come again").retry_after(1);
+        room.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// A place among the calls that wait for a message, which is none of those that are worked.
@@ -309,6 +322,9 @@ where
         async move { guarded.notification() }
     }
 }
+
+/// What the long bodies of all strangers may take together, in kibioctets; those that find no room are told to come again.
+const STRANGERS_KIB: usize = 16 * 1024;
 
 /// How long a call waits for a place before it is told to come again.
 const PLACE_WAIT: Duration = Duration::from_secs(5);

@@ -84,10 +84,15 @@ impl Server {
     pub fn with(config: &Config, gateway: Gateway, desks: Desks) -> Result<Self, Error> {
         check(config)?;
         let per_minute = NonZeroU32::new(config.failures_per_minute).unwrap_or(NonZeroU32::MIN);
-        let keeper = Keeper::new(&config.tokens, per_minute, config.limits.waits_per_token)?;
+        let keeper = Keeper::new(
+            &config.tokens,
+            &config.legacy_tokens,
+            per_minute,
+            config.limits.waits_per_token,
+        )?;
         let certificate = Certificate::load(config.files())?;
         let acceptor = TlsAcceptor::from(certificate.server_config()?);
-        let app = Arc::new(App::new(gateway, desks, keeper, config.limits.clone()));
+        let app = Arc::new(App::new(gateway, desks, keeper, config));
         let (stop, sockets) = stop_channel();
         let front = Front::new(app.clone(), methods::register(&app)?, stop);
         Ok(Self {
@@ -197,9 +202,10 @@ impl Handle {
     async fn take(&self, config: &Config) -> Result<(), Error> {
         check(config)?;
         let (shared, tokens, files) = (self.0.clone(), config.tokens.clone(), config.files());
+        let legacy = config.legacy_tokens.clone();
         let taken = tokio::task::spawn_blocking(move || -> Result<(), Error> {
             shared.certificate.replace(files)?;
-            Ok(shared.app.keeper.replace(&tokens)?)
+            Ok(shared.app.keeper.replace(&tokens, &legacy)?)
         });
         taken.await.map_err(io::Error::from)??;
         let sims = config

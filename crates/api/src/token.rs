@@ -108,8 +108,9 @@ impl TokenConfig {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
 
-    pub(crate) fn problems(&self, index: usize) -> Vec<Problem> {
-        let key = |name: &str| format!("tokens[{index}].{name}");
+    /// What is wrong with it; `place` is where it stands, as `tokens[2]`.
+    pub(crate) fn problems(&self, place: &str) -> Vec<Problem> {
+        let key = |name: &str| format!("{place}.{name}");
         let mut problems = Vec::new();
         if !is_id(&self.id) {
             let right = "1 to 32 letters, digits, '-' and '_'";
@@ -270,14 +271,14 @@ mod tests {
         assert!(one.entry.hash.verify(secret));
         assert!(!two.entry.hash.verify(secret));
         assert_eq!(one.entry.hash.cost(), Some(COST));
-        assert_eq!(one.entry.problems(0), []);
+        assert_eq!(one.entry.problems("tokens[0]"), []);
     }
 
     #[test]
     fn nothing_secret_is_shown() {
         let token = Token::generate(Some("ops"), &[Scope::Send]).expect("a token");
         let (_, secret) = token.plain().split_once('.').expect("two halves");
-        let shown = format!("{token:?} {:?}", token.entry.problems(0));
+        let shown = format!("{token:?} {:?}", token.entry.problems("tokens[0]"));
         assert!(
             !shown.contains(secret) && !shown.contains(token.entry.hash.as_str()),
             "{shown}"
@@ -311,7 +312,11 @@ mod tests {
             per_minute: Some(0),
             daily_spend_micros: Some(-1),
         };
-        let keys: Vec<_> = token.problems(3).into_iter().map(|problem| problem.key).collect();
+        let keys: Vec<_> = token
+            .problems("tokens[3]")
+            .into_iter()
+            .map(|problem| problem.key)
+            .collect();
         let expected = [
             "id",
             "hash",

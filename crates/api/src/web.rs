@@ -1,6 +1,7 @@
 //! The HTTP side: one router, and the way of a POST from its bytes to its answer.
 //!
-//! Every front end of this port hangs on the router, and every POST to `/` or `/rpc` is told apart by its Content-Type.
+//! Every front end of this port hangs on the router, and every POST to `/` or `/rpc` is told apart by its Content-Type;
+//! one that says XML is XML-RPC on every path.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +12,9 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
@@ -22,7 +25,7 @@ use jsonrpsee::server::{
 };
 use message::Level;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::codes::{Code, Refusal};
 use crate::config::seconds;
@@ -31,6 +34,7 @@ use crate::keeper::Principal;
 use crate::patience::Activity;
 use crate::rpc::{App, Caller, GuardLayer};
 use crate::socket;
+use crate::xml_rpc;
 
 /// Everything a request is answered with.
 pub(crate) struct Front {
@@ -92,11 +96,12 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
     Router::new()
         .route("/", any(entry))
         .route("/rpc", any(entry))
-        .route("/healthz", get(healthz))
+        .route("/healthz", get(healthz).post(elsewhere))
         .fallback(elsewhere)
         .with_state(front)
 }
 
+/// `/` and `/rpc`, which speak everything.
 async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
     if jsonrpsee::server::ws::is_upgrade_request(&request) {
         let opened = socket::open(front, peer, request).await;
@@ -104,6 +109,14 @@ async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<P
     }
     let answered = match Dialect::of(&request) {
         Ok(Dialect::JsonRpc) => json_rpc(&front, &peer, request).await,
+        Ok(Dialect::XmlRpc) if front.app.xml_rpc.enabled => Ok(answer_xml_rpc(&front.app, &peer, request).await),
+        Ok(Dialect::XmlRpc) => {
+            pass_over(request).await;
+            Err(Refusal::new(
+                Code::CONTENT_TYPE,
+                "XML-RPC is switched off: `[api.xml_rpc] enabled`",
+            ))
+        }
         Err(refusal) => {
             pass_over(request).await;
             Err(refusal)
@@ -112,7 +125,15 @@ async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<P
     answered.unwrap_or_else(|refusal| told(&refusal))
 }
 
-async fn elsewhere(request: Request) -> Response {
+/// Any other path. SMSgate served its calls on all of them, and its clients take `/RPC2`.
+async fn elsewhere(
+    State(front): State<Arc<Front>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    request: Request,
+) -> Response {
+    if front.app.xml_rpc.enabled && matches!(Dialect::of(&request), Ok(Dialect::XmlRpc)) {
+        return answer_xml_rpc(&front.app, &peer, request).await;
+    }
     pass_over(request).await;
     told(&Refusal::new(Code::PATH, "calls are made by POST to / or /rpc"))
 }
@@ -135,9 +156,10 @@ async fn drain(body: Body) {
     let _ = tokio::time::timeout(PASS_OVER, whole).await;
 }
 
-/// What a POST speaks. XML-RPC joins here.
+/// What a POST speaks.
 enum Dialect {
     JsonRpc,
+    XmlRpc,
 }
 
 impl Dialect {
@@ -159,9 +181,47 @@ impl Dialect {
             .trim();
         match essence.to_ascii_lowercase().as_str() {
             "application/json" | "application/json-rpc" | "application/jsonrequest" => Ok(Self::JsonRpc),
+            "text/xml" | "application/xml" => Ok(Self::XmlRpc),
             _ => Err(wrong()),
         }
     }
+}
+
+/// Answers a call of XML-RPC. Whatever goes wrong is told as a fault.
+async fn answer_xml_rpc(app: &Arc<App>, peer: &Peer, request: Request) -> Response {
+    let answered = match stranger_body(app, request).await {
+        Ok((body, _room)) => xml_rpc::answer(app, peer.address, &body).await,
+        Err(refusal) => xml_rpc::refused(&refusal),
+    };
+    ([(CONTENT_TYPE, "text/xml; charset=utf-8")], answered).into_response()
+}
+
+/// The whole body of somebody whose token is inside it, and its room. What is too long is read to its end and thrown away:
+/// clients write first and read then.
+async fn stranger_body<'a>(app: &'a App, request: Request) -> Result<(Bytes, Option<SemaphorePermit<'a>>), Refusal> {
+    if let Some(coding) = request.headers().get(CONTENT_ENCODING)
+        && coding != "identity"
+    {
+        drain(request.into_body()).await;
+        return Err(Refusal::new(
+            Code::CONTENT_TYPE,
+            "send the call without Content-Encoding",
+        ));
+    }
+    let longest = xml_rpc::LONGEST_BODY.min(app.limits.body_bytes);
+    let announced = announced(request.headers()).unwrap_or(longest.into());
+    let length = u32::try_from(announced).unwrap_or(u32::MAX);
+    if length > longest {
+        drain(request.into_body()).await;
+        return Err(too_large(longest));
+    }
+    let room = match length <= ANONYMOUS_BODY {
+        true => None,
+        false => Some(app.stranger_room(length).await?),
+    };
+    read_body(request, length, app, Rest::PassedOver)
+        .await
+        .map(|body| (body, room))
 }
 
 async fn json_rpc(front: &Front, peer: &Peer, request: Request) -> Result<Response, Refusal> {
@@ -220,7 +280,7 @@ async fn receive(app: &App, peer: &Peer, request: Request) -> Result<(Option<Arc
     let admitted = app.keeper.admit(peer.address, header.as_ref());
     let short = ANONYMOUS_BODY.min(app.limits.body_bytes);
     if announced(request.headers()).is_some_and(|length| length <= short.into()) {
-        let body = read_body(request, short as usize, app).await?;
+        let body = read_body(request, short, app, Rest::Dropped).await?;
         let principal = match envelope::is_open(&body) {
             true => None,
             false => admitted.await?,
@@ -239,32 +299,44 @@ async fn receive(app: &App, peer: &Peer, request: Request) -> Result<(Option<Arc
     } else {
         short
     };
-    let body = read_body(request, room as usize, app).await?;
+    let body = read_body(request, room, app, Rest::Dropped).await?;
     Ok((principal, body))
 }
 
+/// What becomes of the rest of a body that is too long.
+#[derive(PartialEq, Eq)]
+enum Rest {
+    /// It is read where the protocol asks for that, see [`pass_over`].
+    Dropped,
+    /// It is always read, within bounds.
+    PassedOver,
+}
+
 /// The whole body, if it is short enough and comes in time.
-async fn read_body(request: Request, room: usize, app: &App) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::new(Code::BODY_TOO_LARGE, format!("the body is longer than {room} bytes"));
-    if announced(request.headers()).is_some_and(|length| length > room as u64) {
+async fn read_body(request: Request, longest: u32, app: &App, remains: Rest) -> Result<Bytes, Refusal> {
+    if announced(request.headers()).is_some_and(|length| length > longest.into()) {
         pass_over(request).await;
-        return Err(too_large());
+        return Err(too_large(longest));
     }
     let (version, mut rest) = (request.version(), request.into_body());
-    let body = Limited::new(&mut rest, room).collect();
+    let body = Limited::new(&mut rest, longest as usize).collect();
     let Ok(body) = tokio::time::timeout(seconds(app.limits.body_s), body).await else {
         return Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive in time"));
     };
     match body {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            if version == Version::HTTP_2 {
+            if version == Version::HTTP_2 || remains == Rest::PassedOver {
                 drain(rest).await;
             }
-            Err(too_large())
+            Err(too_large(longest))
         }
         Err(_) => Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive whole")),
     }
+}
+
+fn too_large(longest: u32) -> Refusal {
+    Refusal::new(Code::BODY_TOO_LARGE, format!("the body is longer than {longest} bytes"))
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {

@@ -31,7 +31,7 @@ pub struct Health {
 
 impl Health {
     /// `own` are the API's findings.
-    fn of(snapshot: &Snapshot, origin: &Origin, own: Vec<Finding>) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, origin: &Origin, own: Vec<Finding>) -> Self {
         let foreign = |finding: &&Finding| {
             let slot = snapshot.slots.iter().find(|slot| slot.slot.as_str() == finding.subject);
             slot.is_some_and(|slot| !origin.may_use(&slot.slot))
@@ -114,7 +114,7 @@ impl SlotCounts {
 }
 
 /// The slots that a caller may see.
-fn visible<'a>(snapshot: &'a Snapshot, origin: &'a Origin) -> impl Iterator<Item = &'a SlotSnapshot> {
+pub(crate) fn visible<'a>(snapshot: &'a Snapshot, origin: &'a Origin) -> impl Iterator<Item = &'a SlotSnapshot> {
     snapshot.slots.iter().filter(|slot| origin.may_use(&slot.slot))
 }
 

@@ -24,6 +24,7 @@ use crate::params::{self, Field};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
+pub(crate) use look::visible;
 pub use look::{Health, SlotCounts, Stats};
 pub(crate) use subscribe::{NOTICE, SUBSCRIBE, UNSUBSCRIBE};
 

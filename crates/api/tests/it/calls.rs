@@ -162,7 +162,7 @@ async fn what_is_no_call_says_why() {
     let form = house
         .client()
         .post(&url)
-        .header("content-type", "text/xml")
+        .header("content-type", "application/x-www-form-urlencoded")
         .body("<x/>");
     assert_eq!(read(form.send().await.unwrap()).await.error(), (415, 1009, None));
     let lost = house.client().post(url.replace("/rpc", "/nowhere")).body("");

@@ -314,6 +314,17 @@ async fn no_token_and_no_text_is_ever_logged() {
             post(&client, &house.url(), Some(shown), "{}".into()).await;
         }
     }
+    for shown in [guess, ops.plain(), "a-secret-without-id"] {
+        let texts = format!("<param><value>{text}</value></param>").repeat(4);
+        let call = format!(
+            "<methodCall><methodName>send_sms</methodName><params><param><value>{shown}</value></param>{texts}</params>\
+             </methodCall>"
+        );
+        for broken in [&call[..], &call[..call.len() - 5], "<methodCall>a-secret-without-id"] {
+            let request = house.client().post(house.url()).header("content-type", "text/xml");
+            request.body(broken.to_owned()).send().await.unwrap();
+        }
+    }
     house.handle.reload(&house.config).await.unwrap();
     house.stop().await;
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -9,3 +9,4 @@ mod house;
 mod limits;
 mod sockets;
 mod stopping;
+mod xml_rpc;

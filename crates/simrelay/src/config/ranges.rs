@@ -21,8 +21,9 @@ fn fits(known: &str, key: &str) -> bool {
     }
 }
 
-const RANGES: [(&str, &str); 15] = [
+const RANGES: [(&str, &str); 16] = [
     ("api.failures_per_minute", "1 to 4294967295"),
+    ("api.xml_rpc.get_sms_s", "1 to 4294967295"),
     ("gateway.validity_s", "300 (5 minutes) to 38102400 (63 weeks)"),
     ("gateway.max_attempts", "1 to 4294967295"),
     ("gateway.concat_bits", "8 or 16"),

@@ -120,14 +120,17 @@ fn slot_names(settings: &Settings, reader: &mut Reader<'_>) {
     }
     let known = |slot: &RouteId| settings.pool.slots.contains_key(slot);
     let right = "name a slot: [slots.NAME]";
-    for (index, token) in settings.api.tokens.iter().enumerate() {
-        let sims = token.sims.iter().flatten().enumerate();
-        for (place, sim) in sims.filter(|(_, sim)| !known(sim)) {
-            reader.wrong(
-                &format!("api.tokens[{index}].sims[{place}]"),
-                format!("there is no slot {sim}"),
-                right,
-            );
+    let lists = [
+        ("tokens", &settings.api.tokens),
+        ("legacy_tokens", &settings.api.legacy_tokens),
+    ];
+    for (list, tokens) in lists {
+        for (index, token) in tokens.iter().enumerate() {
+            let sims = token.sims.iter().flatten().enumerate();
+            for (place, sim) in sims.filter(|(_, sim)| !known(sim)) {
+                let key = format!("api.{list}[{index}].sims[{place}]");
+                reader.wrong(&key, format!("there is no slot {sim}"), right);
+            }
         }
     }
 }
@@ -224,7 +227,8 @@ fn prefixes(key: &str, prefixes: &[String], reader: &mut Reader<'_>) {
     }
 }
 
-fn is_slot_name(text: &str) -> bool {
+/// Whether a slot may be called so.
+pub(crate) fn is_slot_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=32).contains(&text.len()) && text.bytes().all(plain)
 }

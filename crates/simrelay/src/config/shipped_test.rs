@@ -149,12 +149,14 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 31] = [
+const TABLES: [&str; 33] = [
     "",
     "[log]",
     "[api]",
     "[api.limits]",
     "[[api.tokens]]",
+    "[[api.legacy_tokens]]",
+    "[api.xml_rpc]",
     "[gateway]",
     "[routing]",
     "[routing.guard]",
