@@ -13,6 +13,7 @@ use crate::commands::{
 use crate::demo;
 use crate::doctor;
 use crate::failure::Failure;
+use crate::import;
 use crate::pdu;
 use crate::screen::Screen;
 use crate::serve;
@@ -60,6 +61,7 @@ enum Command {
     #[command(subcommand)]
     Config(check::ConfigCommand),
     Certificate(certificate::CertificateArgs),
+    ImportSmsgate(import::ImportArgs),
     #[command(subcommand)]
     Alert(alert::AlertCommand),
     #[command(subcommand)]
@@ -113,6 +115,7 @@ impl Command {
             Self::Token(command) => token::run(&command, screen),
             Self::Config(command) => check::run(&command, screen),
             Self::Certificate(args) => certificate::run(&args, screen),
+            Self::ImportSmsgate(args) => import::run(&args, screen),
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
@@ -157,6 +160,7 @@ impl Command {
             | Self::Pdu(_)
             | Self::Config(_)
             | Self::Certificate(_)
+            | Self::ImportSmsgate(_)
             | Self::Alert(_)
             | Self::Attendance(_)
             | Self::Webhook(_)
@@ -210,7 +214,16 @@ fn flowing(text: &str) -> String {
 }
 
 /// The commands that ask no gateway.
-const OFFLINE: [&str; 7] = ["pdu", "man", "completions", "config", "certificate", "serve", "demo"];
+const OFFLINE: [&str; 8] = [
+    "pdu",
+    "man",
+    "completions",
+    "config",
+    "certificate",
+    "serve",
+    "demo",
+    "import-smsgate",
+];
 
 const HELP: &str = "Examples:
   simrelay demo                                   four simulated modems, nothing to set up

@@ -27,6 +27,7 @@ mod consuming;
 mod demo;
 mod doctor;
 mod failure;
+mod import;
 mod intake;
 mod logging;
 mod misuse;

@@ -38,6 +38,7 @@ const COMMANDS: &[&str] = &[
     "pdu encode",
     "config check",
     "certificate",
+    "import-smsgate",
     "webhook test",
     "alert send",
     "alert list",

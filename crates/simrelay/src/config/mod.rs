@@ -28,8 +28,10 @@ mod words;
 use std::path::Path;
 
 pub(crate) use fault::Fault;
+pub(crate) use rules::is_slot_name;
 pub(crate) use secrets::open_to_others;
 pub(crate) use settings::{Log, Settings};
+pub(crate) use source::read as read_text;
 
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -62,6 +64,16 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     settings.store.consumers = settings.consumers();
     settings.store.alert_consumers = settings.alert_consumers();
     Ok(settings)
+}
+
+/// Everything that is wrong with the text of a configuration that is in no file yet.
+pub(crate) fn faults_in(named: &Path, source: &str) -> Vec<Fault> {
+    let mut reader = Reader::new(named, source);
+    let settings: Option<Settings> = reader.read();
+    if let Some(settings) = &settings {
+        rules::check(settings, &mut reader);
+    }
+    reader.faults()
 }
 
 /// Gives each slot the PIN that lies in a file of its own.

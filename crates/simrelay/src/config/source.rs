@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The text of a file. What is no regular file is refused unread, since a pipe would be waited for and a device may have
 /// no end; so is what is too large to be meant.
-pub(super) fn read(file: &Path) -> io::Result<String> {
+pub(crate) fn read(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(file)?.take(MOST_OCTETS + 1).read_to_string(&mut text)?;
     match text.len() as u64 > MOST_OCTETS {
