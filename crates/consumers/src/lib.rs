@@ -27,6 +27,7 @@ mod problem;
 mod room;
 mod rules;
 pub mod smtp;
+mod template;
 pub mod webhook;
 mod worker;
 

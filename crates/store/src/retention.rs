@@ -101,12 +101,22 @@ fn retain_facts(desk: &mut Desk<'_>, cutoff: i64, retained: &mut Retained) -> ru
     Ok(())
 }
 
-/// The next messages after a row that were accepted before the cutoff. Rows grow with the time of acceptance, so the
-/// first younger one ends the search.
+/// The next messages after a row that were accepted before the cutoff.
 fn old_messages(conn: &Connection, after: i64, cutoff: i64) -> rusqlite::Result<Vec<i64>> {
-    let mut statement =
-        conn.prepare_cached("SELECT row, accepted_at FROM message WHERE row > ?1 ORDER BY row LIMIT ?2")?;
-    let mut rows = statement.query((after, STEP))?;
+    let sql = "SELECT row, accepted_at FROM message WHERE row > ?1 ORDER BY row LIMIT ?2";
+    oldest(conn, sql, (after, STEP), cutoff)
+}
+
+/// The rows of a query for row and time that are from before the cutoff. They come in the order in which they were made, so
+/// the first younger one ends the search.
+pub(crate) fn oldest(
+    conn: &Connection,
+    sql: &str,
+    (after, most): (i64, i64),
+    cutoff: i64,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query((after, most))?;
     let mut old = Vec::new();
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(1)? >= cutoff {

@@ -78,28 +78,42 @@ async fn ack(app: Arc<App>, caller: Arc<Caller>, asked: Ack) -> Result<AlertTake
 
 /// An alert as a caller gives it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Given {
+struct Described {
     event: String,
     camera: Option<String>,
     severity: Option<Severity>,
     text: Option<String>,
     source: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Given {
+    #[serde(flatten)]
+    alert: Described,
     key: Option<String>,
     #[serde(default)]
     ended: bool,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Trial {
-    event: String,
-    camera: Option<String>,
-    severity: Option<Severity>,
-    text: Option<String>,
-    source: Option<String>,
+    #[serde(flatten)]
+    alert: Described,
     #[serde(default)]
     send: bool,
+}
+
+impl Described {
+    fn raw(self) -> RawAlert {
+        RawAlert {
+            source: self.source.unwrap_or_else(|| SOURCE_NAME.to_owned()),
+            event: self.event,
+            camera: self.camera.unwrap_or_default(),
+            severity: self.severity.unwrap_or_default(),
+            text: self.text.unwrap_or_default(),
+            ..RawAlert::default()
+        }
+    }
 }
 
 const EVENT: Field = must("event", Kind::Text, "what happened, as MOTION_DETECTED");
@@ -136,15 +150,7 @@ const TEST: Method = Method {
 };
 
 async fn test(app: Arc<App>, _: Arc<Caller>, asked: Trial) -> Result<AlertTrial, Refusal> {
-    let raw = RawAlert {
-        source: asked.source.unwrap_or_else(|| SOURCE_NAME.to_owned()),
-        event: asked.event,
-        camera: asked.camera.unwrap_or_default(),
-        severity: asked.severity.unwrap_or_default(),
-        text: asked.text.unwrap_or_default(),
-        ..RawAlert::default()
-    };
-    Ok(app.alerts()?.test(raw, asked.send).await?)
+    Ok(app.alerts()?.test(asked.alert.raw(), asked.send).await?)
 }
 
 const RAISE: Method = Method {
@@ -173,14 +179,9 @@ const RAISE: Method = Method {
 
 async fn raise(app: Arc<App>, _: Arc<Caller>, asked: Given) -> Result<AlertReceipt, Refusal> {
     let raw = RawAlert {
-        source: asked.source.unwrap_or_else(|| SOURCE_NAME.to_owned()),
-        event: asked.event,
-        camera: asked.camera.unwrap_or_default(),
-        severity: asked.severity.unwrap_or_default(),
-        text: asked.text.unwrap_or_default(),
         key: asked.key.unwrap_or_default(),
         ended: asked.ended,
-        ..RawAlert::default()
+        ..asked.alert.raw()
     };
     let kept = app.gateway.raise(vec![raw]).await?;
     kept.into_iter()

@@ -11,6 +11,7 @@ use super::rule::Rule;
 use super::words::Template;
 use crate::Problem;
 use crate::mail::address;
+use crate::template::TemplateError;
 
 /// The settings of alerts (`[alerts]`).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -167,7 +168,7 @@ impl Config {
             ("sms_text", Some(self.sms_text.as_str())),
         ];
         for (key, source) in templates {
-            if let Some(Err((problem, right))) = source.map(Template::parse) {
+            if let Some(Err(TemplateError { problem, right })) = source.map(Template::parse) {
                 problems.push(Problem::new(key, problem, right));
             }
         }

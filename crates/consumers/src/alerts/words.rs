@@ -11,6 +11,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::config::{Config, Shipped};
 use super::incident::{Incident, Tally};
+use crate::template::{TemplateError, named};
 
 /// How alerts are put into words.
 #[derive(Debug)]
@@ -33,15 +34,9 @@ pub(super) enum Saying {
     Over,
 }
 
-/// A template, read: text with `{field}` in it.
+/// A template of what is told about an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Piece>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Text(String),
-    Field(Field),
-}
+pub(super) struct Template(crate::template::Template<Field>);
 
 /// What a template can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +63,7 @@ impl Words {
             Shipped::Dvr => DVR_SUBJECT,
         };
         let own = |own: Option<&str>| own.and_then(|own| Template::parse(own).ok());
-        let read = |shipped| Template::parse(shipped).unwrap_or(Template(Vec::new()));
+        let read = |shipped| Template::parse(shipped).expect("a test reads every shipped template");
         Self {
             subject: own(config.subject.as_deref()).unwrap_or_else(|| read(shipped)),
             body: own(config.body.as_deref()),
@@ -193,57 +188,17 @@ impl Words {
 }
 
 impl Template {
-    /// Reads a template. `{{` and `}}` are braces. An error is what is wrong, and what would be right.
-    pub(super) fn parse(source: &str) -> Result<Self, (String, String)> {
-        let mut pieces = Vec::new();
-        let mut text = String::new();
-        let mut rest = source;
-        while let Some(place) = rest.find(['{', '}']) {
-            text.push_str(&rest[..place]);
-            let brace = &rest[place..=place];
-            rest = &rest[place + 1..];
-            if let Some(after) = rest.strip_prefix(brace) {
-                text.push_str(brace);
-                rest = after;
-                continue;
-            }
-            let end = rest.find('}').filter(|_| brace == "{").ok_or_else(|| {
-                let right = "{field}, and {{ or }} for a brace";
-                ("a brace has no partner".to_owned(), right.to_owned())
-            })?;
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-            pieces.push(Piece::Field(Field::of(&rest[..end])?));
-            rest = &rest[end + 1..];
-        }
-        text.push_str(rest);
-        pieces.push(Piece::Text(text));
-        Ok(Self(pieces))
+    /// Reads a template.
+    pub(super) fn parse(source: &str) -> Result<Self, TemplateError> {
+        crate::template::Template::parse(source, |name| named(&FIELDS, name)).map(Self)
     }
 
     fn fill(&self, incident: &Incident, alert: &Alert, zone: &TimeZone) -> String {
-        let mut filled = String::new();
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(text) => filled.push_str(text),
-                Piece::Field(field) => field.write(incident, alert, zone, &mut filled),
-            }
-        }
-        filled
+        self.0.fill(|field, out| field.write(incident, alert, zone, out))
     }
 }
 
 impl Field {
-    fn of(name: &str) -> Result<Self, (String, String)> {
-        let found = FIELDS.iter().find(|(known, _)| *known == name);
-        found.map(|(_, field)| *field).ok_or_else(|| {
-            let known: Vec<&str> = FIELDS.iter().map(|(known, _)| *known).collect();
-            (
-                format!("there is no {{{name}}}"),
-                format!("one of {}", known.join(", ")),
-            )
-        })
-    }
-
     fn write(self, incident: &Incident, alert: &Alert, zone: &TimeZone, out: &mut String) {
         let local = |form: &str| alert.received_at.to_zoned(zone.clone()).strftime(form).to_string();
         match self {

@@ -8,26 +8,16 @@ use jiff::tz::TimeZone;
 use message::{Inbound, InboundKind};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// A template, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template {
-    pieces: Vec<Piece>,
-}
+use crate::template::{TemplateError, named};
 
-/// Why a text is no template.
+/// A template of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TemplateError {
-    /// What is wrong.
-    pub(super) problem: String,
-    /// What would be right.
-    pub(super) right: String,
-}
+pub(super) struct Template(crate::template::Template<Shown>);
 
+/// A field, or a time in a form of its own (`{sent:%H:%M}`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Text(String),
+enum Shown {
     Field(Field),
-    /// A time in a form of its own (`{sent:%H:%M}`).
     Time(Field, String),
 }
 
@@ -49,57 +39,27 @@ enum Field {
 }
 
 impl Template {
-    /// Reads a template. `{{` and `}}` are braces.
+    /// Reads a template.
     pub(super) fn parse(source: &str) -> Result<Self, TemplateError> {
-        let mut pieces = Vec::new();
-        let mut text = String::new();
-        let mut rest = source;
-        while let Some(place) = rest.find(['{', '}']) {
-            text.push_str(&rest[..place]);
-            let brace = &rest[place..=place];
-            rest = &rest[place + 1..];
-            if let Some(after) = rest.strip_prefix(brace) {
-                text.push_str(brace);
-                rest = after;
-                continue;
-            }
-            let end = rest
-                .find('}')
-                .filter(|_| brace == "{")
-                .ok_or_else(TemplateError::brace)?;
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-            pieces.push(Piece::parse(&rest[..end])?);
-            rest = &rest[end + 1..];
-        }
-        text.push_str(rest);
-        pieces.push(Piece::Text(text));
-        Ok(Self { pieces })
+        crate::template::Template::parse(source, Shown::parse).map(Self)
     }
 
     /// Fills it in; times are in `zone`.
     pub(super) fn fill(&self, sms: &Inbound, zone: &TimeZone) -> String {
-        let mut filled = String::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(text) => filled.push_str(text),
-                Piece::Field(field) => field.write(sms, zone, &mut filled),
-                Piece::Time(field, form) => filled.push_str(&written(field.time(sms), zone, form)),
-            }
-        }
-        filled
+        self.0.fill(|shown, out| match shown {
+            Shown::Field(field) => field.write(sms, zone, out),
+            Shown::Time(field, form) => out.push_str(&written(field.time(sms), zone, form)),
+        })
     }
 }
 
-impl Piece {
+impl Shown {
     fn parse(source: &str) -> Result<Self, TemplateError> {
         let (name, form) = match source.split_once(':') {
             Some((name, form)) => (name, Some(form)),
             None => (source, None),
         };
-        let found = FIELDS.iter().find(|(known, _)| *known == name);
-        let field = found
-            .map(|(_, field)| *field)
-            .ok_or_else(|| TemplateError::field(name))?;
+        let field = named(&FIELDS, name)?;
         let Some(form) = form else {
             return Ok(Self::Field(field));
         };
@@ -115,23 +75,6 @@ impl Piece {
                 problem: format!("{{{source}}}: {error}"),
                 right: "a form as %Y-%m-%d %H:%M:%S %z".into(),
             }),
-        }
-    }
-}
-
-impl TemplateError {
-    fn brace() -> Self {
-        Self {
-            problem: "a brace has no partner".into(),
-            right: "{field}, and {{ or }} for a brace".into(),
-        }
-    }
-
-    fn field(name: &str) -> Self {
-        let known: Vec<&str> = FIELDS.iter().map(|(known, _)| *known).collect();
-        Self {
-            problem: format!("there is no {{{name}}}"),
-            right: format!("one of {}", known.join(", ")),
         }
     }
 }

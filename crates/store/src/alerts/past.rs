@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::images_of;
+use crate::retention::oldest;
 
 /// Removes the pictures of alerts from before the cutoff; whether more are to go than one call removes.
 pub(crate) fn retain_pictures(conn: &Connection, cutoff: i64) -> rusqlite::Result<bool> {
@@ -76,20 +77,10 @@ pub(crate) fn remove(conn: &Connection, number: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The numbers of the alerts after one that came before the cutoff. Numbers grow with time, so the first younger one
-/// ends the search.
+/// The numbers of the alerts after one that came before the cutoff.
 fn old(conn: &Connection, after: i64, cutoff: i64) -> rusqlite::Result<Vec<i64>> {
-    let mut statement =
-        conn.prepare_cached("SELECT number, at FROM alert WHERE number > ?1 ORDER BY number LIMIT ?2")?;
-    let mut rows = statement.query((after, STEP))?;
-    let mut old = Vec::new();
-    while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= cutoff {
-            break;
-        }
-        old.push(row.get(0)?);
-    }
-    Ok(old)
+    let sql = "SELECT number, at FROM alert WHERE number > ?1 ORDER BY number LIMIT ?2";
+    oldest(conn, sql, (after, STEP), cutoff)
 }
 
 /// Alerts one call looks at.
