@@ -37,17 +37,6 @@ pub(crate) fn writing(path: &Path, config: &Config) -> rusqlite::Result<Connecti
     Ok(conn)
 }
 
-/// Writes a copy of the database to a file that must not exist.
-pub(crate) fn copy(conn: &Connection, to: &Path) -> rusqlite::Result<()> {
-    private(OpenOptions::new().create_new(true), to)
-        .map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))?;
-    let written = conn.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
-    if written.is_err() && std::fs::remove_file(to).is_err() {
-        tracing::warn!(file = %to.display(), "an unfinished copy was left behind");
-    }
-    written.map(|_| ())
-}
-
 fn private(options: &mut OpenOptions, path: &Path) -> std::io::Result<File> {
     options.write(true).mode(0o600).open(path)
 }

@@ -169,6 +169,14 @@ pub enum OpenError {
         /// The newest layout this program knows.
         known: u32,
     },
+    /// The file has an older layout, and no copy of it could be kept. It was not changed.
+    #[error("{} gets a new layout, and a copy is kept before: {error}", path.display())]
+    NotCopied {
+        /// The database file.
+        path: PathBuf,
+        /// Why there is no copy.
+        error: Box<crate::CopyError>,
+    },
     /// The file says it has a layout that this program makes differently.
     #[error("{} was laid out by another build (step {version} differs): install the build that made it",
         path.display())]

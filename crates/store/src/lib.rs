@@ -18,7 +18,7 @@
 //! - attendance: requests of employees' phones, judged and kept with their acknowledgement.
 //! - sim, stop, facts: PINs and cards, the STOP list, figures for limits.
 //! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
-//! - retention, erase, upkeep: how things go, and looking after the file.
+//! - retention, erase, upkeep, backup: how things go, looking after the file, copies of it and the way back.
 //!
 //! # What is left to others
 //! When to try again, on which route, and what a PDU says: the gateway decides, the store keeps. SQL is spoken here and
@@ -28,6 +28,7 @@
 
 mod alerts;
 mod attendance;
+mod backup;
 mod clock;
 mod config;
 mod connection;
@@ -62,6 +63,7 @@ pub use alerts::{
 pub use attendance::{
     AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, Attended, ProjectionError,
 };
+pub use backup::{Copied, CopyError, back_up, restore};
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};

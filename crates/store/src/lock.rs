@@ -57,4 +57,4 @@ fn holder(mut file: File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-const LOCK_FILE: &str = "simrelay.lock";
+pub(crate) const LOCK_FILE: &str = "simrelay.lock";

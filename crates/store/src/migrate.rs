@@ -2,15 +2,20 @@
 //!
 //! Each step is an SQL text; `user_version` counts the steps taken, and the table `migration` keeps the hash of each, so
 //! that a file laid out by a build that differs is noticed. Before a file is changed, a copy is kept beside it
-//! (`simrelay.db.layout-N`). All steps happen in one transaction: a crash leaves the old layout.
+//! (`simrelay.db.layout-N`); those of the last two upgrades stay. All steps happen in one transaction: a crash leaves the
+//! old layout.
+
+#[cfg(test)]
+mod upgrade_test;
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+use crate::backup::{self, beside};
 use crate::fault::opening;
-use crate::{OpenError, clock, connection};
+use crate::{CopyError, OpenError, clock};
 
 /// One step.
 #[derive(Debug, Clone, Copy)]
@@ -75,10 +80,20 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
-/// Refuses a file whose layout is not the one this program works with.
-pub(crate) fn known(conn: &Connection, path: &Path) -> Result<(), OpenError> {
-    version(conn, path, STEPS)?;
-    check(conn, path, STEPS)
+/// The layout this program works with.
+pub(crate) const NEWEST: u32 = STEPS.len() as u32;
+
+/// The layout of a file that this program can read or bring up to date.
+pub(crate) fn readable(conn: &Connection, path: &Path) -> Result<u32, OpenError> {
+    let found = version(conn, path, STEPS)?;
+    if found == 0 {
+        return Err(OpenError::Corrupt {
+            path: path.to_owned(),
+            detail: "it holds no messages of a simrelay".to_owned(),
+        });
+    }
+    check(conn, path, &STEPS[..usize::try_from(found).unwrap_or(STEPS.len())])?;
+    Ok(found)
 }
 
 /// How many steps the file has taken.
@@ -108,7 +123,9 @@ pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[Step]) -> Result<
     if found > 0 {
         copy(conn, path, found)?;
     }
-    take(conn, steps, taken).map_err(|fault| opening(path, fault))
+    take(conn, steps, taken).map_err(|fault| opening(path, fault))?;
+    forget_old_copies(path);
+    Ok(())
 }
 
 /// Compares the steps the file has taken with ours.
@@ -132,19 +149,41 @@ fn check(conn: &Connection, path: &Path, taken: &[Step]) -> Result<(), OpenError
     Ok(())
 }
 
-/// Keeps the file as it was. A copy of the same layout that exists already is older still, and stays.
+/// Keeps the file as it was, and leaves room for as much again, since the steps may write all of it anew. An older copy of
+/// the same layout is replaced: somebody went back to it, and on from there.
 fn copy(conn: &Connection, path: &Path, found: u32) -> Result<(), OpenError> {
-    let copy = copy_path(path, found);
-    if copy.exists() {
-        return Ok(());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let kept = backup::draft(conn, folder)
+        .and_then(|draft| {
+            backup::room(conn, folder)?;
+            backup::settle(draft, &copy_path(path, found), true)
+        })
+        .map_err(|error| match error {
+            CopyError::Source(error) => error,
+            error => OpenError::NotCopied {
+                path: path.to_owned(),
+                error: Box::new(error),
+            },
+        });
+    if kept.is_ok() {
+        tracing::info!(copy = %copy_path(path, found).display(), "the database gets a new layout; a copy is kept");
     }
-    connection::copy(conn, &copy).map_err(|fault| opening(path, fault))
+    kept
 }
 
 fn copy_path(path: &Path, layout: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".layout-{layout}"));
-    PathBuf::from(name)
+    beside(path, &format!(".layout-{layout}"))
+}
+
+/// Removes the copies of all upgrades but the last [`COPIES`].
+fn forget_old_copies(path: &Path) {
+    let kept = (1..NEWEST).rev().map(|layout| copy_path(path, layout));
+    for old in kept.filter(|copy| copy.exists()).skip(COPIES) {
+        match std::fs::remove_file(&old) {
+            Ok(()) => tracing::info!(copy = %old.display(), "the copy of an earlier upgrade is removed"),
+            Err(trouble) => tracing::warn!(copy = %old.display(), %trouble, "an old copy cannot be removed"),
+        }
+    }
 }
 
 fn take(conn: &Connection, steps: &[Step], taken: usize) -> rusqlite::Result<()> {
@@ -167,6 +206,9 @@ fn take(conn: &Connection, steps: &[Step], taken: usize) -> rusqlite::Result<()>
 fn checksum(step: &Step) -> Vec<u8> {
     Sha256::digest(step.sql.as_bytes()).to_vec()
 }
+
+/// Upgrades whose copies stay.
+const COPIES: usize = 2;
 
 #[cfg(test)]
 mod tests {

@@ -2,12 +2,15 @@
 //!
 //! A part whose attempt is on record may have gone out or not: it becomes *uncertain*, and its message's rule is applied
 //! after the waiting time, unless a report or the modem's memory tells before.
+//!
+//! A file that was [copied](crate::back_up) is older than what was done since: every part that waits there may have gone
+//! out meanwhile, so it becomes uncertain, too; cursors that were given out since are never given out again.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::outgoing::{PartKey, journal};
-use crate::{Config, clock};
+use crate::{Config, backup, clock};
 
 /// What `open` found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +21,8 @@ pub struct Recovered {
     pub until: Option<Timestamp>,
     /// Parts that wait.
     pub queued: u64,
+    /// The file is a copy from before: so many parts that waited there are uncertain now.
+    pub restored: Option<u64>,
 }
 
 /// Turns every attempt that was open into doubt.
@@ -46,6 +51,10 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
         "UPDATE part SET timer = ?1 WHERE state = 2 AND timer IS NOT NULL AND timer < ?1",
         [until],
     )?;
+    let restored = match backup::is_marked(&transaction)? {
+        true => Some(doubt_what_waits(&transaction, now, until)?),
+        false => None,
+    };
     let queued: u32 = transaction.query_row(
         "SELECT (SELECT count(*) FROM part WHERE rank BETWEEN 0 AND 3)
               + (SELECT count(*) FROM part WHERE state = 0 AND timer IS NOT NULL)",
@@ -57,7 +66,32 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
         until: (!parts.is_empty()).then(|| clock::timestamp(until)),
         uncertain: parts.into_iter().map(PartKey::of_row).collect(),
         queued: queued.into(),
+        restored,
     })
 }
 
+/// The file is a copy: what waits in it may have been sent since, but for what was not to be sent yet.
+fn doubt_what_waits(conn: &Connection, now: i64, until: i64) -> rusqlite::Result<u64> {
+    conn.execute(
+        "INSERT INTO history (part, at, route, class, code, reason)
+         SELECT key, ?1, route, 'uncertain', '', ?2 FROM part WHERE state = 0 AND NOT EXISTS
+            (SELECT 1 FROM message WHERE row = part.key >> 8 AND send_at > ?1)",
+        (now, RESTORED),
+    )?;
+    let doubted = conn.execute(
+        "UPDATE part SET state = 2, rank = NULL, timer = ?2 WHERE state = 0 AND NOT EXISTS
+            (SELECT 1 FROM message WHERE row = part.key >> 8 AND send_at > ?1)",
+        (now, until),
+    )?;
+    conn.execute(
+        "UPDATE total SET cursor = ?1 + max(cursor, (SELECT coalesce(max(cursor), 0) FROM inbound))",
+        [CURSORS],
+    )?;
+    backup::unmark(conn)?;
+    Ok(doubted as u64)
+}
+
+const RESTORED: &str = "it waited in a copy that was restored, and may have been sent since";
+/// More cursors than can have been given out since a copy was made: a thousand pools of 256 modems in a day.
+const CURSORS: i64 = 1_000_000_000;
 const STOPPED: &str = "the gateway stopped while the modem had it";

@@ -1,4 +1,4 @@
-//! Looking after the file: is it sound, and a copy of it.
+//! Looking after the file: is it sound?
 
 use std::path::Path;
 
@@ -12,16 +12,7 @@ impl Store {
     /// Looks at the whole database: what is wrong with it, in sentences; empty where nothing is. Takes as long as
     /// reading the file does.
     pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
-        self.read(|glance| findings(glance.conn)).await
-    }
-
-    /// Writes a copy of the database, as it is at this moment, to a file that must not exist yet.
-    ///
-    /// The copy is readable by this user only: it holds what the messages say.
-    pub async fn backup(&self, path: &Path) -> Result<(), Error> {
-        let path = path.to_owned();
-        self.read_loosely(move |glance| connection::copy(glance.conn, &path))
-            .await
+        self.read(|glance| findings(glance.conn, migrate::NEWEST)).await
     }
 }
 
@@ -34,17 +25,20 @@ pub fn examine(folder: &Path) -> Result<Vec<String>, OpenError> {
     }
     let at = |trouble| opening(&path, trouble);
     let conn = connection::reading(&path, &Config::default()).map_err(at)?;
-    migrate::known(&conn, &path)?;
-    findings(&conn).map_err(at)
+    let layout = migrate::readable(&conn, &path)?;
+    findings(&conn, layout).map_err(at)
 }
 
-fn findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+/// What is wrong with a database of this layout. What must be true of the rows is asked of the newest alone: an older one
+/// lacks some of the tables.
+pub(crate) fn findings(conn: &Connection, layout: u32) -> rusqlite::Result<Vec<String>> {
     let mut findings: Vec<String> = conn
         .prepare("PRAGMA integrity_check(20)")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     findings.retain(|line| line != "ok");
-    for (sql, sentence) in RULES {
+    let rules = RULES.iter().filter(|_| layout == migrate::NEWEST);
+    for (sql, sentence) in rules {
         let count: i64 = conn.query_row(sql, [], |row| row.get(0))?;
         if count > 0 {
             findings.push(format!("{count} {sentence}"));

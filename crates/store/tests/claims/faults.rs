@@ -276,11 +276,7 @@ async fn what_messages_say_is_readable_by_this_user_only() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
     bench.accept(message(1)).await;
-    bench
-        .store
-        .backup(&bench.folder.path().join("copy.db"))
-        .await
-        .expect("written");
+    store::back_up(bench.folder.path(), &bench.folder.path().join("copy.db"), false).expect("written");
     for name in ["simrelay.db", "simrelay.db-wal", "copy.db"] {
         let mode = std::fs::metadata(bench.folder.path().join(name))
             .expect("there")

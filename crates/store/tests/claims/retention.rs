@@ -230,21 +230,3 @@ async fn erasing_a_number_leaves_no_trace_of_it_in_the_file() {
         }
     }
 }
-
-#[tokio::test]
-async fn a_backup_opens_as_a_store() {
-    let bench = Bench::new();
-    let part = bench.part(message(1)).await;
-    let other = tempfile::tempdir().expect("a folder");
-    bench
-        .store
-        .backup(&other.path().join("simrelay.db"))
-        .await
-        .expect("written");
-    assert!(
-        bench.store.backup(&other.path().join("simrelay.db")).await.is_err(),
-        "never over a file"
-    );
-    let copy = Bench::at(other, Config::default());
-    assert_eq!(copy.store.due(t(0), 10).await.expect("read")[0].message, part.message);
-}

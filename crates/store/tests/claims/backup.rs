@@ -1,0 +1,191 @@
+//! Copies of a database that is being written to, and what a gateway makes of one.
+
+use std::os::unix::fs::PermissionsExt;
+
+use jiff::SignedDuration;
+use message::{OnUncertain, PartState, RouteId};
+use store::{Config, CopyError, NewMessage, OpenError, back_up, restore};
+
+use crate::common::{Bench, message, payload, raw, t};
+
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// A message that is worth something today.
+fn fresh() -> NewMessage {
+    NewMessage {
+        accepted_at: now(),
+        expires_at: now() + SignedDuration::from_hours(24),
+        ..message(1)
+    }
+}
+
+async fn receive(bench: &Bench, text: &str) {
+    let sim = RouteId::new("sim1");
+    bench
+        .store
+        .receive(&sim, raw(text.as_bytes()), payload(text, None), None, t(1))
+        .await
+        .expect("kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_made_while_messages_are_kept_shows_one_moment() {
+    let bench = Bench::new();
+    let store = bench.store.clone();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let writing = tokio::spawn(async move {
+        let mut kept = 0;
+        while !*stopped.borrow() {
+            store.accept(message(3)).await.expect("kept");
+            kept += 1;
+        }
+        kept
+    });
+    let other = tempfile::tempdir().expect("a folder");
+    for round in 0..5 {
+        let (folder, to) = (bench.folder.path().to_owned(), other.path().join(format!("{round}.db")));
+        let file = to.clone();
+        let copied = tokio::task::spawn_blocking(move || back_up(&folder, &to, false));
+        let copied = copied.await.expect("ran").expect("copied, checked and sound");
+        assert_eq!(copied.open, copied.messages * 3, "whole messages only");
+        let found = std::fs::metadata(file).expect("there");
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+        assert_eq!(found.len(), copied.octets);
+    }
+    stop.send_replace(true);
+    assert!(writing.await.expect("ran") > 0);
+    assert_eq!(
+        std::fs::read_dir(other.path()).expect("read").count(),
+        5,
+        "nothing else is left"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_unless_that_is_said() {
+    let bench = Bench::new();
+    bench.accept(message(1)).await;
+    let to = bench.folder.path().join("copy.db");
+    std::fs::write(&to, "precious").expect("written");
+    let refused = back_up(bench.folder.path(), &to, false).expect_err("it is there");
+    assert!(
+        matches!(refused, CopyError::Exists(_)) && refused.to_string().contains("--force"),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(&to).expect("read"), b"precious");
+    assert_eq!(back_up(bench.folder.path(), &to, true).expect("copied").messages, 1);
+}
+
+#[tokio::test]
+async fn what_waits_in_a_restored_copy_is_uncertain_and_what_is_for_later_waits() {
+    let bench = Bench::new();
+    let waits = bench.part(fresh()).await;
+    let held = NewMessage {
+        on_uncertain: OnUncertain::Hold,
+        ..fresh()
+    };
+    let held = bench.part(held).await;
+    let later = NewMessage {
+        send_at: Some(now() + SignedDuration::from_hours(1)),
+        ..fresh()
+    };
+    let later = bench.part(later).await;
+    let out = bench.part(fresh()).await;
+    bench.send(out.key, "sim1", now(), 5).await;
+    receive(&bench, "A").await;
+    let copy = bench.folder.path().join("copy.db");
+    let copied = back_up(bench.folder.path(), &copy, false).expect("copied");
+    assert_eq!((copied.messages, copied.inbound, copied.open), (4, 1, 3));
+    receive(&bench, "after the copy").await;
+
+    let other = tempfile::tempdir().expect("a folder");
+    restore(&copy, other.path(), false).expect("restored");
+    let found = Bench::at(other, Config::default());
+    assert_eq!(found.recovered.restored, Some(2));
+    assert_eq!(found.states(waits.message).await, [PartState::Uncertain]);
+    assert_eq!(found.states(held.message).await, [PartState::Uncertain]);
+    assert_eq!(found.states(later.message).await, [PartState::Queued]);
+    assert_eq!(found.states(out.message).await, [PartState::Sent]);
+    found.sound().await;
+
+    let after = now() + SignedDuration::from_secs(600);
+    let ticked = found
+        .store
+        .tick(after, &store::Policies::default())
+        .await
+        .expect("kept");
+    assert_eq!(
+        (&ticked.get().resent, &ticked.get().held),
+        (&vec![waits.message], &vec![held.message])
+    );
+    let again = found.store.status(waits.message).await.expect("read").expect("known");
+    assert!(again.maybe_twice, "what goes out again says so");
+
+    receive(&found, "B").await;
+    let known = found.store.fetch(0, 10, None, None).await.expect("read");
+    assert_eq!(
+        known.iter().map(|message| &*message.text).collect::<Vec<_>>(),
+        ["A", "B"]
+    );
+    let given_since = 2;
+    assert_eq!(known[0].cursor, 1);
+    assert!(
+        known[1].cursor > given_since,
+        "a cursor that a client has seen is not used again"
+    );
+
+    // The second start is one like any other.
+    let found = found.reopened().await;
+    assert_eq!(found.recovered.restored, None);
+}
+
+#[tokio::test]
+async fn a_copy_goes_into_no_folder_where_a_gateway_works_and_over_no_database_unasked() {
+    let bench = Bench::new();
+    let kept = bench.part(fresh()).await;
+    let copy = bench.folder.path().join("copy.db");
+    back_up(bench.folder.path(), &copy, false).expect("copied");
+    let refused = restore(&copy, bench.folder.path(), true).expect_err("it is in use");
+    assert!(
+        matches!(&refused, CopyError::Source(OpenError::InUse { .. })),
+        "{refused}"
+    );
+    assert!(bench.store.status(kept.message).await.expect("read").is_some());
+
+    let other = Bench::new();
+    let theirs = other.part(fresh()).await;
+    other.store.close().await;
+    let refused = restore(&copy, other.folder.path(), false).expect_err("there is one");
+    assert!(matches!(refused, CopyError::Exists(_)), "{refused}");
+    restore(&copy, other.folder.path(), true).expect("restored");
+    let Bench { folder, config, .. } = other;
+    assert!(
+        folder.path().join("simrelay.db.replaced").exists(),
+        "nothing is thrown away"
+    );
+    let found = Bench::at(folder, config);
+    assert!(found.store.status(kept.message).await.expect("read").is_some());
+    assert!(found.store.status(theirs.message).await.expect("read").is_none());
+}
+
+#[tokio::test]
+async fn a_damaged_copy_is_not_restored() {
+    let bench = Bench::new();
+    for _ in 0..200 {
+        bench.accept(message(1)).await;
+    }
+    let copy = bench.folder.path().join("copy.db");
+    back_up(bench.folder.path(), &copy, false).expect("copied");
+    let mut octets = std::fs::read(&copy).expect("read");
+    octets.chunks_mut(4096).skip(4).for_each(|page| page[..512].fill(0xa5));
+    std::fs::write(&copy, octets).expect("written");
+    let other = tempfile::tempdir().expect("a folder");
+    let refused = restore(&copy, other.path(), false).expect_err("damaged");
+    assert!(refused.to_string().contains("damaged"), "{refused}");
+    assert!(!other.path().join("simrelay.db").exists());
+    let no_copy = other.path().join("text");
+    std::fs::write(&no_copy, "x".repeat(9000)).expect("written");
+    restore(&no_copy, other.path(), false).expect_err("no database");
+}
