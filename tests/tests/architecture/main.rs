@@ -1,5 +1,7 @@
 //! The house rules that a machine can see.
 
+mod supply;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
