@@ -355,7 +355,7 @@ fn a_new_token_opens_the_door_after_a_reload() {
         .stdin(Stdio::null())
         .status();
     assert!(hang_up.expect("it is told").success());
-    gateway.wait_log("tokens and certificate are read again");
+    gateway.wait_log("the settings are read again; changed: api.tokens");
     let shop = gateway.api().with_token(token);
     shop.call("modems.list", json!({})).expect("the token is known");
     let id = shop.send("+4930001", "from the shop");

@@ -115,7 +115,7 @@ impl Worker {
         let _ = timeout(FAREWELL, self.consumer().stop()).await;
     }
 
-    fn consumer(&self) -> &Arc<dyn Consumer> {
+    fn consumer(&self) -> Arc<dyn Consumer> {
         self.house.consumer(self.place)
     }
 

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use message::{
     AlertSearch, AlertTaken, AlertTrial, AlertView, AttendanceDevice, AttendancePage, AttendanceRecord, AttendanceRoll,
-    AttendanceSearch, AttendanceState, RawAlert,
+    AttendanceSearch, AttendanceState, RawAlert, Reloaded,
 };
 
 use crate::{Error, Origin};
@@ -19,6 +19,8 @@ pub struct Desks {
     pub attendance: Option<Arc<dyn AttendanceDesk>>,
     /// Alerts.
     pub alerts: Option<Arc<dyn AlertDesk>>,
+    /// The settings, where they can be read again.
+    pub settings: Option<Arc<dyn SettingsDesk>>,
 }
 
 /// Answers what is asked about attendance. Who may use some SIMs alone is told of what came to those.
@@ -58,11 +60,18 @@ pub trait AlertDesk: Send + Sync {
     fn test(&self, raw: RawAlert, send: bool) -> BoxFuture<'_, Result<AlertTrial, Error>>;
 }
 
+/// Reads the settings again.
+pub trait SettingsDesk: Send + Sync {
+    /// What came of it; by whose wish, for the log.
+    fn reload<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Reloaded, Error>>;
+}
+
 impl fmt::Debug for Desks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desks")
             .field("attendance", &self.attendance.is_some())
             .field("alerts", &self.alerts.is_some())
+            .field("settings", &self.settings.is_some())
             .finish()
     }
 }

@@ -10,13 +10,14 @@ use message::{
     Finding, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation, RouteId, Snapshot,
     TokenId,
 };
-use router::{Guard, RouteConfig};
+use router::RouteConfig;
 use store::{CancelError, Joiner, ResolveError, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::alerts::Antechamber;
 use crate::carrier::{Carrier, CarrierEvents, RouteStatus};
+use crate::in_force::{InForce, Terms};
 use crate::incoming::read;
 use crate::keeper::Keeper;
 use crate::outgoing::compose::{Composer, Form};
@@ -39,9 +40,7 @@ pub struct Gateway {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) config: Config,
-    pub(crate) settings: RouteSettings,
-    pub(crate) guard: Guard,
+    pub(crate) in_force: Arc<InForce>,
     pub(crate) store: Store,
     pub(crate) carriers: Vec<Arc<dyn Carrier>>,
     pub(crate) composer: Arc<Composer>,
@@ -106,7 +105,10 @@ impl Gateway {
         } = parts;
         let first_reference =
             u16::from_be_bytes([MessageId::fresh().as_bytes()[14], MessageId::fresh().as_bytes()[15]]);
-        let composer = Arc::new(Composer::new(config.clone(), first_reference));
+        let max_attempts = config.max_attempts;
+        let in_force = Arc::new(InForce::new(Terms::new(config, settings, retention)));
+        let terms = in_force.now();
+        let composer = Arc::new(Composer::new(Arc::clone(&in_force), first_reference));
         let (dispatcher, commands) = mpsc::channel(COMMANDS);
         let overflowed = Arc::new(AtomicBool::new(false));
         let dialogues = Arc::new(Dialogues::default());
@@ -114,11 +116,11 @@ impl Gateway {
         let (handles, events): (Vec<_>, Vec<_>) = carriers.into_iter().unzip();
 
         let rules = Rules {
-            max_attempts: config.max_attempts,
+            max_attempts,
             uncertain_wait,
         };
-        let mut desk = Desk::new(rules, settings.routing.clone());
-        for (route, route_config) in &settings.routes {
+        let mut desk = Desk::new(rules, terms.routes.routing.clone());
+        for (route, route_config) in &terms.routes.routes {
             desk.add_lane(lane(&store, route, route_config).await?);
         }
         desk.restrict_tokens(
@@ -135,9 +137,7 @@ impl Gateway {
 
         let gateway = Self {
             inner: Arc::new(Inner {
-                guard: Guard::new(settings.routing.guard.clone()),
-                config,
-                settings,
+                in_force,
                 store,
                 carriers: handles,
                 composer,
@@ -151,23 +151,17 @@ impl Gateway {
                 tasks: Mutex::default(),
             }),
         };
-        gateway.spawn(dispatching, events, retention, shown);
+        gateway.spawn(dispatching, events, shown);
         Ok(gateway)
     }
 
-    fn spawn(
-        &self,
-        dispatching: Dispatcher,
-        events: Vec<CarrierEvents>,
-        retention: store::Retention,
-        shown: watch::Sender<Arc<Snapshot>>,
-    ) {
+    fn spawn(&self, dispatching: Dispatcher, events: Vec<CarrierEvents>, shown: watch::Sender<Arc<Snapshot>>) {
         let pump = |(carrier, events): (&Arc<dyn Carrier>, CarrierEvents)| {
             tokio::spawn(Pump::new(self, Arc::clone(carrier)).run(events))
         };
         let pumps = self.inner.carriers.iter().zip(events).map(pump).collect();
         let (stop_keeper, stopped) = oneshot::channel();
-        let keeper = tokio::spawn(Keeper::new(self, retention, shown).run(stopped));
+        let keeper = tokio::spawn(Keeper::new(self, shown).run(stopped));
         let tasks = Tasks {
             dispatcher: Some(tokio::spawn(dispatching.run())),
             keeper: Some((stop_keeper, keeper)),
@@ -247,7 +241,8 @@ impl Gateway {
 
     /// The query with its number as messages keep theirs.
     fn with_number(&self, query: ListQuery) -> Result<ListQuery, Error> {
-        let code = self.inner.config.country_code.as_deref();
+        let terms = self.terms();
+        let code = terms.config.country_code.as_deref();
         let read = |text: &String| Number::parse(text, code).map(|number| number.to_string());
         let to = query.to.as_ref().map(read).transpose();
         let to = to.map_err(|error| Error::number("to", &error))?;
@@ -306,8 +301,7 @@ impl Gateway {
 
     /// Which route a message to `to` would take now, and why each other one would not.
     pub async fn explain(&self, origin: &Origin, to: &str) -> Result<RouteExplanation, Error> {
-        let to = Number::parse(to, self.inner.config.country_code.as_deref());
-        let to = to.map_err(|error| Error::number("to", &error))?;
+        let to = self.number("to", to)?;
         let allowed = if origin.admin { None } else { origin.sims.clone() };
         let (answer, told) = oneshot::channel();
         self.tell(Command::Explain(
@@ -321,7 +315,7 @@ impl Gateway {
         let mut told = told
             .await
             .map_err(|_| Error::new(ErrorKind::Unavailable, "the gateway is stopping"))?;
-        if let Some(kind) = self.inner.guard.refusal(&to) {
+        if let Some(kind) = self.terms().guard.refusal(&to) {
             refuse(
                 &mut told,
                 format!("{to} is {}; `{}` allows it", kind.word(), kind.setting()),
@@ -339,16 +333,14 @@ impl Gateway {
 
     /// Removes everything that was sent to or received from a number; how many messages that were.
     pub async fn erase(&self, number: &str) -> Result<u64, Error> {
-        let number = Number::parse(number, self.inner.config.country_code.as_deref());
-        let number = number.map_err(|error| Error::number("number", &error))?;
+        let number = self.number("number", number)?;
         let erased = self.inner.store.erase(&number).await.map_err(unavailable)?;
         Ok(erased.get().messages + erased.get().inbound)
     }
 
     /// Puts a number on the STOP list: nothing is sent to it any more.
     pub async fn stop_number(&self, number: &str) -> Result<(), Error> {
-        let number = Number::parse(number, self.inner.config.country_code.as_deref());
-        let number = number.map_err(|error| Error::number("number", &error))?;
+        let number = self.number("number", number)?;
         self.inner
             .store
             .stop_add(&number, clock::now())
@@ -359,8 +351,7 @@ impl Gateway {
 
     /// Takes a number off the STOP list; whether it was there.
     pub async fn allow_number(&self, number: &str) -> Result<bool, Error> {
-        let number = Number::parse(number, self.inner.config.country_code.as_deref());
-        let number = number.map_err(|error| Error::number("number", &error))?;
+        let number = self.number("number", number)?;
         self.inner
             .store
             .stop_remove(&number)
@@ -392,7 +383,7 @@ impl Gateway {
     pub(crate) fn find_route(&self, name: &str) -> Option<RouteStatus> {
         let routes = self.routes();
         let by_name = routes.iter().find(|status| status.route.as_str() == name);
-        let number = || Number::parse(name, self.inner.config.country_code.as_deref()).ok();
+        let number = || self.number("from", name).ok();
         by_name
             .or_else(|| {
                 let number = number()?;
@@ -401,13 +392,19 @@ impl Gateway {
             .cloned()
     }
 
+    /// A number as somebody writes it in the parameter `field`.
+    fn number(&self, field: &'static str, text: &str) -> Result<Number, Error> {
+        let number = Number::parse(text, self.terms().config.country_code.as_deref());
+        number.map_err(|error| Error::number(field, &error))
+    }
+
     pub(crate) async fn tell(&self, command: Command) {
         // A dispatcher that is gone is on its way down with everything else.
         let _ = self.inner.dispatcher.send(command).await;
     }
 }
 
-async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -> Result<Lane, store::Error> {
+pub(crate) async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -> Result<Lane, store::Error> {
     let mut lane = Lane::new(route.clone(), config.clone(), TimeZone::system());
     let now = clock::now();
     if let Some(usage) = &mut lane.usage {

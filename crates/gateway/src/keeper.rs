@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use message::{Event, Finding, HealthChange, Level, Number, QueueFacts, Snapshot, Totals};
-use store::{Backlog, Policies, Retention, Ticked};
+use store::{Backlog, Policies, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
@@ -17,7 +17,6 @@ use crate::{Gateway, clock, health};
 /// The owner of the snapshot.
 pub(crate) struct Keeper {
     gateway: Gateway,
-    retention: Retention,
     shown: watch::Sender<Arc<Snapshot>>,
     started_at: Timestamp,
     /// The findings of the last round, by what they say, with the time they were made first.
@@ -32,10 +31,9 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(gateway: &Gateway, retention: Retention, shown: watch::Sender<Arc<Snapshot>>) -> Self {
+    pub(crate) fn new(gateway: &Gateway, shown: watch::Sender<Arc<Snapshot>>) -> Self {
         Self {
             gateway: gateway.clone(),
-            retention,
             shown,
             started_at: clock::now(),
             known: HashMap::new(),
@@ -103,7 +101,8 @@ impl Keeper {
 
     /// Replies leave from the SIM that was written to, after a restart too.
     async fn recall_contacts(&self) {
-        let config = &self.gateway.inner.config;
+        let terms = self.gateway.terms();
+        let config = &terms.config;
         if !config.sticky_replies {
             return;
         }
@@ -181,7 +180,13 @@ impl Keeper {
         if !due {
             return;
         }
-        match self.gateway.inner.store.retain(now, &self.retention).await {
+        match self
+            .gateway
+            .inner
+            .store
+            .retain(now, &self.gateway.terms().retention)
+            .await
+        {
             Ok(retained) if retained.get().more => {}
             Ok(_) => self.retained_at = Some(now),
             Err(error) => warn!("what is old is not removed now: {error}"),

@@ -21,12 +21,14 @@ mod error;
 mod fetch;
 mod handle;
 mod health;
+mod in_force;
 mod incoming;
 mod keeper;
 mod origin;
 mod outgoing;
 mod pool_carrier;
 mod pump;
+mod reload;
 mod sim;
 mod unkept;
 mod ussd;
@@ -35,9 +37,10 @@ pub use carrier::{
     Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
 };
 pub use config::{Config, National, RouteSettings};
-pub use desks::{AlertDesk, AttendanceDesk, Desks};
+pub use desks::{AlertDesk, AttendanceDesk, Desks, SettingsDesk};
 pub use error::{Error, ErrorKind};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;
 pub use outgoing::desk::Handover;
 pub use pool_carrier::PoolCarrier;
+pub use reload::Prepared;

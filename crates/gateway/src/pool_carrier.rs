@@ -1,7 +1,7 @@
 //! The pool of modems as a carrier: its events and snapshots in the words of the flows.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
@@ -21,7 +21,7 @@ use crate::outgoing::desk::Handover;
 pub struct PoolCarrier {
     pool: PoolHandle,
     /// Slots whose attempts are journalled on the modem.
-    journals: BTreeSet<RouteId>,
+    journals: RwLock<BTreeSet<RouteId>>,
     /// What was found about the card in each slot.
     cards: Mutex<HashMap<RouteId, Card>>,
     /// The PIN tries the modems wait for an answer to.
@@ -45,7 +45,7 @@ impl PoolCarrier {
     ) -> (Arc<Self>, CarrierEvents) {
         let carrier = Arc::new(Self {
             pool,
-            journals,
+            journals: RwLock::new(journals),
             cards: Mutex::default(),
             pins: Mutex::default(),
         });
@@ -53,6 +53,11 @@ impl PoolCarrier {
         let told = poll_fn(move |context| events.poll_recv(context));
         let told = told.filter_map(move |event| std::future::ready(translator.translate(event)));
         (carrier, told.boxed())
+    }
+
+    /// From now on attempts are journalled in these slots.
+    pub fn journal_in(&self, journals: BTreeSet<RouteId>) {
+        *self.journals.write().unwrap_or_else(PoisonError::into_inner) = journals;
     }
 
     fn translate(&self, event: PoolEvent) -> Option<CarrierEvent> {
@@ -218,7 +223,11 @@ impl Carrier for PoolCarrier {
             proof,
             more,
         } = handover;
-        let journal = self.journals.contains(&route);
+        let journal = self
+            .journals
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&route);
         let send = Send {
             ticket,
             tpdu,

@@ -27,17 +27,11 @@ pub(crate) struct Pump {
 impl Pump {
     pub(crate) fn new(gateway: &Gateway, carrier: Arc<dyn Carrier>) -> Self {
         let inner = &gateway.inner;
-        let stop_words = inner
-            .config
-            .stop_words
-            .iter()
-            .map(|word| word.trim().to_uppercase())
-            .collect();
         let intake = Intake {
             store: inner.store.clone(),
             carrier: Arc::clone(&carrier),
             dispatcher: inner.dispatcher.clone(),
-            stop_words,
+            in_force: Arc::clone(&inner.in_force),
             unkept: Arc::clone(&inner.unkept),
         };
         Self {

@@ -11,6 +11,7 @@
 //! - [`Inbound`], [`Event`]: what arrived.
 //! - [`RawAlert`] → [`NewAlert`] → [`Alert`]: what a camera or a monitoring system says, cleaned at the door.
 //! - [`AttendanceEvent`], [`AttendanceState`], [`Presence`]: attendance by SMS as callers are shown it.
+//! - [`Reloaded`]: what came of reading the settings again.
 //! - [`Snapshot`]: the one value that health, statistics and the command line read.
 //! - [`Committed`]: the proof that something is kept, asked for by whatever is only right afterwards.
 
@@ -28,6 +29,7 @@ mod number;
 mod outbound;
 mod outcome;
 mod part;
+mod reload;
 mod snapshot;
 mod view;
 
@@ -48,6 +50,7 @@ pub use number::{Number, NumberError, is_prefix};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};
 pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome};
 pub use part::{MessageState, PartState};
+pub use reload::Reloaded;
 pub use snapshot::{
     Finding, Level, Lock, QueueFacts, Registration, SlotSnapshot, SlotState, Snapshot, StorageUse, Totals,
 };

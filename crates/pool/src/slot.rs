@@ -301,7 +301,7 @@ impl Slot {
             }
             Place::At(_) => stay.leave_soon("it goes to another port", now),
             Place::Nowhere { reason, .. } => stay.leave_soon(&reason, now),
-            Place::Over => stay.leave_soon("the gateway stops", now),
+            Place::Over => stay.leave_soon("its slot is not used any more", now),
         }
     }
 

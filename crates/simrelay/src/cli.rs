@@ -7,8 +7,8 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
-    alert, attendance, certificate, check, health, inbox, modems, numbers, outbox, route, send, shell, status, token,
-    ussd, webhook,
+    alert, attendance, backup, certificate, check, health, inbox, modems, numbers, outbox, reload, route, send, shell,
+    status, token, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -60,8 +60,11 @@ enum Command {
     Pdu(pdu::Args),
     #[command(subcommand)]
     Config(check::ConfigCommand),
+    Reload(reload::ReloadArgs),
     Certificate(certificate::CertificateArgs),
     ImportSmsgate(import::ImportArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     #[command(subcommand)]
     Alert(alert::AlertCommand),
     #[command(subcommand)]
@@ -116,6 +119,8 @@ impl Command {
             Self::Config(command) => check::run(&command, screen),
             Self::Certificate(args) => certificate::run(&args, screen),
             Self::ImportSmsgate(args) => import::run(&args, screen),
+            Self::Backup(args) => backup::backup(&args, screen),
+            Self::Restore(args) => backup::restore(&args, screen),
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
@@ -153,6 +158,7 @@ impl Command {
             Self::Health(args) => health::run(args, client, screen).await,
             Self::Numbers(command) => numbers::run(command, client, screen).await,
             Self::Doctor(args) => doctor::run(&args, client, screen).await,
+            Self::Reload(args) => reload::run(args, client, screen).await,
             // Done without a gateway.
             Self::Demo(_)
             | Self::Serve(_)
@@ -161,6 +167,8 @@ impl Command {
             | Self::Config(_)
             | Self::Certificate(_)
             | Self::ImportSmsgate(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Alert(_)
             | Self::Attendance(_)
             | Self::Webhook(_)
@@ -214,15 +222,17 @@ fn flowing(text: &str) -> String {
 }
 
 /// The commands that ask no gateway.
-const OFFLINE: [&str; 8] = [
+const OFFLINE: [&str; 10] = [
     "pdu",
     "man",
     "completions",
     "config",
     "certificate",
+    "backup",
+    "restore",
+    "import-smsgate",
     "serve",
     "demo",
-    "import-smsgate",
 ];
 
 const HELP: &str = "Examples:

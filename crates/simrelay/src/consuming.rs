@@ -62,11 +62,28 @@ pub(crate) fn consumers(settings: &Settings, store: &Store) -> Result<Vec<Arc<dy
         consumers.push(Arc::new(Bounces::new(&settings.mail)));
     }
     for config in &settings.webhooks {
-        let hook = Webhook::new(config.clone())
-            .map_err(|error| Failure::refused(format!("webhooks.{}: {error}", config.name)))?;
-        consumers.push(Arc::new(hook));
+        consumers.push(hook(config)?);
     }
     Ok(consumers)
+}
+
+/// Those of them that have other settings than before.
+pub(crate) fn changed(old: &Settings, new: &Settings, store: &Store) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
+    let mut settings = new.clone();
+    // It is taken at the start alone.
+    settings.mail_to_sms = old.mail_to_sms.clone();
+    settings.webhooks.retain(|hook| !old.webhooks.contains(hook));
+    let mut consumers = consumers(&settings, store)?;
+    if old.mail == new.mail {
+        let hooks = settings.webhooks.len();
+        consumers.drain(..consumers.len() - hooks);
+    }
+    Ok(consumers)
+}
+
+fn hook(config: &consumers::webhook::Config) -> Result<Arc<dyn Consumer>, Failure> {
+    let refused = |error| Failure::refused(format!("webhooks.{}: {error}", config.name));
+    Ok(Arc::new(Webhook::new(config.clone()).map_err(refused)?))
 }
 
 /// Begins to work alerts. Needs a runtime.

@@ -4,7 +4,7 @@
 //!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs.
 //! - [`serve`] is the daemon and [`demo`] the demonstration. Both are a [`running`] gateway: its parts started from the
 //!   bottom up and stopped from the top down, on its [`threads`], which share their memory ([`arena`]); [`consuming`] makes
-//!   its consumers, [`post`] its SMTP server, [`intake`] its listeners for alerts. [`config`] is the one way to its
+//!   its consumers, [`post`] its SMTP server, [`intake`] its listeners for alerts; [`reload`] gives it other settings. [`config`] is the one way to its
 //!   settings, [`logging`] its log.
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
@@ -33,6 +33,7 @@ mod logging;
 mod misuse;
 mod pdu;
 mod post;
+mod reload;
 mod running;
 mod screen;
 mod serve;

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::Server;
+use consumers::alerts::Alerts;
 use consumers::alerts::intake::Raiser;
 use consumers::attendance::Office;
 use consumers::{Room, Rules};
-use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier};
+use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier, SettingsDesk};
 use pool::{Pool, PoolHandle};
 use store::Store;
 use tokio::net::TcpListener;
@@ -16,24 +17,29 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::{Fault, Settings};
+use crate::config::Settings;
 use crate::consuming;
 use crate::failure::Failure;
 use crate::intake::{Intake, IntakeDoor};
 use crate::post::{PostDoor, PostOffice};
+use crate::reload::{Bell, journals};
 
 /// A gateway that works.
 pub(crate) struct Running {
     gateway: Gateway,
-    pool: PoolHandle,
-    room: Room,
+    pub(crate) pool: PoolHandle,
+    pub(crate) carrier: Arc<PoolCarrier>,
+    pub(crate) room: Room,
+    pub(crate) alerts: Alerts,
     post: Option<PostOffice>,
     intake: Intake,
     /// Ends once nothing brings alerts any more and all are kept.
     raising: JoinHandle<()>,
-    store: Store,
-    api: api::Handle,
-    office: Option<Office>,
+    pub(crate) store: Store,
+    pub(crate) api: api::Handle,
+    pub(crate) office: Option<Office>,
+    /// What is in force.
+    pub(crate) settings: Settings,
     address: SocketAddr,
     stop_api: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), api::Error>>,
@@ -59,8 +65,13 @@ pub(crate) fn open_store(settings: &Settings) -> Result<(Store, store::Recovered
 
 impl Running {
     /// Starts everything above the store, with the API on a port that was taken before: where another gateway has it,
-    /// no modem is touched.
-    pub(crate) async fn start(settings: Settings, store: Store, door: Door) -> Result<Self, Failure> {
+    /// no modem is touched. With a bell its settings can be read again.
+    pub(crate) async fn start(
+        settings: Settings,
+        store: Store,
+        door: Door,
+        bell: Option<Bell>,
+    ) -> Result<Self, Failure> {
         let mut consumers = consuming::consumers(&settings, &store)?;
         let attendance = consuming::attendance(&settings, &store)?;
         let office = attendance.as_ref().map(|desk| desk.office().clone());
@@ -73,16 +84,14 @@ impl Running {
             let told: Vec<String> = troubles.iter().map(ToString::to_string).collect();
             Failure::refused(format!("[pool]: {}", told.join("; ")))
         })?;
-        let journals = settings.pool.slots.iter().filter(|(_, slot)| slot.journal);
-        let journals = journals.map(|(name, _)| name.clone()).collect();
-        let (carrier, events) = PoolCarrier::new(pool.clone(), events, journals);
+        let (carrier, events) = PoolCarrier::new(pool.clone(), events, journals(&settings));
         let parts = Parts {
             uncertain_wait: settings.store.uncertain_wait(),
             config: settings.gateway.clone(),
             retention: settings.retention.clone(),
             settings: routes,
             store: store.clone(),
-            carriers: vec![(carrier as Arc<dyn Carrier>, events)],
+            carriers: vec![(Arc::clone(&carrier) as Arc<dyn Carrier>, events)],
             token_sims: settings.api.token_sims(),
         };
         let gateway = Gateway::start(parts)
@@ -102,7 +111,8 @@ impl Running {
             (Room::start(&store, consumers, rules), alerts, raising)
         };
         let desks = Desks {
-            alerts: Some(Arc::new(alerts) as Arc<dyn AlertDesk>),
+            alerts: Some(Arc::new(alerts.clone()) as Arc<dyn AlertDesk>),
+            settings: bell.map(|bell| Arc::new(bell) as Arc<dyn SettingsDesk>),
             attendance: office.clone().map(|office| Arc::new(office) as Arc<dyn AttendanceDesk>),
         };
         let server = Server::with(&settings.api, gateway.clone(), desks).map_err(|error| api_refused(&error))?;
@@ -120,13 +130,16 @@ impl Running {
         Ok(Self {
             gateway,
             pool,
+            carrier,
             room,
+            alerts,
             post,
             intake,
             raising,
             store,
             api,
             office,
+            settings,
             address,
             stop_api,
             serving,
@@ -143,27 +156,9 @@ impl Running {
         &self.gateway
     }
 
-    /// Takes the tokens, the certificate, the keys of attendance and its people of other settings. Where one of them is
-    /// not right it stays as it was, and the others are taken.
-    pub(crate) async fn reload(&self, settings: &Settings) -> Vec<String> {
-        let mut troubles = Vec::new();
-        if let Err(error) = self.api.reload(&settings.api).await {
-            troubles.push(format!("tokens and certificate stay as they were: {error}"));
-        }
-        if let Some(office) = &self.office {
-            office.adopt(&settings.attendance);
-            match office.reload().await {
-                Ok(keys) => tracing::info!("attendance is taken: {keys}"),
-                Err(error) => troubles.push(format!("{error} ({})", error.detail.clone().unwrap_or_default())),
-            }
-        }
-        troubles
-    }
-
     /// The configuration that was to be read again is wrong; health says so until a reload succeeds.
-    pub(crate) fn not_reloaded(&self, fault: Option<&Fault>) {
-        let why = fault.map_or_else(String::new, ToString::to_string);
-        self.api.not_reloaded(&why);
+    pub(crate) fn not_reloaded(&self, faults: &[String]) {
+        self.api.not_reloaded(faults.first().map_or("", String::as_str));
     }
 
     /// Waits until the API ends by itself, which it does only when something is wrong.

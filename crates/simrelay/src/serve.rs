@@ -8,12 +8,13 @@ use sd_notify::NotifyState;
 use store::{Recovered, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::arena;
 use crate::config::{self, Settings};
 use crate::failure::Failure;
 use crate::logging;
+use crate::reload::{Bell, reload};
 use crate::running::{Door, Running, open_store};
 use crate::threads::Threads;
 
@@ -23,7 +24,8 @@ use crate::threads::Threads;
   simrelay serve --config /etc/simrelay/simrelay.toml
 
 SIGTERM and SIGINT stop it in order: the API, then what is with a modem, the database last; a second one stops it at
-once, which loses nothing but may leave a part uncertain. SIGHUP reads the file again for tokens, certificate, and the keys and people of attendance.
+once, which loses nothing but may leave a part uncertain. SIGHUP reads the file again, as simrelay reload does:
+a file that is not right is refused whole.
 The exit code is 1 where it cannot start, and the last line says why.")]
 pub(crate) struct ServeArgs {
     /// The configuration file
@@ -54,8 +56,14 @@ async fn daemon(
             recovered.uncertain.len()
         );
     }
+    if let Some(doubted) = recovered.restored {
+        warn!(
+            "the database is a restored copy; {doubted} parts that waited in it may have been sent since and are uncertain"
+        );
+    }
     let door = Door::open(settings.api.listen, api).await?;
-    let mut running = Running::start(settings, store, door).await?;
+    let (bell, mut wishes) = Bell::new();
+    let mut running = Running::start(settings, store, door, Some(bell)).await?;
     info!(
         "listening on https://{}; {} parts wait",
         running.address(),
@@ -66,8 +74,12 @@ async fn daemon(
         tokio::select! {
             signal = signals.next() => match signal {
                 Wish::Stop => break Ok(()),
-                Wish::Reload => reload(file, &running).await,
+                Wish::Reload => drop(reload(file, &mut running).await),
             },
+            Some(wisher) = wishes.recv() => {
+                // Whoever asked may have gone away.
+                let _ = wisher.send(reload(file, &mut running).await);
+            }
             failure = running.failed() => break Err(failure),
         }
     };
@@ -79,24 +91,6 @@ async fn daemon(
         () = tokio::time::sleep(STOP_LIMIT) => warn!("the modems do not finish; a part that is with one is uncertain now"),
     }
     end
-}
-
-async fn reload(file: &Path, running: &Running) {
-    let settings = match config::load(file) {
-        Ok(settings) => settings,
-        Err(faults) => {
-            faults.iter().for_each(|fault| error!("{fault}"));
-            running.not_reloaded(faults.first());
-            return error!("nothing is changed: {} is not right", file.display());
-        }
-    };
-    let troubles = running.reload(&settings).await;
-    troubles.iter().for_each(|trouble| error!("{trouble}"));
-    if troubles.is_empty() {
-        info!(
-            "tokens and certificate are read again, and the keys and people of attendance; other settings need a restart"
-        );
-    }
 }
 
 /// The signals a daemon listens to.

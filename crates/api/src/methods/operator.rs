@@ -1,7 +1,8 @@
-//! What only an operator does: `sim.unlock`, `numbers.erase`, and the STOP list.
+//! What only an operator does: `sim.unlock`, `numbers.erase`, the STOP list, and `config.reload`.
 
 use std::sync::Arc;
 
+use message::Reloaded;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::params::{Kind, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
-pub(super) const METHODS: &[Method] = &[UNLOCK, ERASE, STOPPED, STOP, ALLOW];
+pub(super) const METHODS: &[Method] = &[UNLOCK, ERASE, STOPPED, STOP, ALLOW, RELOAD];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,4 +113,22 @@ const ALLOW: Method = Method {
 async fn allow(app: Arc<App>, _: Arc<Caller>, asked: OfNumber) -> Result<Value, Refusal> {
     let listed = app.gateway.allow_number(&asked.number).await?;
     Ok(json!({"listed": listed}))
+}
+
+const RELOAD: Method = Method {
+    name: "config.reload",
+    about: "Reads the configuration again, as SIGHUP does. A file that is not right is refused whole; the answer says why.",
+    need: Need::Scope(Scope::Admin),
+    place: Place::Shared,
+    fields: &[],
+    result: "ConfigReloaded",
+    errors: &[Code::STATE, Code::UNAVAILABLE],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, reload),
+};
+
+async fn reload(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Reloaded, Refusal> {
+    let none = || Refusal::new(Code::STATE, "this gateway has no configuration file to read again");
+    let settings = app.desks.settings.as_deref().ok_or_else(none)?;
+    Ok(settings.reload(caller.origin()?).await?)
 }

@@ -1,6 +1,6 @@
 //! The consumer: it takes answers by SMS, hears of SMS that failed, and answers what front ends ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use gateway::{AlertDesk, Error, ErrorKind, Gateway, Origin};
@@ -30,7 +30,8 @@ pub struct Alerts {
 
 #[derive(Debug)]
 struct Inner {
-    plan: Arc<Plan>,
+    /// Replaced as a whole.
+    plan: RwLock<Arc<Plan>>,
     store: Store,
     gateway: Gateway,
     /// Bounded by [`ORDERS`]; full: whoever asks waits.
@@ -54,13 +55,25 @@ impl Alerts {
         let desk = tokio::spawn(desk.run());
         Self {
             inner: Arc::new(Inner {
-                plan,
+                plan: RwLock::new(plan),
                 store,
                 gateway,
                 orders,
                 desk,
             }),
         }
+    }
+
+    /// Takes other settings, which have no problems. Incidents that are open go on by them.
+    pub async fn adopt(&self, config: Config) {
+        let plan = Arc::new(Plan::new(config));
+        *self.inner.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&plan);
+        // A desk that is gone is on its way down with everything else.
+        let _ = self.inner.orders.send(Order::Adopt(plan)).await;
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.inner.plan.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, store::Error> {
@@ -75,7 +88,7 @@ impl Alerts {
     }
 
     async fn answer(&self, delivery: &Delivery, message: &Inbound) -> Verdict {
-        let Some(answer) = Answer::read(message, &self.inner.plan.config) else {
+        let Some(answer) = Answer::read(message, &self.plan().config) else {
             return Verdict::Done;
         };
         let reply = Reply {
@@ -105,7 +118,7 @@ impl Alerts {
 
     /// What every rule would make of an alert.
     async fn trial(&self, alert: &RaisedAlert) -> Vec<RuleTrial> {
-        let plan = &self.inner.plan;
+        let plan = &self.plan();
         let boxed = Box::new(alert.clone());
         let repeated = self.ask(|done| Order::Peek { alert: boxed, done }).await;
         let repeated = repeated.unwrap_or_default();
@@ -181,7 +194,7 @@ impl Consumer for Alerts {
             )
         };
         match event {
-            Event::Message(message) if Answer::read(message, &self.inner.plan.config).is_some() => Wish::Take,
+            Event::Message(message) if Answer::read(message, &self.plan().config).is_some() => Wish::Take,
             Event::Report(notice) if gone(notice.state) => Wish::Copy,
             _ => Wish::Pass,
         }

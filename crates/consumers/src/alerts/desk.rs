@@ -52,6 +52,8 @@ pub(super) enum Order {
         /// Once it is noted.
         done: oneshot::Sender<Result<(), Error>>,
     },
+    /// Other settings.
+    Adopt(Arc<Plan>),
     /// Which incidents an alert would be counted into: rule and number.
     Peek {
         /// The alert.
@@ -207,6 +209,11 @@ impl Desk {
             } => {
                 let noted = self.failed(message, delivery).await;
                 let _ = done.send(noted);
+            }
+            Order::Adopt(plan) => {
+                self.plan = plan;
+                // The book is read back as it was kept, and goes on by these.
+                self.book = None;
             }
             Order::Peek { alert, done } => {
                 let found = self.book.as_ref().map(|book| book.repeats(&alert));

@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 use super::read::{Reading, join, read};
 use crate::carrier::{Carrier, CarrierEvent};
 use crate::clock;
+use crate::in_force::InForce;
 use crate::outgoing::dispatch::Command;
 use crate::unkept::Unkept;
 
@@ -24,8 +25,7 @@ pub(crate) struct Intake {
     pub(crate) store: Store,
     pub(crate) carrier: Arc<dyn Carrier>,
     pub(crate) dispatcher: mpsc::Sender<Command>,
-    /// Upper-case words that put their sender on the STOP list.
-    pub(crate) stop_words: Arc<[String]>,
+    pub(crate) in_force: Arc<InForce>,
     /// Where something lies that could not be kept or confirmed.
     pub(crate) unkept: Arc<Unkept>,
 }
@@ -127,7 +127,7 @@ impl Intake {
 
     async fn obey_stop(&self, from: &Number, pdu: &[u8]) -> Result<(), store::Error> {
         let text = join(&[Some(pdu.to_vec())]).text;
-        if !self.stop_words.contains(&text.trim().to_uppercase()) || matches!(from, Number::Name(_)) {
+        if !self.in_force.now().stop_words.contains(&text.trim().to_uppercase()) || matches!(from, Number::Name(_)) {
             return Ok(());
         }
         self.store.stop_add(from, clock::now()).await?;

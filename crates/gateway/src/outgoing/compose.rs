@@ -1,5 +1,6 @@
 //! Texts to SUBMIT TPDUs, and what is changed in them just before they leave.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -9,12 +10,12 @@ use tpdu::{
     Address, Choice, ComposeError, Composed, NumberingPlan, Options, Reference, TypeOfNumber, Validity, Wishes,
 };
 
-use crate::Config;
+use crate::in_force::InForce;
 
 /// Makes TPDUs from texts.
 #[derive(Debug)]
 pub(crate) struct Composer {
-    config: Config,
+    in_force: Arc<InForce>,
     /// The next concatenation reference. It starts anywhere, so that a restart does not reuse the last ones.
     next_reference: AtomicU16,
 }
@@ -46,9 +47,9 @@ pub(crate) struct Written {
 }
 
 impl Composer {
-    pub(crate) fn new(config: Config, first_reference: u16) -> Self {
+    pub(crate) fn new(in_force: Arc<InForce>, first_reference: u16) -> Self {
         Self {
-            config,
+            in_force,
             next_reference: AtomicU16::new(first_reference),
         }
     }
@@ -94,14 +95,15 @@ impl Composer {
 
     fn options(&self, to: Option<&Number>, form: &Form) -> Options {
         let reference = self.next_reference.fetch_add(1, Ordering::Relaxed);
+        let config = &self.in_force.now().config;
         Options {
             alphabet: match form.alphabet {
                 Some(Alphabet::Ucs2) => Choice::Ucs2,
                 _ => Choice::Cheapest,
             },
-            national: to.map_or_else(Vec::new, |to| self.config.languages(to)),
+            national: to.map_or_else(Vec::new, |to| config.languages(to)),
             transliterate: form.transliterate,
-            reference: match self.config.concat_bits {
+            reference: match config.concat_bits {
                 16 => Reference::Sixteen(reference),
                 _ => Reference::Eight(reference.to_be_bytes()[1]),
             },
@@ -166,11 +168,20 @@ fn texts(composed: &Composed) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use store::Retention;
+
     use super::*;
+    use crate::in_force::Terms;
+    use crate::{Config, RouteSettings};
+
+    fn in_force() -> Arc<InForce> {
+        let terms = Terms::new(Config::default(), RouteSettings::default(), Retention::default());
+        Arc::new(InForce::new(terms))
+    }
 
     fn written(text: &str, form: &Form) -> Written {
         let to = Number::International("491711234567".into());
-        Composer::new(Config::default(), 7)
+        Composer::new(in_force(), 7)
             .compose(&to, text, form)
             .expect("it can be written")
     }
@@ -206,7 +217,7 @@ mod tests {
     #[test]
     fn parts_share_a_reference_that_the_next_message_does_not_have() {
         let long = "x".repeat(200);
-        let composer = Composer::new(Config::default(), 7);
+        let composer = Composer::new(in_force(), 7);
         let to = Number::International("491711234567".into());
         let references: Vec<Vec<u16>> = (0..2)
             .map(|_| {

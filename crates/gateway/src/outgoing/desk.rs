@@ -5,6 +5,7 @@
 //! `work`. All of them are durable in the store; the desk may forget any of them that is not in work, and reads it
 //! again later.
 
+mod lanes;
 mod moving;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -16,7 +17,7 @@ use message::{
     Cause, Committed, ErrorClass, Failure, JournalEntry, Level, MessageId, Number, Outcome, Priority, RouteExplanation,
     RouteId, TokenId,
 };
-use router::{Ask, Decision, RouteFacts, RoutingConfig, choose, explain};
+use router::{Ask, Decision, RoutingConfig, choose, explain};
 use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 
 use super::compose;
@@ -24,6 +25,7 @@ use super::destinations::Destinations;
 use super::lane::{Lane, Order, Work, order};
 use super::look::{Look, Page};
 use super::verdict::{Remake, Rules, judge};
+pub(crate) use lanes::Reordered;
 
 /// The desk.
 #[derive(Debug)]
@@ -156,16 +158,13 @@ impl Desk {
         }
     }
 
-    /// Adds a lane; its route is unusable until [`Desk::facts`] says otherwise.
-    pub(crate) fn add_lane(&mut self, lane: Lane) {
-        self.index.insert(lane.id.clone(), self.lanes.len());
-        self.lanes.push(lane);
-    }
-
     /// New facts about one route.
     pub(crate) fn facts(&mut self, route: &RouteId, obstacle: Option<&str>, health: Level, now: Timestamp) {
         let Some(&at) = self.index.get(route) else { return };
         let lane = &mut self.lanes[at];
+        if lane.retired {
+            return;
+        }
         let was_able = lane.is_able();
         if lane.obstacle.as_deref() != obstacle {
             lane.obstacle = obstacle.map(str::to_owned);
@@ -414,7 +413,7 @@ impl Desk {
     /// What the router says of a message to `to`, with everything known now.
     pub(crate) fn explain(&mut self, ask: &Question, now: Timestamp) -> RouteExplanation {
         let sticky = self.contacts.get(&ask.to);
-        let facts: Vec<RouteFacts<'_>> = self.lanes.iter_mut().map(|lane| lane.facts(&ask.to, now)).collect();
+        let facts = lanes::facts(&mut self.lanes, &ask.to, now);
         let allowed = ask.allowed.as_deref();
         let ask = Ask {
             to: &ask.to,
@@ -481,7 +480,7 @@ impl Desk {
     }
 
     fn decide(&mut self, part: &DuePart, now: Timestamp) -> Decision {
-        let facts: Vec<RouteFacts<'_>> = self.lanes.iter_mut().map(|lane| lane.facts(&part.to, now)).collect();
+        let facts = lanes::facts(&mut self.lanes, &part.to, now);
         let ask = Ask {
             to: &part.to,
             from: part.from.as_ref(),

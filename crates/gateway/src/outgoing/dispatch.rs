@@ -16,7 +16,7 @@ use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
-use super::desk::{Action, Desk, Ended, Handover, Question};
+use super::desk::{Action, Desk, Ended, Handover, Question, Reordered};
 use super::look::Page;
 use super::remake::Remaker;
 use crate::carrier::{Carrier, RouteStatus};
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Contact(Number, RouteId),
     /// The only SIMs restricted tokens may use.
     RestrictTokens(HashMap<TokenId, Arc<[RouteId]>>),
+    /// Other settings.
+    Reorder(Box<Reordered>),
     /// How would this be routed?
     Explain(Question, oneshot::Sender<RouteExplanation>),
     /// How things stand with the routes.
@@ -154,6 +156,10 @@ impl Dispatcher {
             Command::Forget(messages) => messages.into_iter().for_each(|message| self.desk.forget(message)),
             Command::Contact(number, route) => self.desk.contact(number, route),
             Command::RestrictTokens(token_sims) => self.desk.restrict_tokens(token_sims),
+            Command::Reorder(other) => {
+                self.desk.reorder(*other, now);
+                self.desk.tick(now);
+            }
             // An asker that went away needs no answer.
             Command::Explain(question, answer) => drop(answer.send(self.desk.explain(&question, now))),
             Command::Facts(routes) => self.take_facts(routes, now),

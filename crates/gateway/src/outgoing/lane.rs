@@ -34,6 +34,8 @@ pub(crate) struct Lane {
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
     pub(crate) work: Work,
     pub(crate) last_used: Option<Timestamp>,
+    /// Its route is not configured any more: what is with its modem is finished, and nothing begins.
+    pub(crate) retired: bool,
 }
 
 /// A rest that the desk gives a lane by itself.
@@ -101,7 +103,27 @@ impl Lane {
             queue: BTreeMap::new(),
             work: Work::Idle,
             last_used: None,
+            retired: false,
         }
+    }
+
+    /// Takes the settings of another lane of its route, and is one again that there is.
+    pub(crate) fn adopt(&mut self, other: Self, now: Timestamp) {
+        if std::mem::take(&mut self.retired) {
+            self.obstacle = other.obstacle;
+            self.health = other.health;
+            self.unusable_since = Some(now);
+        }
+        self.config = other.config;
+        self.usage = other.usage;
+    }
+
+    /// Its route is not configured any more.
+    pub(crate) fn retire(&mut self, now: Timestamp) {
+        self.retired = true;
+        self.obstacle = Some("its slot is not configured any more".into());
+        self.pause = None;
+        self.unusable_since = Some(now);
     }
 
     /// Whether it may be given more now.

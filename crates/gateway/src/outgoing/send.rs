@@ -11,6 +11,7 @@ use super::compose::Form;
 use super::dispatch::Command;
 use crate::carrier::RouteStatus;
 use crate::error::shown;
+use crate::in_force::Terms;
 use crate::{Error, ErrorKind, Gateway, Origin, clock};
 
 /// The sender a request names.
@@ -59,12 +60,13 @@ impl Gateway {
     pub fn draft(&self, origin: &Origin, request: SendRequest) -> Result<NewMessage, Error> {
         let now = clock::now();
         check(&request, now)?;
+        let terms = self.terms();
         let sender = self.sender(origin, &request)?;
-        let to = self.recipient(origin, &request, sender.as_ref())?;
-        self.check_routes(origin, &to, sender.as_ref())?;
-        let validity = Duration::from_secs(request.validity_s.unwrap_or(self.inner.config.validity_s).into());
+        let to = self.recipient(&terms, origin, &request, sender.as_ref())?;
+        check_routes(&terms, origin, &to, sender.as_ref())?;
+        let validity = Duration::from_secs(request.validity_s.unwrap_or(terms.config.validity_s).into());
         let class = class_of(&request)?;
-        let report = request.report.unwrap_or(self.inner.config.report);
+        let report = request.report.unwrap_or(terms.config.report);
         let form = Form {
             class,
             report,
@@ -90,7 +92,7 @@ impl Gateway {
             send_at: request.send_at,
             expires_at: request.send_at.map_or(now, |at| at.max(now)) + validity,
             idempotency_key: request.idempotency_key,
-            on_uncertain: request.on_uncertain.unwrap_or(self.inner.config.on_uncertain),
+            on_uncertain: request.on_uncertain.unwrap_or(terms.config.on_uncertain),
             note: None,
             parts: written.tpdus,
         })
@@ -133,11 +135,18 @@ impl Gateway {
         }))
     }
 
-    fn recipient(&self, origin: &Origin, request: &SendRequest, sender: Option<&Sender>) -> Result<Number, Error> {
-        let own = sender.and_then(|sender| self.route_config(&sender.route)?.country_code.as_deref());
-        let country_code = own.or(self.inner.config.country_code.as_deref());
+    fn recipient(
+        &self,
+        terms: &Terms,
+        origin: &Origin,
+        request: &SendRequest,
+        sender: Option<&Sender>,
+    ) -> Result<Number, Error> {
+        let routes = &terms.routes.routes;
+        let own = sender.and_then(|sender| routes.get(&sender.route)?.country_code.as_deref());
+        let country_code = own.or(terms.config.country_code.as_deref());
         let to = Number::parse(&request.to, country_code).map_err(|error| Error::number("to", &error))?;
-        if let Some(kind) = self.inner.guard.refusal(&to) {
+        if let Some(kind) = terms.guard.refusal(&to) {
             let reason = format!("{to} is {}; `{}` allows it", kind.word(), kind.setting());
             return Err(Error {
                 field: Some("to"),
@@ -164,27 +173,6 @@ impl Gateway {
         Ok(to)
     }
 
-    /// Refuses what no route is configured for; what only has to wait is accepted.
-    fn check_routes(&self, origin: &Origin, to: &Number, sender: Option<&Sender>) -> Result<(), Error> {
-        if sender.is_some_and(|sender| sender.strict) {
-            return Ok(());
-        }
-        let number = to.to_string();
-        let serves = |(route, config): (&RouteId, &RouteConfig)| {
-            let named = sender.is_some_and(|sender| sender.route == *route);
-            let open = named || (!config.only_explicit && config.longest_match(&number).is_some());
-            open && origin.may_use(route)
-        };
-        if self.inner.settings.routes.iter().any(serves) {
-            return Ok(());
-        }
-        let reason = format!("no SIM serves {to}: `route.explain` tells why for each one");
-        Err(Error {
-            field: Some("to"),
-            ..Error::new(ErrorKind::NoRoute, reason)
-        })
-    }
-
     async fn check_spend(&self, origin: &Origin, message: &NewMessage) -> Result<(), Error> {
         let (Some(limit), Some(token)) = (origin.daily_spend_micros, &origin.token) else {
             return Ok(());
@@ -200,7 +188,8 @@ impl Gateway {
             })
         };
         // The dearest route it may take: a limit that can be passed is none.
-        let each = self.inner.settings.routes.iter().filter_map(cost).max().unwrap_or(0);
+        let terms = self.terms();
+        let each = terms.routes.routes.iter().filter_map(cost).max().unwrap_or(0);
         let spent = self
             .inner
             .store
@@ -214,10 +203,27 @@ impl Gateway {
         let reason = "the token's daily spend is used up: try again later, or have `daily_spend_micros` raised";
         Err(Error::new(ErrorKind::LimitReached, reason))
     }
+}
 
-    fn route_config(&self, route: &RouteId) -> Option<&RouteConfig> {
-        self.inner.settings.routes.get(route)
+/// Refuses what no route is configured for; what only has to wait is accepted.
+fn check_routes(terms: &Terms, origin: &Origin, to: &Number, sender: Option<&Sender>) -> Result<(), Error> {
+    if sender.is_some_and(|sender| sender.strict) {
+        return Ok(());
     }
+    let number = to.to_string();
+    let serves = |(route, config): (&RouteId, &RouteConfig)| {
+        let named = sender.is_some_and(|sender| sender.route == *route);
+        let open = named || (!config.only_explicit && config.longest_match(&number).is_some());
+        open && origin.may_use(route)
+    };
+    if terms.routes.routes.iter().any(serves) {
+        return Ok(());
+    }
+    let reason = format!("no SIM serves {to}: `route.explain` tells why for each one");
+    Err(Error {
+        field: Some("to"),
+        ..Error::new(ErrorKind::NoRoute, reason)
+    })
 }
 
 /// What can be said against a request without looking anything up.

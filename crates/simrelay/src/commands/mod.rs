@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod attendance;
+pub(crate) mod backup;
 pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod health;
@@ -9,6 +10,7 @@ pub(crate) mod inbox;
 pub(crate) mod modems;
 pub(crate) mod numbers;
 pub(crate) mod outbox;
+pub(crate) mod reload;
 pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod shell;

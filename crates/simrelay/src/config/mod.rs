@@ -6,6 +6,7 @@
 
 mod alerts;
 mod attendance;
+mod difference;
 mod document;
 mod environment;
 mod fault;
@@ -27,6 +28,7 @@ mod words;
 
 use std::path::Path;
 
+pub(crate) use difference::{Difference, hours_of};
 pub(crate) use fault::Fault;
 pub(crate) use rules::is_slot_name;
 pub(crate) use secrets::open_to_others;

@@ -268,7 +268,10 @@ A setting can also come from the environment, with two underscores between the w
 A file that holds a PIN or a token's hash is refused where others may read it: mode 600 if it belongs to the gateway's
 user, or 640 if it belongs to root and the gateway's group. PINs can stay in files of their own: see `pin_file`.
 
-SIGHUP makes a running gateway read the file again for its tokens, its certificate, and the keys, people and hours of
-attendance; everything else needs a restart.
+`simrelay reload` and SIGHUP make a running gateway read the file again. A file that is not right is refused whole. Slots,
+tokens, certificate, routes, limits, rules, mail, webhooks, rules of alerts, retention, and the keys, people and hours of
+attendance are taken; a slot that stays as it is keeps its modem undisturbed. The answer and the log name what needs a
+restart: `data`, `[log]`, `[store]`, `[smtp]`, `[mail_to_sms]`, where anything listens, the API's limits, and a consumer that
+is new or gone.
 
 ";

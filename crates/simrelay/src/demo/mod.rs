@@ -54,7 +54,7 @@ async fn show(town: &Town, store: store::Store, screen: &Screen, api: Handle) ->
     let mut tray = Tray::open().await?;
     let mut settings = town.settings.clone();
     settings.mail.port = tray.port();
-    let running = Running::start(settings, store, door).await?;
+    let running = Running::start(settings, store, door, None).await?;
     let end = tokio::select! {
         end = play(town, &running, &mut tray, screen) => end,
         () = signals.any() => farewell(screen),

@@ -120,9 +120,8 @@ impl Desk {
     pub(super) fn move_stranded(&mut self, now: Timestamp) {
         let mut stranded = Vec::new();
         for lane in &self.lanes {
-            let gone = lane
-                .unusable_since
-                .is_some_and(|since| now.duration_since(since) >= STRANDED);
+            let away = lane.unusable_since;
+            let gone = lane.retired || away.is_some_and(|since| now.duration_since(since) >= STRANDED);
             if gone {
                 stranded.extend(lane.queue.values().map(|part| (lane.id.clone(), part.clone())));
             }

@@ -515,3 +515,87 @@ fn an_alarm_goes_next_however_much_waits_and_however_urgent_that_is() {
     let (next, ..) = go(&mut desk, t(3));
     assert_eq!(next.message, 500_000);
 }
+
+/// The desk's settings with these routes, of which `fresh` are new or have other settings.
+fn reordered(routes: &[&str], fresh: &[&str]) -> Reordered {
+    let lane = |route: &&str| Lane::new(RouteId::new(route), RouteConfig::default(), TimeZone::UTC);
+    Reordered {
+        lanes: fresh.iter().map(lane).collect(),
+        routes: routes.iter().map(|route| RouteId::new(route)).collect(),
+        routing: RoutingConfig::default(),
+        max_attempts: 20,
+    }
+}
+
+/// Lets the store record two beginnings, and answers what goes out.
+fn both_go(desk: &mut Desk, now: Timestamp) -> [(PartKey, RouteId, u64); 2] {
+    let records = [record(desk), record(desk)];
+    records.map(|(route, progress)| hand_over(desk, route, progress, now))
+}
+
+#[test]
+fn a_route_that_goes_finishes_what_its_modem_has_and_gives_the_rest_away() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=4).map(|message| part(message, 1, 1, 1)), t(1));
+    let [(first, gone, ticket), (_, stays, other)] = both_go(&mut desk, t(1));
+    desk.reorder(reordered(&[stays.as_str()], &[]), t(2));
+    desk.tick(t(3));
+    assert!(desk.poll().is_none(), "the one that stays is busy, undisturbed");
+    desk.facts(&gone, None, Level::Ok, t(3));
+    assert!(matches!(
+        desk.settled(&gone, ticket, sent(), None, t(4)),
+        Ended::Settled(None)
+    ));
+    let (route, progress) = record(&mut desk);
+    assert_eq!((&route, progress.settle.map(|settle| settle.key)), (&gone, Some(first)));
+    assert!(progress.attempt.is_none(), "nothing more begins there");
+    desk.recorded(&gone, Committed::witnessed(None), t(4));
+    for now in [5, 6] {
+        desk.settled(&stays, other + u64::from(now == 6), sent(), None, t(now));
+        let (_, route, _) = go(&mut desk, t(now));
+        assert_eq!(route, stays, "what waited goes over the one that is left");
+    }
+    let told = desk.explain(
+        &Question {
+            to: Number::International("491710000001".into()),
+            allowed: None,
+        },
+        t(7),
+    );
+    assert_eq!(told.routes.len(), 1, "it is no route any more: {told:?}");
+}
+
+#[test]
+fn a_message_that_had_begun_on_a_route_that_goes_is_made_anew_elsewhere() {
+    let mut desk = desk(&["a", "b"]);
+    desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
+    let (_, gone, ticket) = go(&mut desk, t(1));
+    let stays = if gone.as_str() == "a" { "b" } else { "a" };
+    desk.reorder(reordered(&[stays], &[]), t(2));
+    desk.tick(t(2));
+    let Some(Action::Remake { message, remake }) = desk.poll() else {
+        panic!("its second part can not follow there")
+    };
+    assert_eq!((message, remake.exclude), (id(1), Some(gone.clone())));
+    desk.remade(message, None, t(3));
+    desk.settled(&gone, ticket, sent(), None, t(3));
+    assert!(desk.is_working(), "its end is still to be recorded");
+}
+
+#[test]
+fn a_route_that_comes_back_and_one_that_is_new_are_used_once_they_are_heard_of() {
+    let mut desk = desk(&["a"]);
+    desk.reorder(reordered(&[], &[]), t(1));
+    desk.reorder(reordered(&["a", "n"], &["a", "n"]), t(2));
+    desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(2));
+    assert!(desk.poll().is_none(), "nothing is known of them");
+    for route in ["a", "n"] {
+        desk.facts(&RouteId::new(route), None, Level::Ok, t(3));
+    }
+    desk.tick(t(4));
+    let used = both_go(&mut desk, t(4)).map(|(_, route, _)| route);
+    assert!(
+        used.iter().any(|route| route.as_str() == "a") && used.iter().any(|route| route.as_str() == "n"),
+        "{used:?}"
+    );
+}

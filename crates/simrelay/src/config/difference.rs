@@ -1,0 +1,202 @@
+//! What is different between two settings, and what of it can be taken while the gateway runs.
+
+use std::collections::BTreeSet;
+
+use consumers::webhook;
+use message::RouteId;
+
+use super::Settings;
+
+/// What is different, by section.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Difference {
+    /// What a running gateway can take.
+    pub(crate) changed: Vec<String>,
+    /// What it takes when it is started again.
+    pub(crate) needs_restart: Vec<String>,
+}
+
+impl Difference {
+    /// What `new` has other than `old`.
+    pub(crate) fn between(old: &Settings, new: &Settings) -> Self {
+        let mut difference = Self::default();
+        difference.slots(old, new);
+        difference.others(old, new);
+        difference.consumers(old, new);
+        difference.fixed(old, new);
+        difference
+    }
+
+    fn slots(&mut self, old: &Settings, new: &Settings) {
+        let names: BTreeSet<&RouteId> = old.pool.slots.keys().chain(new.pool.slots.keys()).collect();
+        for name in names {
+            let of = |settings: &Settings| settings.pool.slots.contains_key(name);
+            match (of(old), of(new)) {
+                (false, _) => self.changed.push(format!("slots.{name} (new)")),
+                (_, false) => self.changed.push(format!("slots.{name} (gone)")),
+                _ if old.pool.slots.get(name) != new.pool.slots.get(name)
+                    || old.routes.get(name) != new.routes.get(name) =>
+                {
+                    self.changed.push(format!("slots.{name}"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What each part takes as it comes.
+    fn others(&mut self, old: &Settings, new: &Settings) {
+        let ports = |settings: &Settings| pool::Config {
+            slots: Default::default(),
+            ..settings.pool.clone()
+        };
+        let files = |settings: &Settings| (settings.api.certificate.clone(), settings.api.key.clone());
+        self.live("pool", ports(old) != ports(new));
+        self.live("api.tokens", old.api.tokens != new.api.tokens);
+        self.live("api.certificate", files(old) != files(new));
+        self.live("gateway", old.gateway != new.gateway);
+        self.live("routing", old.routing != new.routing);
+        self.live("retention", old.retention != new.retention);
+    }
+
+    /// Those who consume messages. Who they are is part of the database's rows, and stays; how they work may change.
+    fn consumers(&mut self, old: &Settings, new: &Settings) {
+        let same = old.consumers() == new.consumers() && old.alert_consumers() == new.alert_consumers();
+        let hours = hours_of(old, new);
+        self.live(
+            "attendance",
+            hours == old.attendance && old.attendance != new.attendance,
+        );
+        self.fixed_if("attendance", hours != old.attendance);
+        let intake = |settings: &Settings| {
+            let alerts = settings.alerts.clone();
+            (alerts.listener, alerts.http, alerts.mail)
+        };
+        let told = |settings: &Settings| consumers::alerts::Config {
+            listener: old.alerts.listener.clone(),
+            http: old.alerts.http.clone(),
+            mail: old.alerts.mail.clone(),
+            ..settings.alerts.clone()
+        };
+        self.fixed_if("alerts (how they come in)", intake(old) != intake(new));
+        let mut parts = vec![
+            ("alerts".to_owned(), told(old) != told(new)),
+            ("mail".to_owned(), old.mail != new.mail),
+            ("rules".to_owned(), old.rules != new.rules),
+        ];
+        parts.extend(hooks(old, new));
+        for (name, differs) in parts {
+            match same {
+                true => self.live(&name, differs),
+                // A rule for a consumer that is not there yet would keep messages from the others.
+                false => self.fixed_if(&name, differs),
+            }
+        }
+    }
+
+    /// What is taken at the start alone.
+    fn fixed(&mut self, old: &Settings, new: &Settings) {
+        let api = |settings: &Settings| api::Config {
+            listen: old.api.listen,
+            tokens: Vec::new(),
+            certificate: old.api.certificate.clone(),
+            key: old.api.key.clone(),
+            ..settings.api.clone()
+        };
+        // Who consumes is told by their own sections.
+        let store = |settings: &Settings| store::Config {
+            consumers: Vec::new(),
+            alert_consumers: Vec::new(),
+            ..settings.store.clone()
+        };
+        self.fixed_if("data", old.data != new.data);
+        self.fixed_if("log", old.log != new.log);
+        self.fixed_if("api.listen", old.api.listen != new.api.listen);
+        self.fixed_if("api (limits)", api(old) != api(new));
+        self.fixed_if("store", store(old) != store(new));
+        self.fixed_if("smtp", old.smtp != new.smtp);
+        self.fixed_if("mail_to_sms", old.mail_to_sms != new.mail_to_sms);
+    }
+
+    fn live(&mut self, name: &str, differs: bool) {
+        self.changed.extend(differs.then(|| name.to_owned()));
+    }
+
+    fn fixed_if(&mut self, name: &str, differs: bool) {
+        self.needs_restart.extend(differs.then(|| name.to_owned()));
+    }
+}
+
+/// The hooks that come, go, or are told otherwise.
+fn hooks(old: &Settings, new: &Settings) -> Vec<(String, bool)> {
+    let find = |settings: &Settings, name: &str| -> Option<webhook::Config> {
+        settings.webhooks.iter().find(|hook| hook.name == name).cloned()
+    };
+    let names: BTreeSet<&String> = old
+        .webhooks
+        .iter()
+        .chain(&new.webhooks)
+        .map(|hook| &hook.name)
+        .collect();
+    let differs = |name: &str| find(old, name) != find(new, name);
+    let named = names
+        .into_iter()
+        .map(|name| (format!("webhooks.{name}"), differs(name)));
+    named.collect()
+}
+
+/// The settings of attendance in `others`, with the hours and people of `hours`, which can be taken at any time.
+pub(crate) fn hours_of(hours: &Settings, others: &Settings) -> consumers::attendance::Config {
+    let hours = hours.attendance.clone();
+    consumers::attendance::Config {
+        time_zone: hours.time_zone,
+        day_starts: hours.day_starts,
+        grace_min: hours.grace_min,
+        days: hours.days,
+        longest_stay_h: hours.longest_stay_h,
+        people: hours.people,
+        ..others.attendance.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        super::super::load(file.path()).expect("right")
+    }
+
+    fn told(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
+        let difference = Difference::between(&settings(old), &settings(new));
+        (difference.changed, difference.needs_restart)
+    }
+
+    #[test]
+    fn the_same_file_is_no_difference() {
+        let text = "[slots.a]\nport = '/dev/a'\nprefixes = [{ prefix = '+49' }]\n";
+        assert_eq!(told(text, text), (vec![], vec![]));
+    }
+
+    #[test]
+    fn slots_are_told_one_by_one() {
+        let old = "[slots.a]\nport = '/dev/a'\n[slots.b]\nport = '/dev/b'\n[slots.c]\nport = '/dev/c'\n";
+        let new =
+            "[slots.a]\nport = '/dev/a'\n[slots.b]\nport = '/dev/b'\ncost_micros = 5\n[slots.d]\nport = '/dev/d'\n";
+        let expected = ["slots.b", "slots.c (gone)", "slots.d (new)"].map(str::to_owned);
+        assert_eq!(told(old, new), (expected.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn what_is_taken_at_the_start_alone_is_named() {
+        let (changed, fixed) = told(
+            "",
+            "data = '/tmp/x'\n[api]\nlisten = '127.0.0.1:7001'\nlimits.calls = 3\n[log]\nlevel = 'debug'\n\
+             [retention]\ntexts_days = 3\n[store]\nmax_size = 900000\n",
+        );
+        assert_eq!(changed, ["retention"]);
+        assert_eq!(fixed, ["data", "log", "api.listen", "api (limits)", "store"]);
+    }
+}

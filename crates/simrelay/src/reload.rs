@@ -1,0 +1,197 @@
+//! Other settings for a gateway that works.
+//!
+//! Everything that can be wrong with them is looked for before anything changes, so that a file is taken whole or not at
+//! all. Then each part takes its own: the gateway's flows first, so that a slot that goes is given nothing more before its
+//! port is closed, the pool after them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use consumers::Rules;
+use consumers::attendance::Keyring;
+use futures_util::future::{BoxFuture, FutureExt};
+use gateway::{AttendanceDesk, Error, ErrorKind, Origin, SettingsDesk};
+use message::{Reloaded, RouteId};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use crate::config::{self, Difference, Settings};
+use crate::consuming;
+use crate::running::Running;
+
+/// Somebody who wants the settings read again, and waits for what came of it.
+pub(crate) type Wisher = oneshot::Sender<Reloaded>;
+
+/// Where others ask for the settings to be read again.
+#[derive(Debug, Clone)]
+pub(crate) struct Bell(mpsc::Sender<Wisher>);
+
+impl Bell {
+    /// A bell, and who hears it.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Wisher>) {
+        let (ring, heard) = mpsc::channel(WISHES);
+        (Self(ring), heard)
+    }
+}
+
+impl SettingsDesk for Bell {
+    fn reload<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Reloaded, Error>> {
+        async move {
+            let who = origin.token.as_ref().map(ToString::to_string);
+            info!(token = who.as_deref(), "asked to read the settings again");
+            let stopping = || Error::new(ErrorKind::Unavailable, "the gateway is stopping");
+            let (done, answer) = oneshot::channel();
+            self.0.send(done).await.map_err(|_| stopping())?;
+            answer.await.map_err(|_| stopping())
+        }
+        .boxed()
+    }
+}
+
+/// Reads the file again and takes it, or leaves everything as it is. The log and health tell the same.
+pub(crate) async fn reload(file: &Path, running: &mut Running) -> Reloaded {
+    let read = match config::load(file) {
+        Ok(settings) => running.take(settings).await,
+        Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+    };
+    match read {
+        Ok(Difference { changed, needs_restart }) => {
+            info!("the settings are read again; changed: {}", listed(&changed));
+            if !needs_restart.is_empty() {
+                warn!("changed in the file, and needs a restart: {}", listed(&needs_restart));
+            }
+            Reloaded {
+                taken: true,
+                changed,
+                needs_restart,
+                faults: Vec::new(),
+            }
+        }
+        Err(faults) => {
+            faults.iter().for_each(|fault: &String| error!("{fault}"));
+            running.not_reloaded(&faults);
+            error!("nothing is changed: {} is not right", file.display());
+            Reloaded {
+                faults,
+                ..Reloaded::default()
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Takes other settings as far as a running gateway can; what is different.
+    async fn take(&mut self, settings: Settings) -> Result<Difference, Vec<String>> {
+        let told = |fault: String| vec![fault];
+        let difference = Difference::between(&self.settings, &settings);
+        // Nothing has changed up to here, nor by any of these.
+        let same_consumers = settings.consumers() == self.settings.consumers()
+            && settings.alert_consumers() == self.settings.alert_consumers();
+        let others = match same_consumers {
+            true => {
+                consuming::changed(&self.settings, &settings, &self.store).map_err(|failure| told(said(&failure)))?
+            }
+            false => Vec::new(),
+        };
+        self.check_keys(&settings)?;
+        let troubles = settings.pool.check();
+        if !troubles.is_empty() {
+            return Err(troubles.iter().map(|trouble| format!("[pool]: {trouble}")).collect());
+        }
+        let (config, retention) = (settings.gateway.clone(), settings.retention.clone());
+        let prepared = self
+            .gateway()
+            .prepare(config, settings.route_settings(), retention)
+            .await;
+        let prepared = prepared.map_err(|error| told(error.to_string()))?;
+        // The last that may fail: tokens and certificate, which are taken both or neither.
+        let api = api::Config {
+            listen: self.settings.api.listen,
+            limits: self.settings.api.limits.clone(),
+            ..settings.api.clone()
+        };
+        self.api.reload(&api).await.map_err(|error| told(error.to_string()))?;
+
+        self.gateway().adopt(prepared).await;
+        self.carrier.journal_in(journals(&settings));
+        if let Err(troubles) = self.pool.reload(settings.pool.clone()).await {
+            // They were checked above.
+            troubles.iter().for_each(|trouble| error!("[pool]: {trouble}"));
+        }
+        self.gateway().look_at_routes().await;
+        if let Some(office) = &self.office {
+            office.adopt(&settings.attendance);
+            match office.reload().await {
+                Ok(keys) => info!("attendance is taken: {keys}"),
+                Err(error) => error!("attendance keeps its keys: {error}"),
+            }
+        }
+        if same_consumers {
+            self.room.adopt(others, Rules::new(settings.rules.clone())).await;
+            if settings.alerts != self.settings.alerts {
+                self.alerts.adopt(settings.alerts.clone()).await;
+            }
+        }
+        self.settings = self.in_force(settings, same_consumers);
+        Ok(difference)
+    }
+
+    /// What is in force after other settings were taken: what needs a restart is as it was, so that it is told again by
+    /// the next reload.
+    fn in_force(&self, settings: Settings, same_consumers: bool) -> Settings {
+        let old = &self.settings;
+        let mut now = Settings {
+            data: old.data.clone(),
+            log: old.log.clone(),
+            store: old.store.clone(),
+            smtp: old.smtp.clone(),
+            mail_to_sms: old.mail_to_sms.clone(),
+            ..settings
+        };
+        now.api.listen = old.api.listen;
+        now.api.limits = old.api.limits.clone();
+        now.api.certificate_check_s = old.api.certificate_check_s;
+        now.api.failures_per_minute = old.api.failures_per_minute;
+        now.attendance = config::hours_of(&now, old);
+        now.alerts.listener = old.alerts.listener.clone();
+        now.alerts.http = old.alerts.http.clone();
+        now.alerts.mail = old.alerts.mail.clone();
+        if !same_consumers {
+            now.alerts = old.alerts.clone();
+            now.mail = old.mail.clone();
+            now.webhooks = old.webhooks.clone();
+            now.rules = old.rules.clone();
+        }
+        now
+    }
+
+    /// The key file of attendance, where it is read again.
+    fn check_keys(&self, settings: &Settings) -> Result<(), Vec<String>> {
+        let Some(file) = settings.attendance.key_file.clone().filter(|_| self.office.is_some()) else {
+            return Ok(());
+        };
+        let told = format!("attendance.key_file: {}", file.display());
+        let keys = Keyring::load(file).map(drop);
+        keys.map_err(|error| vec![format!("{told}: {error}")])
+    }
+}
+
+/// The slots whose attempts are journalled on the modem.
+pub(crate) fn journals(settings: &Settings) -> BTreeSet<RouteId> {
+    let journals = settings.pool.slots.iter().filter(|(_, slot)| slot.journal);
+    journals.map(|(name, _)| name.clone()).collect()
+}
+
+fn said(failure: &crate::failure::Failure) -> String {
+    failure.sentence().unwrap_or_default().to_owned()
+}
+
+fn listed(what: &[String]) -> String {
+    match what {
+        [] => "nothing".to_owned(),
+        what => what.join(", "),
+    }
+}
+
+/// Wishes that may wait while the settings are read; more wishers wait for a place.
+const WISHES: usize = 4;

@@ -1,0 +1,4 @@
+//! What an operator does to a gateway that works: copies, other settings, a look into the audit log.
+
+mod backup;
+mod reload;

@@ -1,0 +1,293 @@
+//! Other settings for a gateway that works.
+
+use std::fs;
+use std::time::Duration;
+
+use end_to_end::{Gateway, Rig, Sink, eventually};
+use modemsim::{ModemSpec, Settings};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+#[test]
+fn slots_come_and_go_and_an_exchange_that_is_open_is_finished() {
+    let settings = Settings {
+        latency: Duration::from_secs(2),
+        ..Settings::default()
+    };
+    let rig = Rig::with(settings, (0..3).map(ModemSpec::new)).config("[gateway]\nreport = false");
+    let gateway = rig.start_ready();
+    let before = gateway.slot("sim-0");
+    let stays = gateway
+        .api()
+        .send_with(json!({ "to": FAR, "text": "over the one that stays", "from": "sim-0" }));
+    let goes = gateway
+        .api()
+        .send_with(json!({ "to": FAR, "text": "over the one that goes", "from": "sim-1" }));
+    let waits = gateway
+        .api()
+        .send_with(json!({ "to": FAR, "text": "waits for it", "from": "sim-1", "strict": false }));
+    for id in [&stays, &goes] {
+        eventually("both are with their modems", LIMIT, || {
+            (status(&gateway, id)["parts"][0]["state"] == "attempting").then_some(())
+        });
+    }
+    edit(&rig, |text| without_slot(text, "sim-1"));
+    assert_eq!(reload(&rig, &gateway)["changed"], json!(["slots.sim-1 (gone)"]));
+
+    for id in [&stays, &goes, &waits] {
+        let view = gateway.wait_state(id, "sent", LIMIT);
+        assert_eq!(view["maybe_twice"], false, "{view:#}");
+    }
+    assert_eq!(rig.network.sent().len(), 3, "each went out once");
+    assert_ne!(
+        status(&gateway, &waits)["parts"][0]["sim"],
+        "sim-1",
+        "it went over another"
+    );
+    wait_slots(&gateway, &["sim-0", "sim-2"]);
+    let refused = gateway
+        .api()
+        .refused("sms.send", json!({ "to": FAR, "text": "x", "from": "sim-1" }));
+    assert_eq!(refused.field(), "from");
+
+    edit(&rig, |_| rig_text(&rig));
+    assert_eq!(reload(&rig, &gateway)["changed"], json!(["slots.sim-1 (new)"]));
+    wait_slots(&gateway, &["sim-0", "sim-1", "sim-2"]);
+    gateway.wait_slot("sim-1", "ready");
+    let again = gateway
+        .api()
+        .send_with(json!({ "to": FAR, "text": "it is back", "from": "sim-1" }));
+    gateway.wait_state(&again, "sent", LIMIT);
+    let after = gateway.slot("sim-0");
+    for fact in ["initialisations", "recoveries", "port"] {
+        assert_eq!(
+            after[fact], before[fact],
+            "the modem of the slot that stays is not touched"
+        );
+    }
+}
+
+#[test]
+fn a_slot_with_other_settings_is_set_up_anew_alone() {
+    let rig = Rig::new(2);
+    let gateway = rig.start_ready();
+    let before = gateway.slot("sim-0");
+    edit(&rig, |text| {
+        text.replace("[slots.sim-1]", "[slots.sim-1]\nhang_up_calls = true")
+    });
+    assert_eq!(reload(&rig, &gateway)["changed"], json!(["slots.sim-1"]));
+    eventually("it is set up anew", LIMIT, || {
+        let slot = gateway.slot("sim-1");
+        (slot["initialisations"].as_u64() > Some(1) && slot["state"] == "ready").then_some(())
+    });
+    assert_eq!(gateway.slot("sim-0")["initialisations"], before["initialisations"]);
+    edit(&rig, |text| {
+        text.replace("[slots.sim-1]", "[slots.sim-1]\nenabled = false")
+    });
+    reload(&rig, &gateway);
+    gateway.wait_slot("sim-1", "disabled");
+}
+
+#[test]
+fn a_file_that_is_not_right_is_refused_whole_and_said_so() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    edit(&rig, |text| {
+        format!("{}\n[routing]\nleast_cost = 3\n", without_slot(text, "sim-0"))
+    });
+    let run = rig.cli(&gateway, &["reload"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(
+        run.out.contains("least_cost") && run.out.contains("stays as it was"),
+        "{run:?}"
+    );
+    gateway.wait_log("nothing is changed");
+    gateway.wait_finding("configuration", "least_cost");
+    assert_eq!(
+        gateway.slot("sim-0")["state"],
+        "ready",
+        "not even what was right in it is taken"
+    );
+
+    // What only shows when it is tried is no half measure either.
+    edit(&rig, |text| text.replace("least_cost = 3", ""));
+    let certificate = fs::read_to_string(rig.certificate()).expect("the certificate");
+    fs::write(rig.certificate(), "no certificate").expect("written");
+    let told = gateway.api().call("config.reload", json!({})).expect("an answer");
+    assert_eq!(told["taken"], false, "{told:#}");
+    assert_eq!(gateway.slot("sim-0")["state"], "ready");
+    fs::write(rig.certificate(), certificate).expect("written");
+    edit(&rig, |_| rig_text(&rig));
+    reload(&rig, &gateway);
+    eventually("health is well again", LIMIT, || {
+        let health = gateway.api().call("health", json!({})).ok()?;
+        let findings = health["findings"].as_array()?.iter();
+        let wrong =
+            |finding: &Value| ["configuration", "certificate"].contains(&finding["subject"].as_str().unwrap_or(""));
+        (!findings.into_iter().any(wrong)).then_some(())
+    });
+}
+
+#[test]
+fn tokens_routes_and_limits_are_taken_and_what_is_not_is_named() {
+    let rig = Rig::new(2).token_entry("old", &["send", "health"], "");
+    let gateway = rig.start_ready();
+    let old = gateway.api().with_token(&rig.token_of("old"));
+    old.call("modems.list", json!({})).expect("it is known");
+    let cost = |sim: &str| {
+        let told = gateway
+            .api()
+            .call("route.explain", json!({ "to": FAR }))
+            .expect("explained");
+        let routes = told["routes"].as_array().expect("routes");
+        let found = routes.iter().find(|route| route["route"] == sim);
+        found.expect("the route")["cost_micros"].clone()
+    };
+    assert_eq!(cost("sim-0"), 0);
+    edit(&rig, |text| {
+        text.replace("id = \"old\"", "id = \"new\"")
+            .replace(
+                "[slots.sim-0]",
+                "[slots.sim-0]\ncost_micros = 70000\nlimits.per_day = 1",
+            )
+            .replace("[slots.sim-1]", "[slots.sim-1]\nonly_explicit = true")
+            .replace("127.0.0.1:", "127.0.0.2:")
+    });
+    let told = reload(&rig, &gateway);
+    assert_eq!(
+        told["changed"],
+        json!(["slots.sim-0", "slots.sim-1", "api.tokens"]),
+        "{told:#}"
+    );
+    assert_eq!(told["needs_restart"], json!(["api.listen"]), "{told:#}");
+    assert_eq!(cost("sim-0"), 70_000);
+    assert_eq!(old.refused("modems.list", json!({})).code, 1002);
+    let new = gateway.api().with_token(&rig.token_of("new"));
+    let first = new.send(FAR, "the one of this day");
+    gateway.wait_state(&first, "delivered", LIMIT);
+    let second = new.send(FAR, "one too many");
+    eventually("it waits for another day", LIMIT, || {
+        let told = gateway.api().call("route.explain", json!({ "to": FAR })).ok()?;
+        told["routes"].to_string().contains("is used up").then_some(())
+    });
+    assert_eq!(status(&gateway, &second)["state"], "queued");
+
+    // The limit goes, and what waited goes out; what needs a restart is still named.
+    edit(&rig, |text| text.replace("limits.per_day = 1", ""));
+    assert_eq!(reload(&rig, &gateway)["needs_restart"], json!(["api.listen"]));
+    gateway.wait_state(&second, "delivered", LIMIT);
+    assert_eq!(reload(&rig, &gateway)["changed"], json!([]));
+}
+
+#[test]
+fn rules_and_webhooks_are_taken_and_a_hook_that_is_new_waits_for_a_restart() {
+    let rig = Rig::new(1);
+    let (sink, other) = (Sink::open(&rig, "sink"), Sink::open(&rig, "other"));
+    let rig = rig.config(&sink.hook("shop", "events = [\"received\"]"));
+    let gateway = rig.start_ready();
+    let arrive = |text: &str| {
+        let to = rig.modems[0].number();
+        rig.network.text(to, "+4930123456", text).expect("delivered");
+    };
+    let wait = |sink: &Sink, text: &str| {
+        eventually(text, LIMIT, || {
+            let taken = sink.taken();
+            taken
+                .iter()
+                .any(|post| post.json()["data"]["text"] == text)
+                .then_some(())
+        });
+    };
+    arrive("to the first address");
+    wait(&sink, "to the first address");
+    let hook = |sink: &Sink| sink.hook("shop", "events = [\"received\"]");
+    edit(&rig, |text| text.replace(&hook(&sink), &hook(&other)));
+    assert_eq!(reload(&rig, &gateway)["changed"], json!(["webhooks.shop"]));
+    arrive("to the other address");
+    wait(&other, "to the other address");
+
+    edit(&rig, |text| {
+        format!("{text}\n[[rules]]\nconsumer = \"webhook.shop\"\ntext = \"^keep\"\n")
+    });
+    assert_eq!(reload(&rig, &gateway)["changed"], json!(["rules"]));
+    arrive("drop this");
+    arrive("keep this");
+    wait(&other, "keep this");
+    assert!(
+        other
+            .taken()
+            .iter()
+            .all(|post| post.json()["data"]["text"] != "drop this")
+    );
+
+    edit(&rig, |text| {
+        format!("{text}\n{}", sink.hook("second", "events = [\"received\"]"))
+    });
+    let told = reload(&rig, &gateway);
+    assert_eq!(told["needs_restart"], json!(["webhooks.second"]), "{told:#}");
+    kill(
+        Pid::from_raw(i32::try_from(gateway.pid()).expect("a process id")),
+        Signal::SIGHUP,
+    )
+    .expect("told");
+    gateway.wait_log("needs a restart: webhooks.second");
+}
+
+/// Writes the configuration as `change` makes it.
+fn edit(rig: &Rig, change: impl FnOnce(&str) -> String) {
+    let file = rig.folder().join("simrelay.toml");
+    let text = fs::read_to_string(&file).expect("the configuration");
+    let kept = rig.folder().join("first.toml");
+    if !kept.exists() {
+        fs::write(&kept, &text).expect("written");
+    }
+    // The file keeps its mode.
+    fs::write(&file, change(&text)).expect("written");
+}
+
+/// Waits until these slots are shown: what is shown may be a second old.
+fn wait_slots(gateway: &Gateway, names: &[&str]) {
+    eventually(&format!("the slots are {names:?}"), LIMIT, || {
+        let slots = gateway.api().call("modems.list", json!({})).ok()?;
+        let shown: Vec<&str> = slots
+            .as_array()?
+            .iter()
+            .filter_map(|slot| slot["slot"].as_str())
+            .collect();
+        (shown == names).then_some(())
+    });
+}
+
+/// The configuration before the first change.
+fn rig_text(rig: &Rig) -> String {
+    fs::read_to_string(rig.folder().join("first.toml")).expect("the first configuration")
+}
+
+/// The configuration without a slot.
+fn without_slot(text: &str, slot: &str) -> String {
+    let head = format!("[slots.{slot}]");
+    let (before, rest) = text.split_once(&head).expect("the slot");
+    let end = rest.find("\n[").map_or(rest.len(), |at| at + 1);
+    format!("{before}{}", &rest[end..])
+}
+
+/// Has it read the file again and takes its answer; it is taken.
+fn reload(rig: &Rig, gateway: &Gateway) -> Value {
+    let told = rig.cli_json(gateway, &["reload"]);
+    assert_eq!(told["taken"], true, "{told:#}");
+    told
+}
+
+fn status(gateway: &Gateway, id: &str) -> Value {
+    gateway
+        .api()
+        .call("sms.status", json!({ "id": id }))
+        .expect("its status")
+}
+
+/// A number outside of the simulated network.
+const FAR: &str = "+4915112345678";
+
+/// How long anything may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
