@@ -52,7 +52,8 @@ impl Difference {
         };
         let files = |settings: &Settings| (settings.api.certificate.clone(), settings.api.key.clone());
         self.live("pool", ports(old) != ports(new));
-        self.live("api.tokens", old.api.tokens != new.api.tokens);
+        let tokens = |settings: &Settings| (settings.api.tokens.clone(), settings.api.legacy_tokens.clone());
+        self.live("api.tokens", tokens(old) != tokens(new));
         self.live("api.certificate", files(old) != files(new));
         self.live("gateway", old.gateway != new.gateway);
         self.live("routing", old.routing != new.routing);
@@ -99,6 +100,7 @@ impl Difference {
         let api = |settings: &Settings| api::Config {
             listen: old.api.listen,
             tokens: Vec::new(),
+            legacy_tokens: Vec::new(),
             certificate: old.api.certificate.clone(),
             key: old.api.key.clone(),
             ..settings.api.clone()
