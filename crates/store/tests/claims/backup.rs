@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use jiff::SignedDuration;
-use message::{OnUncertain, PartState, RouteId};
+use message::{OnUncertain, PartState, Reception, RouteId};
 use store::{Config, CopyError, NewMessage, OpenError, back_up, restore};
 
 use crate::common::{Bench, message, payload, raw, t};
@@ -25,7 +25,13 @@ async fn receive(bench: &Bench, text: &str) {
     let sim = RouteId::new("sim1");
     bench
         .store
-        .receive(&sim, raw(text.as_bytes()), payload(text, None), None, t(1))
+        .receive(
+            &sim,
+            raw(text.as_bytes()),
+            payload(text, None),
+            Reception::default(),
+            t(1),
+        )
         .await
         .expect("kept");
 }
