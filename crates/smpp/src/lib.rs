@@ -15,6 +15,8 @@
 //!
 //! - **Sessions.** [`session::Session`] is one end of a connection as a value, message centre or application: bind states,
 //!   windows both ways, timers, throttling, an unbind that drains.
+//! - **Seeing the traffic.** [`capture`] reads and writes captures of the network, [`analyze`](mod@analyze) tells what
+//!   went on in them and which rules were broken.
 //!
 //! ```
 //! use smpp::{Body, Frame, FrameReader, Pdu, Sm};
@@ -43,6 +45,8 @@
 //! Sockets, TLS and who may bind; which messages there are, and what is kept.
 #![forbid(unsafe_code)]
 
+pub mod analyze;
+pub mod capture;
 mod coding;
 mod command;
 mod error;

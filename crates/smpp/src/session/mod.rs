@@ -20,6 +20,8 @@ use crate::{Bind, Body, CommandId, FrameReader, HIGHEST_SEQUENCE, Outbind, Pdu, 
 
 use self::timer::Timers;
 
+pub(crate) use self::rules::{counts, may_send};
+
 pub use self::{
     config::{Config, Overflow, Rebind},
     event::{Answer, Event, Fields, Owed, Rejected, Silence, Why},

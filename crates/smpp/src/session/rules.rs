@@ -23,6 +23,14 @@ pub enum BindMode {
 }
 
 impl Role {
+    /// `SMSC` or `ESME`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smsc => "SMSC",
+            Self::Esme => "ESME",
+        }
+    }
+
     /// The other side.
     pub fn peer(self) -> Self {
         match self {
@@ -33,6 +41,15 @@ impl Role {
 }
 
 impl BindMode {
+    /// `receiver`, `transmitter` or `transceiver`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Transmitter => "transmitter",
+            Self::Transceiver => "transceiver",
+        }
+    }
+
     /// Whether messages go from this side to the other.
     pub fn carries_from(self, role: Role) -> bool {
         match role {
