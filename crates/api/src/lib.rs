@@ -36,6 +36,7 @@ mod socket;
 mod tls;
 mod token;
 mod troubles;
+mod validity;
 mod web;
 mod xml_rpc;
 
@@ -49,6 +50,7 @@ pub use methods::{Health, SlotCounts, Stats};
 pub use server::{Error, Handle, Server};
 pub use tls::TlsError;
 pub use token::{Scope, Token, TokenConfig, TokenError, TokenHash};
+pub use validity::certificate_validity;
 
 /// Serves until `stop` is over; for whoever needs no [`Handle`].
 pub async fn serve(

@@ -92,6 +92,7 @@ impl Server {
         )?;
         let certificate = Certificate::load(config.files())?;
         let acceptor = TlsAcceptor::from(certificate.server_config()?);
+        gateway.shows_certificate(certificate.facts());
         let app = Arc::new(App::new(gateway, desks, keeper, config));
         let (stop, sockets) = stop_channel();
         let front = Front::new(app.clone(), methods::register(&app)?, stop);
@@ -208,6 +209,7 @@ impl Handle {
             Ok(shared.app.keeper.replace(&tokens, &legacy)?)
         });
         taken.await.map_err(io::Error::from)??;
+        self.0.show_certificate();
         let sims = config
             .token_sims()
             .into_iter()
@@ -231,6 +233,11 @@ impl Shared {
         }
     }
 
+    /// Tells the snapshot which certificate is in use.
+    fn show_certificate(&self) {
+        self.app.gateway.shows_certificate(self.certificate.facts());
+    }
+
     /// Takes up a changed certificate. Never ends.
     async fn look_after_certificate(&self) {
         if self.check_s == 0 {
@@ -242,6 +249,7 @@ impl Shared {
             match tokio::task::spawn_blocking(move || certificate.refresh()).await {
                 Ok(Ok(true)) => {
                     self.app.troubles.over(Subject::Certificate);
+                    self.show_certificate();
                     tracing::info!("the certificate changed and is in use");
                 }
                 Ok(Err(error)) => {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use message::CertificateFacts;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -14,6 +15,8 @@ use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
+
+use crate::validity::certificate_validity;
 
 /// Why there is no TLS. All of it is the operator's turn.
 #[derive(Debug, Error)]
@@ -87,6 +90,13 @@ impl Certificate {
         }
         self.replace(files)?;
         Ok(true)
+    }
+
+    /// Until when the one in use is valid, as far as that can be read.
+    pub(crate) fn facts(&self) -> Option<CertificateFacts> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (not_before, not_after) = certificate_validity(current.key.cert.first()?)?;
+        Some(CertificateFacts { not_before, not_after })
     }
 
     /// The settings of every handshake: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 (which WebSocket needs).

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use message::{
-    Finding, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation, RouteId, Snapshot,
-    TokenId,
+    CertificateFacts, Finding, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation,
+    RouteId, Snapshot, TokenId,
 };
 use router::RouteConfig;
 use store::{CancelError, Joiner, ResolveError, Store};
@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) antechamber: Antechamber,
     /// What those above find wrong, by who says it.
     pub(crate) complaints: Mutex<BTreeMap<&'static str, Vec<Finding>>>,
+    /// The certificate that the API shows, as it told.
+    certificate: Mutex<Option<CertificateFacts>>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     tasks: Mutex<Tasks>,
 }
@@ -112,7 +114,7 @@ impl Gateway {
         let (dispatcher, commands) = mpsc::channel(COMMANDS);
         let overflowed = Arc::new(AtomicBool::new(false));
         let dialogues = Arc::new(Dialogues::default());
-        let (shown, snapshot) = watch::channel(Arc::new(Keeper::blank(clock::now())));
+        let (shown, snapshot) = watch::channel(Arc::new(Snapshot::blank(clock::now())));
         let (handles, events): (Vec<_>, Vec<_>) = carriers.into_iter().unzip();
 
         let rules = Rules {
@@ -147,6 +149,7 @@ impl Gateway {
                 dialogues,
                 antechamber: Antechamber::default(),
                 complaints: Mutex::default(),
+                certificate: Mutex::default(),
                 snapshot,
                 tasks: Mutex::default(),
             }),
@@ -206,6 +209,16 @@ impl Gateway {
     pub fn complain(&self, who: &'static str, findings: Vec<Finding>) {
         let mut complaints = self.complaints();
         complaints.insert(who, findings);
+    }
+
+    /// The certificate that is shown to clients from now on, for the snapshot.
+    pub fn shows_certificate(&self, certificate: Option<CertificateFacts>) {
+        *self.certificate() = certificate;
+    }
+
+    pub(crate) fn certificate(&self) -> std::sync::MutexGuard<'_, Option<CertificateFacts>> {
+        let certificate = self.inner.certificate.lock();
+        certificate.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn complaints(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Vec<Finding>>> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use message::{Event, Finding, HealthChange, Level, Number, QueueFacts, Snapshot, Totals};
-use store::{Backlog, Policies, Ticked};
+use message::{ConsumerFacts, Event, Finding, HealthChange, Level, Number, Snapshot};
+use store::{Backlog, Policies, RoomFacts, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
@@ -26,6 +26,8 @@ pub(crate) struct Keeper {
     last_seen: Option<Timestamp>,
     /// How far behind the consumers are, and when that was asked.
     backlog: (Option<Instant>, Vec<Backlog>),
+    /// The room of the database, asked together with that.
+    room: Option<RoomFacts>,
     /// When what was not kept was asked for last.
     asked_again: Option<Instant>,
 }
@@ -41,19 +43,8 @@ impl Keeper {
             clock_was_sane: true,
             last_seen: None,
             backlog: (None, Vec::new()),
+            room: None,
             asked_again: None,
-        }
-    }
-
-    /// A snapshot of nothing, before the first round.
-    pub(crate) fn blank(now: Timestamp) -> Snapshot {
-        Snapshot {
-            at: now,
-            started_at: now,
-            slots: Vec::new(),
-            queue: QueueFacts::default(),
-            findings: Vec::new(),
-            totals: Totals::default(),
         }
     }
 
@@ -195,13 +186,21 @@ impl Keeper {
 
     async fn show(&mut self, now: Timestamp) {
         let inner = Arc::clone(&self.gateway.inner);
-        let slots: Vec<_> = inner.carriers.iter().flat_map(|carrier| carrier.slots()).collect();
+        let mut slots: Vec<_> = inner.carriers.iter().flat_map(|carrier| carrier.slots()).collect();
         // Facts the store cannot tell now are shown as they were.
         let last = self.gateway.snapshot();
         let queue = inner.store.queue_facts().await.unwrap_or_else(|_| last.queue.clone());
         let totals = inner.store.totals().await.unwrap_or_else(|_| last.totals.clone());
         let mut findings: Vec<Finding> = slots.iter().flat_map(|slot| health::of_slot(slot, now)).collect();
         findings.extend(health::of_queue(&queue, now));
+        if let Ok(totals) = inner.store.route_totals().await {
+            for slot in &mut slots {
+                let kept = totals.get(&slot.slot).copied().unwrap_or_default();
+                slot.totals = kept.counts;
+                slot.last_sent = slot.last_sent.max(kept.last_sent);
+                slot.last_received = slot.last_received.max(kept.last_received);
+            }
+        }
         self.count_backlog().await;
         findings.extend(self.backlog.1.iter().flat_map(|one| health::of_consumer(one, now)));
         findings.extend(self.gateway.complaints().values().flatten().cloned());
@@ -211,14 +210,17 @@ impl Keeper {
         }
         findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.subject.cmp(&b.subject)));
         self.compare(&mut findings, now).await;
-        let started_at = self.started_at;
         let snapshot = Snapshot {
             at: now,
-            started_at,
+            started_at: self.started_at,
             slots,
             queue,
             findings,
             totals,
+            consumers: self.backlog.1.iter().map(facts_of).collect(),
+            disk: self.room.map(|room| room.disk),
+            database: self.room.map(|room| room.database),
+            certificate: *self.gateway.certificate(),
         };
         self.shown.send_replace(Arc::new(snapshot));
     }
@@ -232,6 +234,7 @@ impl Keeper {
         if let Ok(backlog) = self.gateway.inner.store.backlog().await {
             self.backlog = (Some(Instant::now()), backlog);
         }
+        self.room = self.gateway.inner.store.room().await.ok();
     }
 
     /// Keeps the time a finding was made first, and tells what came and went.
@@ -270,6 +273,17 @@ impl Keeper {
         };
         // A store that cannot keep this is itself what is wrong, and shown.
         let _ = self.gateway.inner.store.add_event(Event::Health(change), now).await;
+    }
+}
+
+fn facts_of(backlog: &Backlog) -> ConsumerFacts {
+    ConsumerFacts {
+        name: backlog.consumer.clone(),
+        waiting: backlog.waiting,
+        oldest: backlog.oldest,
+        gave_up: backlog.gave_up,
+        gave_up_at: backlog.gave_up_at,
+        error: backlog.error.clone(),
     }
 }
 

@@ -22,6 +22,7 @@ mod alert_view;
 mod attendance;
 mod committed;
 mod event;
+mod facts;
 mod id;
 mod inbound;
 mod journal;
@@ -43,6 +44,10 @@ pub use attendance::{
 };
 pub use committed::Committed;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
+pub use facts::{
+    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse, Probe, ProbeState,
+    Registrations, SlotTotals,
+};
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
 pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, Reception, ReportStatus, StatusReport};
 pub use journal::{JournalEntry, same_submit};

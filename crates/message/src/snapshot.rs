@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Number, RouteId};
+use crate::{
+    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse, Number, Probe,
+    Registrations, RouteId, SlotTotals,
+};
 
 /// How things stand, all of it, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,13 +23,50 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Counted since the database was made.
     pub totals: Totals,
+    /// Every consumer, in the order of the configuration.
+    pub consumers: Vec<ConsumerFacts>,
+    /// The disk, where it could be asked.
+    pub disk: Option<DiskFacts>,
+    /// The database, where it could be asked.
+    pub database: Option<DatabaseFacts>,
+    /// The API's certificate, where there is an API.
+    pub certificate: Option<CertificateFacts>,
 }
 
 impl Snapshot {
+    /// A snapshot of nothing.
+    pub fn blank(at: Timestamp) -> Self {
+        Self {
+            at,
+            started_at: at,
+            slots: Vec::new(),
+            queue: QueueFacts::default(),
+            findings: Vec::new(),
+            totals: Totals::default(),
+            consumers: Vec::new(),
+            disk: None,
+            database: None,
+            certificate: None,
+        }
+    }
+
     /// The worst level of all findings.
     pub fn level(&self) -> Level {
         self.findings
             .iter()
+            .map(|finding| finding.level)
+            .max()
+            .unwrap_or(Level::Ok)
+    }
+
+    /// What is wrong with one subject, worst first: a slot by its name, or `store`, `queue` and the like.
+    pub fn findings_of<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().filter(move |finding| finding.subject == subject)
+    }
+
+    /// The worst level of one subject.
+    pub fn level_of(&self, subject: &str) -> Level {
+        self.findings_of(subject)
             .map(|finding| finding.level)
             .max()
             .unwrap_or(Level::Ok)
@@ -50,7 +90,8 @@ pub enum Level {
 pub struct Finding {
     /// How bad.
     pub level: Level,
-    /// What it is about: a slot's name, `store`, `queue`, `clock`, `certificate`, `configuration`.
+    /// What it is about: a slot's or a consumer's name, `store`, `disk`, `queue`, `clock`, `certificate`,
+    /// `configuration`, `health` (the facts themselves are old).
     pub subject: String,
     /// What is the case.
     pub sentence: String,
@@ -91,6 +132,8 @@ pub struct SlotSnapshot {
     pub lock: Lock,
     /// Where it is registered.
     pub registration: Registration,
+    /// The same by technology.
+    pub registrations: Registrations,
     /// The operator's name.
     pub operator: Option<String>,
     /// In dBm (TS 27.007 8.5).
@@ -103,6 +146,10 @@ pub struct SlotSnapshot {
     pub reports: bool,
     /// Times the modem was initialised since start.
     pub initialisations: u32,
+    /// When it was initialised last.
+    pub initialised_at: Option<Timestamp>,
+    /// Why: a port was opened, the modem started anew, a step of recovery.
+    pub initialised_why: Option<String>,
     /// Steps of recovery taken since start, by name.
     pub recoveries: u32,
     /// Parts that went out since start.
@@ -115,6 +162,76 @@ pub struct SlotSnapshot {
     pub last_sent: Option<Timestamp>,
     /// When something came in last.
     pub last_received: Option<Timestamp>,
+    /// When a part failed last.
+    pub last_failed: Option<Timestamp>,
+    /// Why, for people.
+    pub last_failure: Option<String>,
+    /// Parts that failed since the last one that went out.
+    pub failures_in_row: u32,
+    /// When the first of those failed.
+    pub failing_since: Option<Timestamp>,
+    /// Counted since the database was made.
+    pub totals: SlotTotals,
+    /// What the operator said last of the balance; none where it was never told.
+    pub balance: Option<Balance>,
+    /// Why the last query for it told nothing; none where it did, or was never made.
+    pub balance_error: Option<String>,
+    /// Its limits, as far as it has any.
+    pub limits: Vec<LimitUse>,
+    /// The message it sends to itself, where it does.
+    pub self_test: Option<Probe>,
+    /// The message it sends to the next SIM, where it does.
+    pub ring: Option<Probe>,
+    /// When it has to spend something, where it has.
+    pub keep_alive: Option<KeepAlive>,
+}
+
+impl SlotSnapshot {
+    /// A slot of which nothing is known yet.
+    pub fn blank(slot: RouteId, at: Timestamp) -> Self {
+        Self {
+            slot,
+            state: SlotState::Absent,
+            reason: "its port is looked for".to_owned(),
+            since: at,
+            port: None,
+            maker: None,
+            model: None,
+            revision: None,
+            imei: None,
+            iccid: None,
+            imsi: None,
+            number: None,
+            lock: Lock::Unknown,
+            registration: Registration::Unknown,
+            registrations: Registrations::default(),
+            operator: None,
+            signal_dbm: None,
+            smsc: None,
+            storage: Vec::new(),
+            reports: false,
+            initialisations: 0,
+            initialised_at: None,
+            initialised_why: None,
+            recoveries: 0,
+            sent: 0,
+            failed: 0,
+            received: 0,
+            last_sent: None,
+            last_received: None,
+            last_failed: None,
+            last_failure: None,
+            failures_in_row: 0,
+            failing_since: None,
+            totals: SlotTotals::default(),
+            balance: None,
+            balance_error: None,
+            limits: Vec::new(),
+            self_test: None,
+            ring: None,
+            keep_alive: None,
+        }
+    }
 }
 
 /// Where a slot's modem stands.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use at::reply::{Cnmi, CnmiChoices, Domain, RegistrationState, StorageChoices};
-use message::{JournalEntry, Lock, Outcome, RawInbound, Registration, SlotState};
+use message::{JournalEntry, Lock, Outcome, RawInbound, Registration, Registrations, SlotState};
 
 use crate::call::Call;
 use crate::config::Config;
@@ -245,6 +245,8 @@ impl Core {
     pub(crate) fn settle_state(&mut self) {
         let registration = self.network.sum();
         self.facts.set(|facts| &mut facts.registration, registration);
+        let each = self.network.each();
+        self.facts.set(|facts| &mut facts.registrations, each);
         if !self.set_up {
             return;
         }
@@ -440,6 +442,16 @@ impl Network {
         self.0[place] = Some(state);
     }
 
+    /// Each by itself.
+    fn each(&self) -> Registrations {
+        let of = |place: usize| self.0[place].map_or(Registration::Unknown, plain);
+        Registrations {
+            circuit: of(0),
+            packet: of(1),
+            eps: of(2),
+        }
+    }
+
     /// All of them together: usable if any is.
     fn sum(&self) -> Registration {
         let known = || self.0.iter().flatten();
@@ -464,9 +476,32 @@ impl Network {
     }
 }
 
+/// A network's word in those of the floors above.
+fn plain(state: RegistrationState) -> Registration {
+    match state {
+        state if state.is_usable() && state.is_roaming() => Registration::Roaming,
+        state if state.is_usable() => Registration::Home,
+        RegistrationState::Searching => Registration::Searching,
+        RegistrationState::Denied => Registration::Denied,
+        _ => Registration::Off,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_network_is_told_by_itself() {
+        let mut network = Network::default();
+        network.note(Domain::Circuit, RegistrationState::Denied);
+        network.note(Domain::Eps, RegistrationState::RoamingSmsOnly);
+        let each = network.each();
+        assert_eq!(
+            (each.circuit, each.packet, each.eps),
+            (Registration::Denied, Registration::Unknown, Registration::Roaming)
+        );
+    }
 
     #[test]
     fn any_registration_that_carries_messages_is_enough() {

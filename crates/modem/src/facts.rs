@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use message::{Lock, Registration, SlotState, StorageUse};
+use message::{Lock, Registration, Registrations, SlotState, StorageUse};
 
 use crate::output::Rung;
 
@@ -26,6 +26,8 @@ pub struct Facts {
     pub lock: Lock,
     /// Whether the network has it.
     pub registration: Registration,
+    /// What each network says by itself.
+    pub registrations: Registrations,
     /// The operator's name or code.
     pub operator: Option<String>,
     /// In dBm (TS 27.007 8.5).
@@ -118,6 +120,7 @@ impl Facts {
             sim: Sim::default(),
             lock: Lock::Unknown,
             registration: Registration::Unknown,
+            registrations: Registrations::default(),
             operator: None,
             signal_dbm: None,
             smsc: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use message::{Lock, Number, Outcome, Registration, RouteId, SlotSnapshot, SlotState};
+use message::{ErrorClass, Failure, Number, Outcome, Registration, Registrations, RouteId, SlotSnapshot, SlotState};
 use modem::{Event, Facts};
 use tokio::sync::watch;
 
@@ -20,6 +20,8 @@ pub(crate) struct Show {
     busy: bool,
     /// What the machines of earlier stays counted.
     before: Counted,
+    /// Why the modem is being set up, or was last.
+    cause: String,
 }
 
 /// Counters that go on where another machine takes over.
@@ -42,6 +44,7 @@ impl Show {
                 revision: None,
                 busy: false,
                 before: Counted::default(),
+                cause: String::new(),
             },
             reader,
         )
@@ -62,6 +65,7 @@ impl Show {
             shown.reason = reason.to_owned();
             shown.port = None;
             shown.registration = Registration::Unknown;
+            shown.registrations = Registrations::default();
             shown.signal_dbm = None;
             true
         });
@@ -70,6 +74,7 @@ impl Show {
     /// The port and the number that the settings give.
     pub(crate) fn seated(&mut self, port: &Path, config: &SlotConfig) {
         self.revision = None;
+        self.cause = format!("the port {} was opened", port.display());
         self.shown.send_modify(|shown| {
             let shown = Arc::make_mut(shown);
             shown.port = Some(port.display().to_string());
@@ -77,28 +82,40 @@ impl Show {
         });
     }
 
-    /// Notes what an event says about times.
+    /// Notes what an event says about times, failures and causes.
     pub(crate) fn note(&mut self, event: &Event) {
-        let sent = matches!(
-            event,
-            Event::Settled {
-                outcome: Outcome::Sent { .. },
-                ..
-            }
-        );
-        let received = matches!(event, Event::Received(_));
-        if !sent && !received {
-            return;
+        match event {
+            Event::Settled { outcome, .. } => self.note_end(outcome),
+            Event::Received(_) => self.change(|shown| shown.last_received = Some(Timestamp::now())),
+            Event::Recovery { step, reason } => self.cause = format!("{}: {reason}", step.word()),
+            Event::StateChanged {
+                state: SlotState::Starting,
+                reason,
+            } => self.cause.clone_from(reason),
+            _ => {}
         }
+    }
+
+    fn note_end(&self, outcome: &Outcome) {
         let now = Timestamp::now();
-        self.shown.send_modify(|shown| {
-            let shown = Arc::make_mut(shown);
-            if sent {
+        match outcome {
+            Outcome::Sent { .. } => self.change(|shown| {
                 shown.last_sent = Some(now);
-            } else {
-                shown.last_received = Some(now);
-            }
-        });
+                shown.failures_in_row = 0;
+                shown.failing_since = None;
+            }),
+            Outcome::Failed(failure) if counts(failure) => self.change(|shown| {
+                shown.last_failed = Some(now);
+                shown.last_failure = Some(failure.reason.clone());
+                shown.failures_in_row = shown.failures_in_row.saturating_add(1);
+                shown.failing_since.get_or_insert(now);
+            }),
+            Outcome::Failed(_) | Outcome::Uncertain { .. } => {}
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut SlotSnapshot)) {
+        self.shown.send_modify(|shown| change(Arc::make_mut(shown)));
     }
 
     /// The machine has ended: its counters are kept.
@@ -120,11 +137,11 @@ impl Show {
         }
         self.revision = Some(facts.revision);
         self.busy = busy;
-        let before = self.before;
+        let (before, cause) = (self.before, &self.cause);
         self.shown.send_modify(|shown| {
             let shown = Arc::make_mut(shown);
             copy(shown, facts, busy, config, now);
-            count(shown, facts, before);
+            count(shown, facts, before, cause);
         });
     }
 }
@@ -153,13 +170,19 @@ fn copy(shown: &mut SlotSnapshot, facts: &Facts, busy: bool, config: &SlotConfig
         renew(&mut shown.number, &number);
     }
     shown.registration = facts.registration;
+    shown.registrations = facts.registrations;
     shown.signal_dbm = facts.signal_dbm;
     shown.reports = facts.reports;
 }
 
-fn count(shown: &mut SlotSnapshot, facts: &Facts, before: Counted) {
+fn count(shown: &mut SlotSnapshot, facts: &Facts, before: Counted, cause: &str) {
     let counters = &facts.counters;
-    shown.initialisations = before.initialisations + counters.initialisations;
+    let initialisations = before.initialisations + counters.initialisations;
+    if initialisations > shown.initialisations {
+        shown.initialised_at = Some(Timestamp::now());
+        shown.initialised_why = Some(cause.to_owned());
+    }
+    shown.initialisations = initialisations;
     shown.recoveries = before.recoveries + counters.recoveries_total();
     shown.sent = before.sent + counters.sent;
     shown.failed = before.failed + counters.failed;
@@ -185,31 +208,14 @@ fn blank(slot: &RouteId, config: &SlotConfig) -> SlotSnapshot {
         false => (SlotState::Disabled, "not used, by the settings"),
     };
     SlotSnapshot {
-        slot: slot.clone(),
         state,
         reason: reason.to_owned(),
-        since: Timestamp::now(),
-        port: None,
-        maker: None,
-        model: None,
-        revision: None,
-        imei: None,
-        iccid: None,
-        imsi: None,
         number: config.number.clone(),
-        lock: Lock::Unknown,
-        registration: Registration::Unknown,
-        operator: None,
-        signal_dbm: None,
-        smsc: None,
-        storage: Vec::new(),
-        reports: false,
-        initialisations: 0,
-        recoveries: 0,
-        sent: 0,
-        failed: 0,
-        received: 0,
-        last_sent: None,
-        last_received: None,
+        ..SlotSnapshot::blank(slot.clone(), Timestamp::now())
     }
+}
+
+/// Whether a failure says something about the SIM: one that only waits for its modem, or for another form, does not.
+fn counts(failure: &Failure) -> bool {
+    !matches!(failure.class, ErrorClass::Hold | ErrorClass::OtherEncoding)
 }

@@ -1,16 +1,39 @@
 //! Figures: what waits, what was counted, what was sent and spent.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
+use nix::sys::statvfs::statvfs;
 
-use message::{Number, QueueFacts, RouteId, TokenId, Totals};
+use message::{DatabaseFacts, DiskFacts, Number, QueueFacts, RouteId, SlotTotals, TokenId, Totals};
 
 use crate::clock::{maybe_timestamp, millis, timestamp};
 use crate::outgoing::QUARTER_MS;
 use crate::outgoing::row::number;
 use crate::reader::Glance;
 use crate::{Error, Store};
+
+/// What was counted on one route since the database was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RouteTotals {
+    /// The counts.
+    pub counts: SlotTotals,
+    /// When a part went out last.
+    pub last_sent: Option<Timestamp>,
+    /// When a message came in last.
+    pub last_received: Option<Timestamp>,
+}
+
+/// The room that the database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomFacts {
+    /// The disk it lies on.
+    pub disk: DiskFacts,
+    /// Itself.
+    pub database: DatabaseFacts,
+}
 
 impl Store {
     /// How full the queue is.
@@ -28,6 +51,35 @@ impl Store {
     pub async fn totals(&self) -> Result<Totals, Error> {
         let counts = self.shared().counts.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(counts.totals.clone())
+    }
+
+    /// What was counted on each route since the database was made.
+    pub async fn route_totals(&self) -> Result<HashMap<RouteId, RouteTotals>, Error> {
+        self.read(route_totals).await
+    }
+
+    /// How much room the database takes and has.
+    pub async fn room(&self) -> Result<RoomFacts, Error> {
+        let (path, commits) = (self.shared().path.clone(), self.commits());
+        let quota = self.shared().config.max_size;
+        self.read_loosely(move |glance| {
+            let number = |sql: &str| glance.conn.query_row(sql, [], |row| row.get::<_, u64>(0));
+            let page = number("PRAGMA page_size")?;
+            let pages = number("PRAGMA page_count")?;
+            let free = number("PRAGMA freelist_count")?;
+            let log = std::fs::metadata(log_of(&path)).map_or(0, |log| log.len());
+            let database = DatabaseFacts {
+                bytes: pages * page + log,
+                used: pages.saturating_sub(free) * page,
+                limit: (quota > 0).then_some(quota),
+                commits,
+            };
+            Ok(RoomFacts {
+                disk: disk(&path)?,
+                database,
+            })
+        })
+        .await
     }
 
     /// What went out on a route since then, oldest first: when, and to whom. Parts of messages that retention removed
@@ -63,6 +115,46 @@ impl Store {
         })
         .await
     }
+}
+
+fn route_totals(glance: &mut Glance<'_>) -> rusqlite::Result<HashMap<RouteId, RouteTotals>> {
+    let mut statement = glance
+        .conn
+        .prepare_cached("SELECT route, sent, delivered, failed, received, last_sent, last_received FROM route_total")?;
+    let mut rows = statement.query([])?;
+    let mut totals = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let counts = SlotTotals {
+            sent: row.get(1)?,
+            delivered: row.get(2)?,
+            failed: row.get(3)?,
+            received: row.get(4)?,
+        };
+        let route = glance.names.route(glance.conn, row.get(0)?)?;
+        let found = RouteTotals {
+            counts,
+            last_sent: maybe_timestamp(row.get(5)?),
+            last_received: maybe_timestamp(row.get(6)?),
+        };
+        totals.insert(route, found);
+    }
+    Ok(totals)
+}
+
+fn log_of(path: &Path) -> std::path::PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// What this user may still take of the disk: the rest is kept for root.
+fn disk(path: &Path) -> rusqlite::Result<DiskFacts> {
+    let disk = statvfs(path).map_err(|trouble| rusqlite::Error::ToSqlConversionFailure(Box::new(trouble)))?;
+    let block = disk.fragment_size();
+    Ok(DiskFacts {
+        free: block.saturating_mul(disk.blocks_available()),
+        size: block.saturating_mul(disk.blocks()),
+    })
 }
 
 /// When the oldest waiting part was accepted: the first of each rank, and the first by time.

@@ -67,6 +67,7 @@ pub use backup::{Copied, CopyError, back_up, restore};
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};
+pub use facts::{RoomFacts, RouteTotals};
 pub use health::Health;
 pub use incoming::{Joined, Joiner, Received};
 pub use outgoing::{

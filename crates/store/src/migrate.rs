@@ -78,6 +78,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "reception",
         sql: include_str!("schema/0013_reception.sql"),
     },
+    Step {
+        name: "route_total",
+        sql: include_str!("schema/0014_route_total.sql"),
+    },
 ];
 
 /// The layout this program works with.

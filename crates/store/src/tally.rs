@@ -2,13 +2,16 @@
 //! and the totals since the database was made.
 //!
 //! Counts change with the rows they count and go back with them: every change is on a list until the transaction is
-//! committed. Only the totals are kept on disk (one row, written with the transaction); the rest is counted at start.
+//! committed. Only the totals are kept on disk (one row, and one a route, written with the transaction); the rest is counted
+//! at start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::Connection;
 
 use message::{PartState, Totals};
+
+use crate::clock;
 
 /// The counts.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Tally {
     tokens: HashMap<i64, i64>,
     origins: HashMap<i64, i64>,
     totals: [i64; TOTALS],
+    /// The same by route; what was accepted belongs to none.
+    routes: HashMap<i64, [i64; TOTALS]>,
     /// Changes of the open transaction, newest last.
     changes: Vec<Change>,
 }
@@ -42,6 +47,7 @@ pub(crate) struct Counted {
 enum Change {
     Part(Counted, PartState, i64),
     Total(Total, i64),
+    Route(i64, Total, i64),
 }
 
 /// A place in the list of changes to go back to.
@@ -73,6 +79,12 @@ impl Tally {
             [],
             |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]),
         )?;
+        let mut kept = conn.prepare("SELECT route, sent, delivered, failed, received FROM route_total")?;
+        let mut rows = kept.query([])?;
+        while let Some(row) = rows.next()? {
+            let counts = [0, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            tally.routes.insert(row.get(0)?, counts);
+        }
         Ok(tally)
     }
 
@@ -89,6 +101,14 @@ impl Tally {
     /// Something happened that is counted for good.
     pub(crate) fn add(&mut self, total: Total) {
         self.change(Change::Total(total, 1));
+    }
+
+    /// The same, where it happened on a route.
+    pub(crate) fn add_on(&mut self, route: Option<i64>, total: Total) {
+        self.add(total);
+        if let Some(route) = route.filter(|route| *route != 0) {
+            self.change(Change::Route(route, total, 1));
+        }
     }
 
     /// Parts of this token that are not settled.
@@ -129,6 +149,7 @@ impl Tally {
             match self.changes.pop() {
                 Some(Change::Part(part, state, by)) => self.apply(Change::Part(part, state, -by)),
                 Some(Change::Total(total, by)) => self.apply(Change::Total(total, -by)),
+                Some(Change::Route(route, total, by)) => self.apply(Change::Route(route, total, -by)),
                 None => return,
             }
         }
@@ -145,6 +166,36 @@ impl Tally {
              WHERE row = 1",
         )?
         .execute((accepted, sent, delivered, failed, received, cursor))?;
+        self.keep_routes(conn)
+    }
+
+    /// Writes the totals of each route where they changed, with the time something went out or came in.
+    fn keep_routes(&self, conn: &Connection) -> rusqlite::Result<()> {
+        let mut changed: BTreeMap<i64, [bool; TOTALS]> = BTreeMap::new();
+        for change in &self.changes {
+            if let Change::Route(route, total, _) = change {
+                changed.entry(*route).or_default()[*total as usize] = true;
+            }
+        }
+        for (route, news) in changed {
+            let [_, sent, delivered, failed, received] = self.routes.get(&route).copied().unwrap_or_default();
+            let now = clock::millis(clock::now());
+            let time_of = |total: Total| news[total as usize].then_some(now);
+            conn.prepare_cached(
+                "INSERT INTO route_total VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT DO UPDATE SET sent = ?2, delivered = ?3, failed = ?4, received = ?5,
+                    last_sent = coalesce(?6, last_sent), last_received = coalesce(?7, last_received)",
+            )?
+            .execute((
+                route,
+                sent,
+                delivered,
+                failed,
+                received,
+                time_of(Total::Sent),
+                time_of(Total::Received),
+            ))?;
+        }
         Ok(())
     }
 
@@ -161,6 +212,7 @@ impl Tally {
     fn apply(&mut self, change: Change) {
         match change {
             Change::Total(total, by) => self.totals[total as usize] += by,
+            Change::Route(route, total, by) => self.routes.entry(route).or_default()[total as usize] += by,
             Change::Part(part, state, by) => {
                 self.states[usize::from(state.code())] += by;
                 if is_open(state) {

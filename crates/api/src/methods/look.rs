@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use gateway::Origin;
 use jiff::Timestamp;
-use message::{Finding, Level, QueueFacts, RouteExplanation, RouteId, SlotSnapshot, Snapshot, Totals};
+use message::{
+    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Finding, Level, QueueFacts, RouteExplanation,
+    RouteId, SlotSnapshot, SlotTotals, Snapshot, Totals,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,11 +61,19 @@ pub struct Stats {
     pub queue: QueueFacts,
     /// Counted since the database was made.
     pub totals: Totals,
-    /// Counted since the gateway started, by slot.
+    /// By slot.
     pub slots: Vec<SlotCounts>,
+    /// How far each consumer is behind.
+    pub consumers: Vec<ConsumerFacts>,
+    /// The disk of the database.
+    pub disk: Option<DiskFacts>,
+    /// The database.
+    pub database: Option<DatabaseFacts>,
+    /// The certificate that the API shows.
+    pub certificate: Option<CertificateFacts>,
 }
 
-/// What one slot did since the gateway started.
+/// What one slot did: since the gateway started where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotCounts {
     /// The slot.
@@ -83,6 +94,12 @@ pub struct SlotCounts {
     pub recoveries: u32,
     /// The signal in dBm.
     pub signal_dbm: Option<i16>,
+    /// When a part failed last.
+    pub last_failed: Option<Timestamp>,
+    /// Counted since the database was made.
+    pub totals: SlotTotals,
+    /// What the operator said last of the balance.
+    pub balance: Option<Balance>,
 }
 
 impl Stats {
@@ -93,6 +110,10 @@ impl Stats {
             queue: snapshot.queue.clone(),
             totals: snapshot.totals.clone(),
             slots: visible(snapshot, origin).map(SlotCounts::of).collect(),
+            consumers: snapshot.consumers.clone(),
+            disk: snapshot.disk,
+            database: snapshot.database,
+            certificate: snapshot.certificate,
         }
     }
 }
@@ -109,6 +130,9 @@ impl SlotCounts {
             initialisations: slot.initialisations,
             recoveries: slot.recoveries,
             signal_dbm: slot.signal_dbm,
+            last_failed: slot.last_failed,
+            totals: slot.totals,
+            balance: slot.balance.clone(),
         }
     }
 }

@@ -113,26 +113,26 @@ async fn results_are_as_the_document_describes_them() {
 fn slots_are_as_the_document_describes_them() {
     let text = include_str!("../../src/schemas.json");
     let document = json!({"components": {"schemas": serde_json::from_str::<Value>(text).unwrap()}});
+    let now = jiff::Timestamp::now();
+    let probe = message::Probe {
+        to: message::RouteId::new("sim2"),
+        at: now,
+        state: message::ProbeState::Arrived,
+        latency_ms: Some(2_300),
+        arrived_at: Some(now),
+        reason: None,
+        next: Some(now),
+    };
     let slot = message::SlotSnapshot {
-        slot: message::RouteId::new("sim1"),
         state: message::SlotState::Ready,
         reason: "ready".into(),
-        since: jiff::Timestamp::now(),
         port: Some("/dev/ttyUSB0".into()),
-        maker: None,
-        model: None,
-        revision: None,
-        imei: None,
-        iccid: None,
-        imsi: None,
         number: Some(message::Number::received("+491711234567")),
         lock: message::Lock::Held {
             reason: "wrong PIN".into(),
         },
         registration: message::Registration::Home,
-        operator: None,
         signal_dbm: Some(-71),
-        smsc: None,
         storage: vec![message::StorageUse {
             memory: "SM".into(),
             used: 1,
@@ -140,13 +140,36 @@ fn slots_are_as_the_document_describes_them() {
         }],
         reports: true,
         initialisations: 1,
-        recoveries: 0,
-        sent: 0,
-        failed: 0,
-        received: 0,
-        last_sent: None,
-        last_received: Some(jiff::Timestamp::now()),
+        initialised_at: Some(now),
+        last_received: Some(now),
+        balance: Some(message::Balance {
+            micros: 12_500_000,
+            currency: "EUR".into(),
+            at: now,
+        }),
+        limits: vec![message::LimitUse {
+            limit: "per_day".into(),
+            used: 3,
+            allowed: 100,
+            until: None,
+        }],
+        self_test: Some(probe.clone()),
+        ring: Some(probe),
+        keep_alive: Some(message::KeepAlive {
+            last_event: None,
+            due: now,
+            deadline: now,
+        }),
+        ..message::SlotSnapshot::blank(message::RouteId::new("sim1"), now)
     };
+    for slot in [
+        slot.clone(),
+        message::SlotSnapshot::blank(message::RouteId::new("sim1"), now),
+    ] {
+        let value = serde_json::to_value(&slot).unwrap();
+        let schema = &document["components"]["schemas"]["Slot"];
+        assert_eq!(mismatch(&document, schema, &value, "slot"), None);
+    }
     for lock in [
         slot.lock.clone(),
         message::Lock::Open,

@@ -11,7 +11,6 @@ use crate::config::open_to_others;
 use crate::when::local;
 
 use super::check::Check;
-use super::der;
 
 /// Looks at the certificate and its key.
 pub(super) fn look(certificate: &Path, key: &Path) -> Vec<Check> {
@@ -24,7 +23,9 @@ fn look_at_certificate(path: &Path) -> Check {
         Err(error) => return Check::critical(SUBJECT, format!("{}: {error}", path.display()), MAKE),
     };
     let first = CertificateDer::pem_slice_iter(&pem).next();
-    let validity = first.and_then(Result::ok).and_then(|der| der::validity(&der));
+    let validity = first
+        .and_then(Result::ok)
+        .and_then(|der| api::certificate_validity(&der));
     match validity {
         Some((from, until)) => judge(from, until, Timestamp::now()),
         None => Check::critical(SUBJECT, format!("{} holds no certificate", path.display()), MAKE),

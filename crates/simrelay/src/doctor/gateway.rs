@@ -152,22 +152,10 @@ mod tests {
 
     fn ready() -> SlotSnapshot {
         SlotSnapshot {
-            slot: RouteId::new("sim1"),
             state: SlotState::Ready,
-            reason: String::new(),
-            since: jiff::Timestamp::UNIX_EPOCH,
-            port: None,
-            maker: None,
-            model: None,
-            revision: None,
-            imei: None,
-            iccid: None,
-            imsi: None,
-            number: None,
             lock: Lock::Open,
             registration: Registration::Home,
             operator: Some("Testnet".into()),
-            signal_dbm: None,
             smsc: Some("+491710760000".into()),
             storage: vec![StorageUse {
                 memory: "SM".into(),
@@ -175,13 +163,7 @@ mod tests {
                 total: 20,
             }],
             reports: true,
-            initialisations: 1,
-            recoveries: 0,
-            sent: 0,
-            failed: 0,
-            received: 0,
-            last_sent: None,
-            last_received: None,
+            ..SlotSnapshot::blank(RouteId::new("sim1"), jiff::Timestamp::UNIX_EPOCH)
         }
     }
 

@@ -3,7 +3,6 @@
 mod certificate;
 mod check;
 mod database;
-mod der;
 mod gateway;
 mod machine;
 mod ports;

@@ -104,7 +104,7 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         missing: u8::try_from(missing).unwrap_or(u8::MAX),
     };
     insert(desk, whole, &inbound, at)?;
-    desk.memory.tally.add(Total::Received);
+    desk.memory.tally.add_on(Some(whole.route), Total::Received);
     events::add_message(desk, inbound.cursor, at)?;
     Ok(inbound)
 }

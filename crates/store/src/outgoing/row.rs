@@ -213,7 +213,7 @@ impl Desk<'_> {
             PartState::Failed | PartState::Expired | PartState::Refused => Total::Failed,
             _ => return,
         };
-        tally.add(total);
+        tally.add_on(part.route, total);
     }
 
     /// Tells the consumers where a part's new state changed the state of its message for good, and when the last part

@@ -1,4 +1,4 @@
-//! Until when a certificate is valid: the one field of X.509 that the doctor needs.
+//! Until when a certificate is valid: the one field of X.509 that health and the doctor need.
 //!
 //! RFC 5280 4.1: `Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { [0] version, serialNumber, signature, issuer,
 //! validity SEQUENCE { notBefore, notAfter }, … } … }`.
@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// From when until when a certificate (DER) is valid; nothing where it is no certificate.
-pub(super) fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
+pub fn certificate_validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let (certificate, _) = contents(certificate, SEQUENCE)?;
     let (signed, _) = contents(certificate, SEQUENCE)?;
     let signed = contents(signed, VERSION).map_or(signed, |(_, rest)| rest);
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn both_forms_of_time_are_read() {
         for (from, until) in [(2026, 2028), (1999, 2049), (2050, 4096)] {
-            let (first, last) = validity(&made(from, until)).unwrap();
+            let (first, last) = certificate_validity(&made(from, until)).unwrap();
             assert_eq!(first.to_string(), format!("{from}-02-03T00:00:00Z"));
             assert_eq!(last.to_string(), format!("{until}-04-05T00:00:00Z"));
         }
@@ -103,16 +103,16 @@ mod tests {
     fn what_is_cut_or_changed_never_panics() {
         let whole = made(2026, 2028);
         for length in 0..whole.len() {
-            let _ = validity(&whole[..length]);
+            let _ = certificate_validity(&whole[..length]);
         }
         for place in 0..120 {
             for octet in [0x00, 0x7f, 0x80, 0x84, 0xff] {
                 let mut changed = whole.clone();
                 changed[place] = octet;
-                let _ = validity(&changed);
+                let _ = certificate_validity(&changed);
             }
         }
-        assert_eq!(validity(b""), None);
-        assert_eq!(validity(b"0\x84\xff\xff\xff\xff"), None);
+        assert_eq!(certificate_validity(b""), None);
+        assert_eq!(certificate_validity(b"0\x84\xff\xff\xff\xff"), None);
     }
 }

@@ -1,0 +1,146 @@
+//! Facts of the snapshot that are no modem's own: money, limits, probes, consumers, disk, certificate.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Registration, RouteId};
+
+/// What was counted on one slot since the database was made: it survives restarts, and never grows smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SlotTotals {
+    /// Parts that went out.
+    pub sent: u64,
+    /// Parts of which a report said that they arrived.
+    pub delivered: u64,
+    /// Parts that failed, expired or were refused after an attempt here.
+    pub failed: u64,
+    /// Messages received.
+    pub received: u64,
+}
+
+/// A SIM's balance, as its operator told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// In millionths of the currency.
+    pub micros: i64,
+    /// The currency, as configured: `EUR`; empty where nothing is configured.
+    pub currency: String,
+    /// When the operator told it.
+    pub at: Timestamp,
+}
+
+/// Where a modem is registered, by technology: all three are asked for, and any one is enough for SMS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Registrations {
+    /// 2G and 3G voice and SMS (`+CREG`, TS 27.007 7.2).
+    pub circuit: Registration,
+    /// 2G and 3G data (`+CGREG`, TS 27.007 10.1.20).
+    pub packet: Registration,
+    /// LTE (`+CEREG`, TS 27.007 10.1.22).
+    pub eps: Registration,
+}
+
+/// How far one limit of a SIM is used up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitUse {
+    /// Which one, by its key in the settings: `per_minute`, `per_hour`, `per_day`, `per_month`, `recipients_per_month`.
+    pub limit: String,
+    /// Parts (or recipients) counted in its window.
+    pub used: u32,
+    /// Parts (or recipients) allowed in it.
+    pub allowed: u32,
+    /// Where it is reached: when it allows one more.
+    pub until: Option<Timestamp>,
+}
+
+/// A message that the gateway sends between its own SIMs to see whether it arrives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The SIM it is for; the sender itself in a self-test.
+    pub to: RouteId,
+    /// When the last one was handed in.
+    pub at: Timestamp,
+    /// How it stands.
+    pub state: ProbeState,
+    /// From handing in to arrival, in milliseconds, of the last one that arrived.
+    pub latency_ms: Option<u64>,
+    /// When one arrived last.
+    pub arrived_at: Option<Timestamp>,
+    /// Why it went wrong, for people.
+    pub reason: Option<String>,
+    /// When the next one is due.
+    pub next: Option<Timestamp>,
+}
+
+/// How a probe stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeState {
+    /// On its way.
+    Waiting,
+    /// It arrived.
+    Arrived,
+    /// On its way for longer than it should take.
+    Late,
+    /// It did not arrive, or could not be sent.
+    Lost,
+}
+
+/// When a prepaid SIM has to have an event that costs something, so that its operator does not switch it off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeepAlive {
+    /// The last event that cost something, as far as it is known.
+    pub last_event: Option<Timestamp>,
+    /// When the gateway spends one.
+    pub due: Timestamp,
+    /// When the operator switches the SIM off.
+    pub deadline: Timestamp,
+}
+
+/// One consumer: how far it is behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsumerFacts {
+    /// Its name.
+    pub name: String,
+    /// Events that it has not worked yet.
+    pub waiting: u64,
+    /// Since when the oldest of them waits.
+    pub oldest: Option<Timestamp>,
+    /// Events that were given up, as far as they are kept.
+    pub gave_up: u64,
+    /// When the last of them was.
+    pub gave_up_at: Option<Timestamp>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+/// The disk that the database lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// Octets that the gateway may still take.
+    pub free: u64,
+    /// Octets it has.
+    pub size: u64,
+}
+
+/// The database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DatabaseFacts {
+    /// Octets it takes on the disk, with its log.
+    pub bytes: u64,
+    /// Octets of it that hold something.
+    pub used: u64,
+    /// Octets it may grow to; none: as large as the disk.
+    pub limit: Option<u64>,
+    /// Transactions since the start.
+    pub commits: u64,
+}
+
+/// The certificate that the API shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateFacts {
+    /// From when it is valid.
+    pub not_before: Timestamp,
+    /// Until when.
+    pub not_after: Timestamp,
+}
