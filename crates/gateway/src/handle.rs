@@ -1,7 +1,7 @@
 //! The handle, and how the tasks behind it are started and stopped.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::outgoing::verdict::Rules;
 use crate::pump::Pump;
 use crate::unkept::Unkept;
 use crate::ussd::Dialogues;
-use crate::{Config, Error, ErrorKind, Origin, RouteSettings, clock};
+use crate::{CareSettings, Config, Error, ErrorKind, Origin, RouteSettings, clock, health};
 
 /// The one handle on the flows. Clones share everything.
 #[derive(Debug, Clone)]
@@ -56,6 +56,10 @@ pub(crate) struct Inner {
     /// The certificate that the API shows, as it told.
     certificate: Mutex<Option<CertificateFacts>>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// When the snapshot was made, in milliseconds of the clock that only runs.
+    refreshed: AtomicU64,
+    /// What is watched and done for each SIM besides sending.
+    pub(crate) care: CareSettings,
     tasks: Mutex<Tasks>,
 }
 
@@ -77,6 +81,8 @@ pub struct Parts {
     pub retention: store::Retention,
     /// Prefixes, cost and limits of every route.
     pub settings: RouteSettings,
+    /// What is watched and done for each SIM besides sending.
+    pub care: CareSettings,
     /// The open store.
     pub store: Store,
     /// What carries messages, each with the events it tells.
@@ -101,6 +107,7 @@ impl Gateway {
             uncertain_wait,
             retention,
             settings,
+            care,
             store,
             carriers,
             token_sims,
@@ -150,6 +157,8 @@ impl Gateway {
                 antechamber: Antechamber::default(),
                 complaints: Mutex::default(),
                 certificate: Mutex::default(),
+                refreshed: AtomicU64::new(now_ms()),
+                care,
                 snapshot,
                 tasks: Mutex::default(),
             }),
@@ -200,9 +209,22 @@ impl Gateway {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// How things stand.
+    /// How things stand. One that is older than it may be says so itself, as CRITICAL.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.inner.snapshot.borrow())
+        let snapshot = Arc::clone(&self.inner.snapshot.borrow());
+        let age = clock::steady().saturating_sub(Duration::from_millis(self.inner.refreshed.load(Ordering::Relaxed)));
+        if age <= health::OLDEST {
+            return snapshot;
+        }
+        let old = health::of_old(&snapshot, age);
+        let mut snapshot = Snapshot::clone(&snapshot);
+        snapshot.findings.insert(0, old);
+        Arc::new(snapshot)
+    }
+
+    /// The snapshot is about to be made anew.
+    pub(crate) fn refreshed(&self) {
+        self.inner.refreshed.store(now_ms(), Ordering::Relaxed);
     }
 
     /// What somebody above finds wrong now, for health; it replaces what they said before.
@@ -415,6 +437,11 @@ impl Gateway {
         // A dispatcher that is gone is on its way down with everything else.
         let _ = self.inner.dispatcher.send(command).await;
     }
+}
+
+/// What the clock that only runs shows, in milliseconds.
+fn now_ms() -> u64 {
+    u64::try_from(clock::steady().as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(crate) async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -> Result<Lane, store::Error> {

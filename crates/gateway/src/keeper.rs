@@ -5,29 +5,36 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use message::{ConsumerFacts, Event, Finding, HealthChange, Level, Number, Snapshot};
+use message::{ConsumerFacts, Event, Finding, HealthChange, Level, Number, SlotSnapshot, Snapshot};
 use store::{Backlog, Policies, RoomFacts, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
+use crate::health::{ClockWatch, Jump, Known, Restless};
 use crate::outgoing::dispatch::Command;
-use crate::{Gateway, clock, health};
+use crate::{Gateway, SlotCare, clock, health};
 
 /// The owner of the snapshot.
 pub(crate) struct Keeper {
     gateway: Gateway,
     shown: watch::Sender<Arc<Snapshot>>,
     started_at: Timestamp,
-    /// The findings of the last round, by what they say, with the time they were made first.
-    known: HashMap<(String, String), Finding>,
-    retained_at: Option<Timestamp>,
-    clock_was_sane: bool,
-    last_seen: Option<Timestamp>,
+    known: Known,
+    restless: Restless,
+    /// When what is old was removed last.
+    retained_at: Option<Instant>,
+    watch: ClockWatch,
+    /// By how much the clock was set since the deadlines on the disk were moved last.
+    owed: SignedDuration,
+    /// Why the store does not tell its figures.
+    untold: Option<store::Error>,
     /// How far behind the consumers are, and when that was asked.
     backlog: (Option<Instant>, Vec<Backlog>),
     /// The room of the database, asked together with that.
     room: Option<RoomFacts>,
+    /// What holds for slots of which nothing is said.
+    careless: SlotCare,
     /// When what was not kept was asked for last.
     asked_again: Option<Instant>,
 }
@@ -38,18 +45,22 @@ impl Keeper {
             gateway: gateway.clone(),
             shown,
             started_at: clock::now(),
-            known: HashMap::new(),
+            known: Known::default(),
+            restless: Restless::default(),
             retained_at: None,
-            clock_was_sane: true,
-            last_seen: None,
+            watch: ClockWatch::default(),
+            owed: SignedDuration::ZERO,
+            untold: None,
             backlog: (None, Vec::new()),
             room: None,
+            careless: SlotCare::default(),
             asked_again: None,
         }
     }
 
     /// Runs until it is told to stop.
     pub(crate) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+        self.compare_with_records().await;
         self.recall_contacts().await;
         let mut rounds = tokio::time::interval(health::FRESH);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,16 +73,55 @@ impl Keeper {
     }
 
     async fn round(&mut self) {
-        let now = clock::now();
-        let sane = clock::is_sane(now, self.last_seen);
-        if sane {
-            self.last_seen = Some(now);
-            self.meet_deadlines(now).await;
-            self.retain(now).await;
+        let (now, steady) = (clock::now(), clock::steady());
+        if let Some(jump) = self.watch.look(now, steady) {
+            self.take_jump(jump).await;
         }
-        self.clock_was_sane = sane;
+        self.move_deadlines().await;
+        if clock::is_sane(now) {
+            self.meet_deadlines(now).await;
+            if !self.watch.is_doubtful(steady) {
+                self.retain(now).await;
+            }
+        }
         self.ask_again();
-        self.show(now).await;
+        self.show(now, steady).await;
+    }
+
+    /// A clock that went back while the gateway did not run is found by what is on record.
+    async fn compare_with_records(&mut self) {
+        let Ok(Some(recorded)) = self.gateway.inner.store.newest().await else {
+            return;
+        };
+        let (now, steady) = (clock::now(), clock::steady());
+        if clock::is_sane(now)
+            && let Some(jump) = self.watch.behind(recorded, now, steady)
+        {
+            self.take_jump(jump).await;
+        }
+    }
+
+    /// What was to happen after a while still happens after that while: whatever waits moves with the clock.
+    async fn take_jump(&mut self, jump: Jump) {
+        warn!("the clock: {}", jump.words());
+        self.gateway.tell(Command::ClockMoved(jump.by)).await;
+        if jump.moves_deadlines() {
+            self.owed += jump.by;
+        }
+    }
+
+    async fn move_deadlines(&mut self) {
+        if self.owed.is_zero() {
+            return;
+        }
+        match self.gateway.inner.store.move_deadlines(self.owed, clock::now()).await {
+            Ok(moved) => {
+                info!("{} deadlines were moved with the clock", moved.get());
+                self.owed = SignedDuration::ZERO;
+                self.gateway.tell(Command::LookAgain).await;
+            }
+            Err(error) => warn!("deadlines are not moved with the clock yet: {error}"),
+        }
     }
 
     /// Asks the carriers once more for what could not be kept or confirmed, when the store is well.
@@ -165,9 +215,7 @@ impl Keeper {
     }
 
     async fn retain(&mut self, now: Timestamp) {
-        let due = self
-            .retained_at
-            .is_none_or(|last| now.duration_since(last) >= RETENTION_PAUSE);
+        let due = self.retained_at.is_none_or(|last| last.elapsed() >= RETENTION_PAUSE);
         if !due {
             return;
         }
@@ -179,50 +227,88 @@ impl Keeper {
             .await
         {
             Ok(retained) if retained.get().more => {}
-            Ok(_) => self.retained_at = Some(now),
+            Ok(_) => self.retained_at = Some(Instant::now()),
             Err(error) => warn!("what is old is not removed now: {error}"),
         }
     }
 
-    async fn show(&mut self, now: Timestamp) {
+    async fn show(&mut self, now: Timestamp, steady: Duration) {
         let inner = Arc::clone(&self.gateway.inner);
         let mut slots: Vec<_> = inner.carriers.iter().flat_map(|carrier| carrier.slots()).collect();
-        // Facts the store cannot tell now are shown as they were.
+        // Facts the store cannot tell now are shown as they were, and that is told.
         let last = self.gateway.snapshot();
-        let queue = inner.store.queue_facts().await.unwrap_or_else(|_| last.queue.clone());
-        let totals = inner.store.totals().await.unwrap_or_else(|_| last.totals.clone());
-        let mut findings: Vec<Finding> = slots.iter().flat_map(|slot| health::of_slot(slot, now)).collect();
-        findings.extend(health::of_queue(&queue, now));
-        if let Ok(totals) = inner.store.route_totals().await {
-            for slot in &mut slots {
-                let kept = totals.get(&slot.slot).copied().unwrap_or_default();
-                slot.totals = kept.counts;
-                slot.last_sent = slot.last_sent.max(kept.last_sent);
-                slot.last_received = slot.last_received.max(kept.last_received);
-            }
-        }
+        self.untold = None;
+        let queue = inner.store.queue_facts().await;
+        let queue = self.or_last(queue, || last.queue.clone());
+        let totals = inner.store.totals().await;
+        let totals = self.or_last(totals, || last.totals.clone());
+        self.add_counts(&mut slots).await;
         self.count_backlog().await;
-        findings.extend(self.backlog.1.iter().flat_map(|one| health::of_consumer(one, now)));
-        findings.extend(self.gateway.complaints().values().flatten().cloned());
-        findings.extend(health::of_store(&inner.store.health().borrow()));
-        if !self.clock_was_sane {
-            findings.push(health::of_clock(now));
-        }
-        findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.subject.cmp(&b.subject)));
-        self.compare(&mut findings, now).await;
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             at: now,
             started_at: self.started_at,
             slots,
             queue,
-            findings,
+            findings: Vec::new(),
             totals,
             consumers: self.backlog.1.iter().map(facts_of).collect(),
             disk: self.room.map(|room| room.disk),
             database: self.room.map(|room| room.database),
             certificate: *self.gateway.certificate(),
         };
+        snapshot.findings = self.findings(&snapshot, steady);
+        for (finding, level) in self.known.compare(&mut snapshot.findings) {
+            self.announce(&finding, level, now).await;
+        }
+        self.gateway.refreshed();
         self.shown.send_replace(Arc::new(snapshot));
+    }
+
+    /// Everything that is wrong, worst first.
+    fn findings(&mut self, snapshot: &Snapshot, steady: Duration) -> Vec<Finding> {
+        let (now, inner) = (snapshot.at, &self.gateway.inner);
+        let mut findings = Vec::new();
+        for slot in &snapshot.slots {
+            let care = inner.care.slots.get(&slot.slot).unwrap_or(&self.careless);
+            findings.extend(health::of_slot(slot, care, self.started_at, now));
+            findings.extend(self.restless.look(slot, now));
+        }
+        findings.extend(health::of_queue(&snapshot.queue, now));
+        findings.extend(self.backlog.1.iter().flat_map(|one| health::of_consumer(one, now)));
+        findings.extend(self.gateway.complaints().values().flatten().cloned());
+        findings.extend(health::of_store(&inner.store.health().borrow()));
+        findings.extend(self.untold.iter().map(|error| health::of_silent_store(error, now)));
+        findings.extend(self.room.iter().flat_map(|room| health::of_room(room, now)));
+        findings.extend(
+            snapshot
+                .certificate
+                .and_then(|shown| health::of_certificate(&shown, now)),
+        );
+        match clock::is_sane(now) {
+            true => findings.extend(self.watch.finding(steady)),
+            false => findings.push(health::of_clock(now)),
+        }
+        findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.subject.cmp(&b.subject)));
+        findings
+    }
+
+    fn or_last<T>(&mut self, told: Result<T, store::Error>, last: impl FnOnce() -> T) -> T {
+        told.unwrap_or_else(|error| {
+            self.untold = Some(error);
+            last()
+        })
+    }
+
+    /// What the store counted of each slot; it knows of times before the start, too.
+    async fn add_counts(&mut self, slots: &mut [SlotSnapshot]) {
+        let totals = self.gateway.inner.store.route_totals().await;
+        let totals = self.or_last(totals, HashMap::new);
+        for slot in slots {
+            let Some(kept) = totals.get(&slot.slot) else { continue };
+            slot.totals = kept.counts;
+            slot.last_sent = slot.last_sent.max(kept.last_sent);
+            slot.last_received = slot.last_received.max(kept.last_received);
+        }
     }
 
     /// Looks how far behind the consumers are, now and then: it means counting what waits.
@@ -230,26 +316,13 @@ impl Keeper {
         if self.backlog.0.is_some_and(|last| last.elapsed() < BACKLOG_PAUSE) {
             return;
         }
-        // What the store cannot tell now is shown as it was.
-        if let Ok(backlog) = self.gateway.inner.store.backlog().await {
-            self.backlog = (Some(Instant::now()), backlog);
-        }
-        self.room = self.gateway.inner.store.room().await.ok();
-    }
-
-    /// Keeps the time a finding was made first, and tells what came and went.
-    async fn compare(&mut self, findings: &mut [Finding], now: Timestamp) {
-        let mut still = HashMap::new();
-        for finding in findings.iter_mut() {
-            let key = (finding.subject.clone(), finding.hint.clone());
-            match self.known.remove(&key) {
-                Some(known) => finding.since = known.since.min(finding.since),
-                None => self.announce(finding, finding.level, now).await,
+        let store = &self.gateway.inner.store;
+        match (store.backlog().await, store.room().await) {
+            (Ok(backlog), Ok(room)) => {
+                self.backlog = (Some(Instant::now()), backlog);
+                self.room = Some(room);
             }
-            still.insert(key, finding.clone());
-        }
-        for gone in std::mem::replace(&mut self.known, still).into_values() {
-            self.announce(&gone, Level::Ok, now).await;
+            (Err(error), _) | (_, Err(error)) => self.untold = Some(error),
         }
     }
 
@@ -297,4 +370,4 @@ const BACKLOG_PAUSE: Duration = Duration::from_secs(5);
 const ASK_PAUSE: Duration = Duration::from_secs(10);
 
 /// How often what is old is removed.
-const RETENTION_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+const RETENTION_PAUSE: Duration = Duration::from_secs(3_600);

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod alerts;
+mod care;
 mod carrier;
 mod clock;
 mod config;
@@ -33,6 +34,7 @@ mod sim;
 mod unkept;
 mod ussd;
 
+pub use care::{Amount, CareSettings, Every, Schedule, SlotCare};
 pub use carrier::{
     Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
 };

@@ -75,6 +75,7 @@ impl World {
                 routes,
                 ..RouteSettings::default()
             },
+            care: gateway::CareSettings::default(),
             store: store.clone(),
             carriers: vec![(wrap(carrier), events)],
             token_sims: BTreeMap::new(),

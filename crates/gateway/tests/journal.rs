@@ -94,6 +94,7 @@ impl Life {
                 routes: [(sim(), RouteConfig::default())].into(),
                 ..RouteSettings::default()
             },
+            care: gateway::CareSettings::default(),
             store: store.clone(),
             carriers: vec![(Arc::clone(&hand) as Arc<dyn Carrier>, told)],
             token_sims: BTreeMap::new(),

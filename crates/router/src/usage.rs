@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use message::Number;
+use message::{LimitUse, Number};
 
 use crate::Limits;
 
@@ -115,6 +115,43 @@ impl Usage {
         }
     }
 
+    /// How far each limit is used up.
+    pub fn uses(&mut self, now: Timestamp) -> Vec<LimitUse> {
+        self.turn_month(now);
+        let sliding = self.sliding().map(|(window, allowed, length)| LimitUse {
+            limit: window.key().to_owned(),
+            used: count(self.recent.iter().rev().take_while(|at| **at + length > now).count()),
+            allowed,
+            until: self.blocked_until(allowed, length, now),
+        });
+        let mut uses: Vec<LimitUse> = sliding.collect();
+        let monthly = [
+            (Window::Month, self.limits.per_month, self.month_count),
+            (
+                Window::Recipients,
+                self.limits.recipients_per_month,
+                count(self.recipients.len()),
+            ),
+        ];
+        for (window, allowed, used) in monthly {
+            let Some(allowed) = allowed else { continue };
+            uses.push(LimitUse {
+                limit: window.key().to_owned(),
+                used,
+                allowed,
+                until: (used >= allowed).then(|| self.next_month(now)),
+            });
+        }
+        uses
+    }
+
+    /// The clock was set by `by`: what was sent a while ago was sent that while ago still.
+    pub fn clock_moved(&mut self, by: SignedDuration) {
+        for at in &mut self.recent {
+            *at = *at + by;
+        }
+    }
+
     fn sliding(&self) -> impl Iterator<Item = (Window, u32, SignedDuration)> + use<> {
         let limits = self.limits;
         [
@@ -167,6 +204,17 @@ impl Usage {
 }
 
 impl Window {
+    /// Its key in the settings.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Minute => "per_minute",
+            Self::Hour => "per_hour",
+            Self::Day => "per_day",
+            Self::Month => "per_month",
+            Self::Recipients => "recipients_per_month",
+        }
+    }
+
     /// The words for people.
     pub fn words(self) -> &'static str {
         match self {
@@ -177,6 +225,10 @@ impl Window {
             Self::Recipients => "different recipients a month",
         }
     }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn hash(recipient: &Number) -> u64 {
@@ -247,6 +299,48 @@ mod tests {
         usage.record(at("2026-11-10T00:00:00Z"), &number(1));
         assert!(usage.permits(at("2026-11-14T23:59:59Z"), &number(1)).is_err());
         assert_eq!(usage.permits(at("2026-11-15T00:00:00Z"), &number(1)), Ok(()));
+    }
+
+    #[test]
+    fn uses_tell_each_limit_with_the_time_it_frees() {
+        let mut usage = usage(Limits {
+            per_minute: Some(2),
+            per_day: Some(10),
+            recipients_per_month: Some(1),
+            ..Default::default()
+        });
+        let start = at("2026-11-22T10:00:00Z");
+        usage.record(start, &number(1));
+        usage.record(start + SignedDuration::from_secs(30), &number(1));
+        let told =
+            |uses: Vec<LimitUse>| -> Vec<_> { uses.into_iter().map(|one| (one.limit, one.used, one.until)).collect() };
+        let now = start + SignedDuration::from_secs(40);
+        let month = Some(at("2026-12-01T00:00:00Z"));
+        assert_eq!(
+            told(usage.uses(now)),
+            [
+                ("per_minute".to_owned(), 2, Some(start + SignedDuration::from_secs(60))),
+                ("per_day".to_owned(), 2, None),
+                ("recipients_per_month".to_owned(), 1, month),
+            ]
+        );
+        assert_eq!(
+            told(usage.uses(start + SignedDuration::from_secs(61)))[0],
+            ("per_minute".to_owned(), 1, None)
+        );
+    }
+
+    #[test]
+    fn a_clock_set_back_a_year_blocks_no_sim_for_a_year() {
+        let mut usage = usage(Limits {
+            per_minute: Some(1),
+            ..Default::default()
+        });
+        let (now, year) = (at("2026-11-22T10:00:00Z"), SignedDuration::from_hours(365 * 24));
+        usage.record(now, &number(1));
+        usage.clock_moved(-year);
+        let full = usage.permits(now - year, &number(1)).expect_err("full");
+        assert_eq!(full.until, now - year + SignedDuration::from_secs(60));
     }
 
     #[test]

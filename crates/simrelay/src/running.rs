@@ -90,6 +90,7 @@ impl Running {
             config: settings.gateway.clone(),
             retention: settings.retention.clone(),
             settings: routes,
+            care: settings.care_settings(),
             store: store.clone(),
             carriers: vec![(Arc::clone(&carrier) as Arc<dyn Carrier>, events)],
             token_sims: settings.api.token_sims(),

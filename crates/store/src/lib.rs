@@ -18,7 +18,8 @@
 //! - attendance: requests of employees' phones, judged and kept with their acknowledgement.
 //! - sim, stop, facts: PINs and cards, the STOP list, figures for limits.
 //! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
-//! - retention, erase, upkeep, backup: how things go, looking after the file, copies of it and the way back.
+//! - retention, erase, upkeep, backup, moved: how things go, looking after the file, copies of it and the way back, and a
+//!   clock that was set.
 //!
 //! # What is left to others
 //! When to try again, on which route, and what a PDU says: the gateway decides, the store keeps. SQL is spoken here and
@@ -43,6 +44,7 @@ mod incoming;
 mod job;
 mod lock;
 mod migrate;
+mod moved;
 mod names;
 mod outgoing;
 mod reader;

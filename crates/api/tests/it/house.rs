@@ -241,6 +241,7 @@ async fn start_gateway(folder: &TempDir, config: &Config) -> (Gateway, Store) {
         settings,
         store: store.clone(),
         carriers: Vec::new(),
+        care: gateway::CareSettings::default(),
         token_sims: config.token_sims(),
     };
     (Gateway::start(parts).await.unwrap(), store)

@@ -23,6 +23,7 @@ pub(crate) async fn gateway(store: &Store, number: &str, retention: Retention) -
         },
         store: store.clone(),
         carriers: vec![(Arc::new(drawer), futures_util::stream::pending().boxed())],
+        care: gateway::CareSettings::default(),
         token_sims: BTreeMap::new(),
     };
     Gateway::start(parts).await.expect("a gateway")

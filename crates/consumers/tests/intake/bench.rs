@@ -43,6 +43,7 @@ impl Bench {
             settings: RouteSettings::default(),
             store: store.clone(),
             carriers: Vec::new(),
+            care: gateway::CareSettings::default(),
             token_sims: BTreeMap::new(),
         };
         let gateway = Gateway::start(parts).await.unwrap();

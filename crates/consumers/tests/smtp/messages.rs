@@ -44,6 +44,7 @@ impl Office {
             },
             store,
             carriers: Vec::new(),
+            care: gateway::CareSettings::default(),
             token_sims: BTreeMap::new(),
         };
         let gateway = Gateway::start(parts).await.expect("it starts");

@@ -5,6 +5,7 @@
 //! `work`. All of them are durable in the store; the desk may forget any of them that is not in work, and reads it
 //! again later.
 
+mod by_clock;
 mod lanes;
 mod moving;
 

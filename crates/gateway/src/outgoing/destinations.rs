@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use message::Number;
 
 /// Back-off per recipient. Lives in memory only: after a restart every recipient gets a fresh chance.
@@ -42,6 +42,13 @@ impl Destinations {
             self.resting.insert(number.clone(), Rest { failures, until });
         }
         until
+    }
+
+    /// The clock was set by `by`; rests last as long as before.
+    pub(crate) fn clock_moved(&mut self, by: SignedDuration) {
+        for rest in self.resting.values_mut() {
+            rest.until = rest.until + by;
+        }
     }
 
     /// Something got through to `number`.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use message::{
-    Cause, Committed, ErrorClass, Failure, JournalEntry, MessageId, Number, Outcome, RouteExplanation, RouteId, TokenId,
+    Cause, Committed, ErrorClass, Failure, JournalEntry, LimitUse, MessageId, Number, Outcome, RouteExplanation,
+    RouteId, TokenId,
 };
 use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +42,10 @@ pub(crate) enum Command {
     Explain(Question, oneshot::Sender<RouteExplanation>),
     /// How things stand with the routes.
     Facts(Vec<RouteStatus>),
+    /// The clock was set by this much.
+    ClockMoved(SignedDuration),
+    /// How far are the limits used up?
+    Limits(oneshot::Sender<Vec<(RouteId, Vec<LimitUse>)>>),
     /// An attempt ended.
     Settled(SettledAttempt),
     /// A modem was asked to delete what lay of an attempt there.
@@ -163,6 +168,8 @@ impl Dispatcher {
             // An asker that went away needs no answer.
             Command::Explain(question, answer) => drop(answer.send(self.desk.explain(&question, now))),
             Command::Facts(routes) => self.take_facts(routes, now),
+            Command::ClockMoved(by) => self.desk.clock_moved(by, now),
+            Command::Limits(answer) => drop(answer.send(self.desk.limits(now))),
             Command::Settled(settled) => self.take_settled(settled, now),
             Command::Freed { route, entry, gone } => self.take_freed(route, entry, gone, now),
             Command::Close(closed) => {

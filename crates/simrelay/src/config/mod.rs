@@ -6,6 +6,7 @@
 
 mod alerts;
 mod attendance;
+mod care;
 mod difference;
 mod document;
 mod environment;

@@ -8,6 +8,7 @@ use tpdu::Language;
 
 use super::alerts;
 use super::attendance;
+use super::care;
 use super::hooks;
 use super::level;
 use super::mail;
@@ -39,6 +40,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     for (name, route) in &settings.routes {
         check_route(&format!("routes.{name}"), route, reader);
     }
+    care::check(settings, reader);
     pin_files(settings, reader);
     attendance::check(settings, reader);
     hooks::check(settings, reader);
@@ -237,6 +239,7 @@ pub(crate) fn is_slot_name(text: &str) -> bool {
 pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
     ("pool.slots", "write [slots.NAME]"),
     ("routes", "write the keys of a route under [slots.NAME]"),
+    ("care", "write the keys of a SIM's care under [slots.NAME]"),
     ("pin_files", "write pin_file under [slots.NAME]"),
     (
         "store.consumers",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use consumers::{Rule, alerts, attendance, mail, mail_to_sms, smtp, webhook};
+use gateway::{Schedule, SlotCare};
 use message::RouteId;
 use router::{RouteConfig, RoutingConfig};
 use serde::Deserialize;
@@ -24,6 +25,12 @@ pub(crate) struct Settings {
     pub(crate) routing: RoutingConfig,
     /// Prefixes, cost and limits of each route, by the name of its slot.
     pub(crate) routes: BTreeMap<RouteId, RouteConfig>,
+    /// Balance, tests and keep-alive of each SIM, by the name of its slot.
+    pub(crate) care: BTreeMap<RouteId, SlotCare>,
+    /// When each SIM sends itself a message.
+    pub(crate) self_test: Schedule,
+    /// When each SIM sends the next one a message.
+    pub(crate) ring: Schedule,
     /// Ports and slots.
     pub(crate) pool: pool::Config,
     /// Files that hold the PINs of slots.
@@ -57,6 +64,9 @@ impl Default for Settings {
             gateway: gateway::Config::default(),
             routing: RoutingConfig::default(),
             routes: BTreeMap::new(),
+            care: BTreeMap::new(),
+            self_test: Schedule::default(),
+            ring: Schedule::default(),
             pool: pool::Config::default(),
             pin_files: BTreeMap::new(),
             store: store::Config::default(),
@@ -103,6 +113,17 @@ impl Settings {
             .filter(told)
             .map(webhook::Config::consumer)
             .collect()
+    }
+
+    /// What is watched and done for each SIM: what `[care]` says, or the defaults for a slot that it does not name.
+    pub(crate) fn care_settings(&self) -> gateway::CareSettings {
+        let slots = self.pool.slots.iter().filter(|(_, slot)| slot.enabled);
+        let care = |slot: &RouteId| self.care.get(slot).cloned().unwrap_or_default();
+        gateway::CareSettings {
+            slots: slots.map(|(slot, _)| (slot.clone(), care(slot))).collect(),
+            self_test: self.self_test.clone(),
+            ring: self.ring.clone(),
+        }
     }
 
     /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.

@@ -36,7 +36,8 @@ fn every_default_in_the_shipped_file_is_the_codes() {
     let mut expected = Settings::default();
     let slot = RouteId::new("sim1");
     expected.pool.slots.insert(slot.clone(), pool::SlotConfig::default());
-    expected.routes.insert(slot, router::RouteConfig::default());
+    expected.routes.insert(slot.clone(), router::RouteConfig::default());
+    expected.care.insert(slot, gateway::SlotCare::default());
     assert_eq!(settings, expected);
 }
 
@@ -149,7 +150,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 33] = [
+const TABLES: [&str; 36] = [
     "",
     "[log]",
     "[api]",
@@ -164,6 +165,9 @@ const TABLES: [&str; 33] = [
     "[pool.slots.sim1]",
     "[routes.sim1]",
     "[routes.sim1.limits]",
+    "[care.sim1]",
+    "[self_test]",
+    "[ring]",
     "[store]",
     "[retention]",
     "[attendance]",

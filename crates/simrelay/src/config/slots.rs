@@ -1,13 +1,15 @@
 //! The file speaks of slots; the parts speak of ports, of routes and of PIN files.
 //!
 //! A person who sets up a SIM wants everything of it in one place, `[slots.sim1]`. The parts' own settings are maps of
-//! their own: which port and modem (`pool.slots`), which numbers and at what cost (`routes`), where its PIN lies
-//! (`pin_files`). Here each key of a slot goes to its part.
+//! their own: which port and modem (`pool.slots`), which numbers and at what cost (`routes`), its balance and tests
+//! (`care`), where its PIN lies (`pin_files`). Here each key of a slot goes to its part.
 
 use std::sync::LazyLock;
 
 use config::{Value, ValueKind};
+use gateway::SlotCare;
 use router::RouteConfig;
+use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -39,12 +41,21 @@ pub(super) fn part<T: Tree>(root: &mut T) {
                 route.put(key, value);
             }
         }
+        let mut care = slot.table_here();
+        for key in CARE_KEYS.iter() {
+            if let Some(value) = slot.take(key) {
+                care.put(key, value);
+            }
+        }
         let pin_file = slot.take(PIN_FILE);
         if let (Some(files), Some(file)) = (root.member("pin_files"), pin_file) {
             files.put(&name, file);
         }
         if let Some(routes) = root.member("routes") {
             routes.put(&name, route);
+        }
+        if let Some(cares) = root.member("care") {
+            cares.put(&name, care);
         }
         slots.put(&name, slot);
     }
@@ -61,11 +72,14 @@ pub(super) fn keys_of(table: &[Step]) -> Keys {
         [] => {
             keys = Keys {
                 also: vec!["slots"],
-                never: vec!["routes", "pin_files"],
+                never: vec!["routes", "care", "pin_files"],
             }
         }
         ["pool"] => keys.never = vec!["slots"],
-        ["slots", _] => keys.also = ROUTE_KEYS.iter().map(String::as_str).chain([PIN_FILE]).collect(),
+        ["slots", _] => {
+            let keys_of_parts = ROUTE_KEYS.iter().chain(CARE_KEYS.iter()).map(String::as_str);
+            keys.also = keys_of_parts.chain([PIN_FILE]).collect();
+        }
         _ => {}
     }
     keys
@@ -76,7 +90,9 @@ pub(super) fn in_file(key: &str) -> String {
     if let Some(slot) = key.strip_prefix("pin_files.") {
         return format!("slots.{slot}.{PIN_FILE}");
     }
-    let slot = key.strip_prefix("pool.slots.").or_else(|| key.strip_prefix("routes."));
+    let slot = ["pool.slots.", "routes.", "care."]
+        .iter()
+        .find_map(|part| key.strip_prefix(part));
     slot.map_or_else(|| key.to_owned(), |slot| format!("slots.{slot}"))
 }
 
@@ -154,12 +170,17 @@ impl Tree for Value {
 }
 
 /// The keys of a slot that are its route's, as the router's own settings have them.
-static ROUTE_KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let settings = serde_json::to_value(RouteConfig::default()).unwrap_or_default();
+static ROUTE_KEYS: LazyLock<Vec<String>> = LazyLock::new(|| keys_in(&RouteConfig::default()));
+
+/// Those that are about the care of its SIM, as the gateway has them.
+static CARE_KEYS: LazyLock<Vec<String>> = LazyLock::new(|| keys_in(&SlotCare::default()));
+
+fn keys_in(settings: &impl Serialize) -> Vec<String> {
+    let settings = serde_json::to_value(settings).unwrap_or_default();
     settings
         .as_object()
         .map_or_else(Vec::new, |keys| keys.keys().cloned().collect())
-});
+}
 
 const PIN_FILE: &str = "pin_file";
 
@@ -169,12 +190,12 @@ mod tests {
 
     #[test]
     fn each_key_of_a_slot_goes_to_its_part() {
-        let source = "[slots.sim1]\nport = '/dev/x'\ncost_micros = 7\npin_file = 'p'\nlimits.per_day = 5\n[slots.sim2]\nimei = '1'";
+        let source = "[slots.sim1]\nport = '/dev/x'\ncost_micros = 7\npin_file = 'p'\nring = 2\nlimits.per_day = 5\n[slots.sim2]\nimei = '1'";
         let tree = DeTable::parse(source).unwrap();
         let mut tree = Spanned::new(tree.span(), DeValue::Table(tree.into_inner()));
         part(&mut tree);
         let told = format!("{:?}", plain(&tree));
-        let expected = "{\"pin_files\": {\"sim1\": p}, \"pool\": {\"slots\": {\"sim1\": {\"port\": /dev/x}, \"sim2\": {\"imei\": 1}}}, \
+        let expected = "{\"care\": {\"sim1\": {\"ring\": 2}, \"sim2\": {}}, \"pin_files\": {\"sim1\": p}, \"pool\": {\"slots\": {\"sim1\": {\"port\": /dev/x}, \"sim2\": {\"imei\": 1}}}, \
              \"routes\": {\"sim1\": {\"cost_micros\": 7, \"limits\": {\"per_day\": 5}}, \"sim2\": {}}}";
         assert_eq!(told.replace('\'', ""), expected);
     }
@@ -200,6 +221,7 @@ mod tests {
             in_file("routes.sim1.prefixes[0].prefix"),
             "slots.sim1.prefixes[0].prefix"
         );
+        assert_eq!(in_file("care.sim1.ring"), "slots.sim1.ring");
         assert_eq!(in_file("pin_files.sim1"), "slots.sim1.pin_file");
         assert_eq!(in_file("pool.rescan_s"), "pool.rescan_s");
     }
