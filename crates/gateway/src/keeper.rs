@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use message::{ConsumerFacts, Event, Finding, HealthChange, Level, Number, SlotSnapshot, Snapshot};
+use message::{ConsumerFacts, Event, Finding, HealthChange, Level, LimitUse, Number, RouteId, SlotSnapshot, Snapshot};
 use store::{Backlog, Policies, RoomFacts, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
@@ -33,6 +33,8 @@ pub(crate) struct Keeper {
     backlog: (Option<Instant>, Vec<Backlog>),
     /// The room of the database, asked together with that.
     room: Option<RoomFacts>,
+    /// How far the limits are used up, asked together with that.
+    limits: HashMap<RouteId, Vec<LimitUse>>,
     /// What holds for slots of which nothing is said.
     careless: SlotCare,
     /// When what was not kept was asked for last.
@@ -53,6 +55,7 @@ impl Keeper {
             untold: None,
             backlog: (None, Vec::new()),
             room: None,
+            limits: HashMap::new(),
             careless: SlotCare::default(),
             asked_again: None,
         }
@@ -242,8 +245,8 @@ impl Keeper {
         let queue = self.or_last(queue, || last.queue.clone());
         let totals = inner.store.totals().await;
         let totals = self.or_last(totals, || last.totals.clone());
+        self.look_now_and_then().await;
         self.add_counts(&mut slots).await;
-        self.count_backlog().await;
         let mut snapshot = Snapshot {
             at: now,
             started_at: self.started_at,
@@ -304,6 +307,9 @@ impl Keeper {
         let totals = self.gateway.inner.store.route_totals().await;
         let totals = self.or_last(totals, HashMap::new);
         for slot in slots {
+            if let Some(uses) = self.limits.get(&slot.slot) {
+                slot.limits.clone_from(uses);
+            }
             let Some(kept) = totals.get(&slot.slot) else { continue };
             slot.totals = kept.counts;
             slot.last_sent = slot.last_sent.max(kept.last_sent);
@@ -311,9 +317,9 @@ impl Keeper {
         }
     }
 
-    /// Looks how far behind the consumers are, now and then: it means counting what waits.
-    async fn count_backlog(&mut self) {
-        if self.backlog.0.is_some_and(|last| last.elapsed() < BACKLOG_PAUSE) {
+    /// Looks how far behind the consumers are, how much room there is, and how far limits are used up: it means counting.
+    async fn look_now_and_then(&mut self) {
+        if self.backlog.0.is_some_and(|last| last.elapsed() < LOOK_PAUSE) {
             return;
         }
         let store = &self.gateway.inner.store;
@@ -323,6 +329,11 @@ impl Keeper {
                 self.room = Some(room);
             }
             (Err(error), _) | (_, Err(error)) => self.untold = Some(error),
+        }
+        let (answer, told) = oneshot::channel();
+        self.gateway.tell(Command::Limits(answer)).await;
+        if let Ok(limits) = told.await {
+            self.limits = limits.into_iter().collect();
         }
     }
 
@@ -363,8 +374,8 @@ fn facts_of(backlog: &Backlog) -> ConsumerFacts {
 /// How many received messages are looked through at start for whom to reply to from where.
 const CONTACTS: i64 = 2_000;
 
-/// How often the backlog of the consumers is counted.
-const BACKLOG_PAUSE: Duration = Duration::from_secs(5);
+/// How often what means counting is looked at.
+const LOOK_PAUSE: Duration = Duration::from_secs(5);
 
 /// How soon what could not be kept is asked for again: something that cannot be kept at all must not keep a modem busy.
 const ASK_PAUSE: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use message::{RouteId, TokenId, UssdReply};
 use tokio::sync::oneshot;
@@ -21,9 +21,27 @@ pub(crate) struct Dialogues {
 #[derive(Debug)]
 struct Dialogue {
     /// Whose it is.
-    owner: Option<TokenId>,
+    owner: Owner,
     /// Who waits for the network's word now.
     waiting: Option<oneshot::Sender<Result<UssdReply, UssdFailure>>>,
+    /// Its last step.
+    since: Instant,
+}
+
+/// Whose a dialogue is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Owner {
+    /// A caller's, by the token.
+    Caller(Option<TokenId>),
+    /// The gateway's own, which asks for the balance: nobody else has a say in it.
+    Balance,
+}
+
+/// Who takes a step.
+#[derive(Debug, Clone, Copy)]
+enum Asker<'a> {
+    Caller(&'a Origin),
+    Balance,
 }
 
 impl Dialogues {
@@ -46,27 +64,25 @@ impl Dialogues {
         }
     }
 
-    fn begin(&self, route: &RouteId, owner: Option<TokenId>) -> Result<Waiting, Error> {
+    fn begin(&self, route: &RouteId, asker: Asker<'_>) -> Result<Waiting, Error> {
         let mut open = self.lock();
-        if open.contains_key(route) {
-            let reason = format!("a dialogue is going on on '{route}': answer it, cancel it, or wait");
-            return Err(Error::new(ErrorKind::Conflict, reason));
+        if let Some(other) = open.get(route).filter(|other| !other.is_abandoned()) {
+            return Err(Error::new(ErrorKind::Conflict, other.conflict(route)));
         }
         let (tell, told) = oneshot::channel();
-        open.insert(
-            route.clone(),
-            Dialogue {
-                owner,
-                waiting: Some(tell),
-            },
-        );
+        let dialogue = Dialogue {
+            owner: asker.owner(),
+            waiting: Some(tell),
+            since: Instant::now(),
+        };
+        open.insert(route.clone(), dialogue);
         Ok(told)
     }
 
-    fn go_on(&self, route: &RouteId, origin: &Origin) -> Result<Waiting, Error> {
+    fn go_on(&self, route: &RouteId, asker: Asker<'_>) -> Result<Waiting, Error> {
         let mut open = self.lock();
         let dialogue = open.get_mut(route).ok_or_else(|| not_open(route))?;
-        if !dialogue.belongs_to(origin) {
+        if !dialogue.belongs_to(asker) {
             return Err(not_open(route));
         }
         if dialogue.waiting.is_some() {
@@ -77,14 +93,19 @@ impl Dialogues {
         }
         let (tell, told) = oneshot::channel();
         dialogue.waiting = Some(tell);
+        dialogue.since = Instant::now();
         Ok(told)
     }
 
     /// Forgets a dialogue that its owner ends, or that nobody here began.
     fn end(&self, route: &RouteId, origin: &Origin) -> Result<(), Error> {
         let mut open = self.lock();
-        if open.get(route).is_some_and(|dialogue| !dialogue.belongs_to(origin)) {
-            return Err(not_open(route));
+        match open.get(route) {
+            Some(dialogue) if dialogue.owner == Owner::Balance => {
+                return Err(Error::new(ErrorKind::Conflict, dialogue.conflict(route)));
+            }
+            Some(dialogue) if !dialogue.belongs_to(Asker::Caller(origin)) => return Err(not_open(route)),
+            _ => {}
         }
         open.remove(route);
         Ok(())
@@ -100,8 +121,34 @@ impl Dialogues {
 }
 
 impl Dialogue {
-    fn belongs_to(&self, origin: &Origin) -> bool {
-        origin.admin || self.owner == origin.token
+    fn belongs_to(&self, asker: Asker<'_>) -> bool {
+        match (asker, &self.owner) {
+            (Asker::Balance, owner) => *owner == Owner::Balance,
+            (Asker::Caller(_), Owner::Balance) => false,
+            (Asker::Caller(origin), Owner::Caller(token)) => origin.admin || *token == origin.token,
+        }
+    }
+
+    /// Whether its owner left it open and went away: no network waits so long for an answer.
+    fn is_abandoned(&self) -> bool {
+        self.waiting.is_none() && self.since.elapsed() > ABANDONED
+    }
+
+    /// Why nobody else can begin one now.
+    fn conflict(&self, route: &RouteId) -> String {
+        match self.owner {
+            Owner::Balance => format!("the gateway is asking for the balance on '{route}': try again in a minute"),
+            Owner::Caller(_) => format!("a dialogue is going on on '{route}': answer it, cancel it, or wait"),
+        }
+    }
+}
+
+impl Asker<'_> {
+    fn owner(self) -> Owner {
+        match self {
+            Self::Caller(origin) => Owner::Caller(origin.token.clone()),
+            Self::Balance => Owner::Balance,
+        }
     }
 }
 
@@ -138,7 +185,7 @@ impl Gateway {
     pub async fn ussd_start(&self, origin: &Origin, sim: &str, code: &str) -> Result<UssdReply, Error> {
         check_code(code)?;
         let route = self.usable_sim(origin, sim)?;
-        let told = self.inner.dialogues.begin(&route, origin.token.clone())?;
+        let told = self.inner.dialogues.begin(&route, Asker::Caller(origin))?;
         self.step(&route, UssdStep::Start(code.to_owned()), told).await
     }
 
@@ -148,7 +195,7 @@ impl Gateway {
             return Err(Error::invalid("text", "an answer has 1 to 182 characters"));
         }
         let route = self.usable_sim(origin, sim)?;
-        let told = self.inner.dialogues.go_on(&route, origin)?;
+        let told = self.inner.dialogues.go_on(&route, Asker::Caller(origin))?;
         self.step(&route, UssdStep::Reply(text.to_owned()), told).await
     }
 
@@ -157,6 +204,34 @@ impl Gateway {
         let route = self.usable_sim(origin, sim)?;
         self.inner.dialogues.end(&route, origin)?;
         self.on_carrier(&route, |carrier| carrier.ussd(&route, UssdStep::Cancel))
+    }
+
+    /// Dials the code for the balance, answers what the network asks, and gives its last word.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] where somebody else's dialogue is open on the SIM: nothing was dialled then.
+    #[allow(dead_code, reason = "until balances are wired")]
+    pub(crate) async fn ussd_for_balance(
+        &self,
+        route: &RouteId,
+        code: &str,
+        replies: &[String],
+    ) -> Result<UssdReply, Error> {
+        let told = self.inner.dialogues.begin(route, Asker::Balance)?;
+        let mut reply = self.step(route, UssdStep::Start(code.to_owned()), told).await?;
+        for answer in replies {
+            if !reply.open {
+                break;
+            }
+            let told = self.inner.dialogues.go_on(route, Asker::Balance)?;
+            reply = self.step(route, UssdStep::Reply(answer.clone()), told).await?;
+        }
+        if reply.open {
+            self.inner.dialogues.forget(route);
+            // A modem that does not take this forgets the dialogue by itself.
+            let _ = self.on_carrier(route, |carrier| carrier.ussd(route, UssdStep::Cancel));
+        }
+        Ok(reply)
     }
 
     async fn step(&self, route: &RouteId, step: UssdStep, told: Waiting) -> Result<UssdReply, Error> {
@@ -179,7 +254,8 @@ impl Gateway {
         }
     }
 
-    fn usable_sim(&self, origin: &Origin, sim: &str) -> Result<RouteId, Error> {
+    /// The SIM with this name or number, where the caller may use it.
+    pub(crate) fn usable_sim(&self, origin: &Origin, sim: &str) -> Result<RouteId, Error> {
         let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
         if !origin.may_use(&status.route) {
             let reason = format!("this token may not use '{}'", status.route);
@@ -194,6 +270,9 @@ impl Gateway {
 
 /// A USSD string has at most 182 characters (TS 23.038 5).
 const MOST_CHARACTERS: usize = 182;
+
+/// A dialogue that nobody answers for so long is over: networks wait for a minute or few.
+const ABANDONED: Duration = Duration::from_secs(600);
 
 /// The modem has its own deadline; this one is for a modem that is gone.
 const LONGEST: Duration = Duration::from_secs(180);
@@ -210,6 +289,29 @@ mod tests {
         };
         assert!(kind(true) == ErrorKind::NotSupported && !kind(true).retryable());
         assert!(kind(false) == ErrorKind::Timeout && kind(false).retryable());
+    }
+
+    #[test]
+    fn nobody_gets_into_the_gateways_own_dialogue_nor_it_into_anybodys() {
+        let (dialogues, route, admin) = (Dialogues::default(), RouteId::new("sim1"), Origin::operator());
+        let told = dialogues.begin(&route, Asker::Balance).unwrap();
+        let kind = |error: Error| (error.kind, error.reason);
+        let busy = "the gateway is asking for the balance on 'sim1': try again in a minute".to_owned();
+        let refused = dialogues.begin(&route, Asker::Caller(&admin)).unwrap_err();
+        assert_eq!(kind(refused), (ErrorKind::Conflict, busy.clone()));
+        assert_eq!(
+            kind(dialogues.end(&route, &admin).unwrap_err()),
+            (ErrorKind::Conflict, busy)
+        );
+        assert!(dialogues.go_on(&route, Asker::Caller(&admin)).is_err());
+        drop(told);
+        dialogues.forget(&route);
+        let _held = dialogues.begin(&route, Asker::Caller(&admin)).unwrap();
+        assert_eq!(
+            dialogues.begin(&route, Asker::Balance).unwrap_err().kind,
+            ErrorKind::Conflict
+        );
+        assert!(dialogues.go_on(&route, Asker::Balance).is_err());
     }
 
     #[test]

@@ -29,6 +29,38 @@ pub struct Balance {
     pub at: Timestamp,
 }
 
+/// How a SIM's balance stands, as `balance.list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceView {
+    /// The SIM.
+    pub sim: RouteId,
+    /// Whether it is asked for at all.
+    pub asked: bool,
+    /// What the operator said last.
+    pub balance: Option<Balance>,
+    /// Why the last query told nothing.
+    pub error: Option<String>,
+    /// Below this health warns, in millionths.
+    pub warning_micros: Option<i64>,
+    /// Below this nothing is sent by the SIM, in millionths.
+    pub critical_micros: Option<i64>,
+    /// Whether the balance lets anything be sent.
+    pub usable: bool,
+}
+
+/// One query for a balance, as `balance.history` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceLine {
+    /// When.
+    pub at: Timestamp,
+    /// The balance, in millionths; nothing where the query told nothing.
+    pub micros: Option<i64>,
+    /// The currency.
+    pub currency: String,
+    /// Why it told nothing.
+    pub error: Option<String>,
+}
+
 /// Where a modem is registered, by technology: all three are asked for, and any one is enough for SMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Registrations {

@@ -45,8 +45,8 @@ pub use attendance::{
 pub use committed::Committed;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use facts::{
-    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse, Probe, ProbeState,
-    Registrations, SlotTotals,
+    Balance, BalanceLine, BalanceView, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse,
+    Probe, ProbeState, Registrations, SlotTotals,
 };
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
 pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, Reception, ReportStatus, StatusReport};

@@ -148,7 +148,7 @@ impl Usage {
     /// The clock was set by `by`: what was sent a while ago was sent that while ago still.
     pub fn clock_moved(&mut self, by: SignedDuration) {
         for at in &mut self.recent {
-            *at = *at + by;
+            *at = at.checked_add(by).unwrap_or(*at);
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use nix::sys::statvfs::statvfs;
+use rusqlite::Row;
 
 use message::{DatabaseFacts, DiskFacts, Number, QueueFacts, RouteId, SlotTotals, TokenId, Totals};
 
@@ -63,7 +64,7 @@ impl Store {
         let (path, commits) = (self.shared().path.clone(), self.commits());
         let quota = self.shared().config.max_size;
         self.read_loosely(move |glance| {
-            let number = |sql: &str| glance.conn.query_row(sql, [], |row| row.get::<_, u64>(0));
+            let number = |sql: &str| glance.conn.query_row(sql, [], |row| count(row, 0));
             let page = number("PRAGMA page_size")?;
             let pages = number("PRAGMA page_count")?;
             let free = number("PRAGMA freelist_count")?;
@@ -125,10 +126,10 @@ fn route_totals(glance: &mut Glance<'_>) -> rusqlite::Result<HashMap<RouteId, Ro
     let mut totals = HashMap::new();
     while let Some(row) = rows.next()? {
         let counts = SlotTotals {
-            sent: row.get(1)?,
-            delivered: row.get(2)?,
-            failed: row.get(3)?,
-            received: row.get(4)?,
+            sent: count(row, 1)?,
+            delivered: count(row, 2)?,
+            failed: count(row, 3)?,
+            received: count(row, 4)?,
         };
         let route = glance.names.route(glance.conn, row.get(0)?)?;
         let found = RouteTotals {
@@ -139,6 +140,12 @@ fn route_totals(glance: &mut Glance<'_>) -> rusqlite::Result<HashMap<RouteId, Ro
         totals.insert(route, found);
     }
     Ok(totals)
+}
+
+/// A number that is never below zero.
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    Ok(number.unsigned_abs())
 }
 
 fn log_of(path: &Path) -> std::path::PathBuf {

@@ -16,7 +16,7 @@
 //! - events: what consumers are told, with one delivery each.
 //! - alerts: what cameras and monitoring systems report, with pictures, and what followed.
 //! - attendance: requests of employees' phones, judged and kept with their acknowledgement.
-//! - sim, stop, facts: PINs and cards, the STOP list, figures for limits.
+//! - sim, care, stop, facts: PINs and cards, balances and tests, the STOP list, figures for limits.
 //! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
 //! - retention, erase, upkeep, backup, moved: how things go, looking after the file, copies of it and the way back, and a
 //!   clock that was set.
@@ -30,6 +30,7 @@
 mod alerts;
 mod attendance;
 mod backup;
+mod care;
 mod clock;
 mod config;
 mod connection;
@@ -66,6 +67,7 @@ pub use attendance::{
     AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, Attended, ProjectionError,
 };
 pub use backup::{Copied, CopyError, back_up, restore};
+pub use care::{BalanceRow, BalanceState, ProbeKind, ProbeRow};
 pub use config::{Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};

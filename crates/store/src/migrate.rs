@@ -82,6 +82,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "route_total",
         sql: include_str!("schema/0014_route_total.sql"),
     },
+    Step {
+        name: "care",
+        sql: include_str!("schema/0014_care.sql"),
+    },
 ];
 
 /// The layout this program works with.

@@ -221,6 +221,13 @@ fn retain_rest(conn: &Connection, cutoff: i64, retained: &mut Retained) -> rusql
         )?
         .execute((cutoff, STEP))?;
     retained.more |= [events.len(), reports].iter().any(|gone| *gone as i64 >= STEP);
+    // The last of each SIM stays: what is asked and tested next follows from it.
+    for sql in [
+        "DELETE FROM balance WHERE at < ?1 AND row NOT IN (SELECT max(row) FROM balance GROUP BY route, micros IS NULL)",
+        "DELETE FROM sim_probe WHERE at < ?1 AND row NOT IN (SELECT max(row) FROM sim_probe GROUP BY kind, route)",
+    ] {
+        conn.prepare_cached(sql)?.execute([cutoff])?;
+    }
     conn.prepare_cached("DELETE FROM spending WHERE quarter < ?1")?
         .execute([cutoff.div_euclid(QUARTER_MS)])?;
     Ok(())

@@ -114,7 +114,9 @@ impl Default for SlotCare {
 impl SlotCare {
     /// What finds the amount in the operator's text; nothing where it is no pattern with one group.
     pub fn pattern(&self) -> Option<Regex> {
-        let built = RegexBuilder::new(&self.balance_pattern).size_limit(PATTERN_SIZE).build();
+        let built = RegexBuilder::new(&self.balance_pattern)
+            .size_limit(PATTERN_SIZE)
+            .build();
         built.ok().filter(|pattern| pattern.captures_len() == 2)
     }
 

@@ -47,7 +47,7 @@ impl Destinations {
     /// The clock was set by `by`; rests last as long as before.
     pub(crate) fn clock_moved(&mut self, by: SignedDuration) {
         for rest in self.resting.values_mut() {
-            rest.until = rest.until + by;
+            rest.until = rest.until.checked_add(by).unwrap_or(rest.until);
         }
     }
 

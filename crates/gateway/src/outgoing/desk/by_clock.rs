@@ -34,7 +34,7 @@ impl Desk {
 
 impl Lane {
     fn clock_moved(&mut self, by: SignedDuration) {
-        let moved = |at: &mut Timestamp| *at = *at + by;
+        let moved = |at: &mut Timestamp| *at = at.checked_add(by).unwrap_or(*at);
         self.unusable_since.iter_mut().for_each(moved);
         self.last_used.iter_mut().for_each(moved);
         if let Some(pause) = &mut self.pause {
@@ -58,5 +58,5 @@ impl Lane {
 
 /// As the store moves it: [`store::Store::move_deadlines`].
 fn move_part(part: &mut DuePart, by: SignedDuration) {
-    part.expires_at = part.expires_at + by;
+    part.expires_at = part.expires_at.checked_add(by).unwrap_or(part.expires_at);
 }
