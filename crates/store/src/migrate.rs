@@ -84,7 +84,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "care",
-        sql: include_str!("schema/0014_care.sql"),
+        sql: include_str!("schema/0015_care.sql"),
     },
 ];
 
