@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("gateway", 4),
     ("api", 5),
     ("consumers", 5),
+    ("hardening", 5),
     ("simrelay", 6),
 ];
 
