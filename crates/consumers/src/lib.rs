@@ -23,6 +23,7 @@ mod consumer;
 pub mod mail;
 pub mod mail_to_sms;
 mod places;
+mod ports;
 mod problem;
 mod room;
 mod rules;

@@ -227,6 +227,16 @@ impl Gateway {
         self.inner.refreshed.store(now_ms(), Ordering::Relaxed);
     }
 
+    /// Is over once the flows have turned: the dispatcher took a turn, and the keeper made a further snapshot, both after
+    /// this was asked. `false` where one of them has ended. Where one is stuck it is never over; a watchdog waits for it.
+    pub async fn turned(&self) -> bool {
+        let mut snapshot = self.inner.snapshot.clone();
+        snapshot.mark_unchanged();
+        let (turned, has_turned) = oneshot::channel();
+        let asked = self.inner.dispatcher.send(Command::Turn(turned)).await;
+        asked.is_ok() && has_turned.await.is_ok() && snapshot.changed().await.is_ok()
+    }
+
     /// What somebody above finds wrong now, for health; it replaces what they said before.
     pub fn complain(&self, who: &'static str, findings: Vec<Finding>) {
         let mut complaints = self.complaints();

@@ -1,7 +1,7 @@
 //! The server: its ports, places for connections, and stopping.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::session::Rules;
 use super::{Config, Doorman, Mailbox};
 use crate::mail::host_name;
 use crate::places::Places;
+use crate::ports;
 
 /// The ports of a server, taken. Nobody is answered yet.
 #[derive(Debug)]
@@ -54,12 +55,23 @@ impl Ports {
     /// # Errors
     /// The address that cannot be had, and why.
     pub async fn take(config: &Config) -> Result<Self, (SocketAddr, io::Error)> {
-        let plain = config.listen.iter().map(|address| (*address, false));
-        let wrapped = config.listen_tls.iter().map(|address| (*address, true));
+        Self::take_or(config, Vec::new(), Vec::new()).await
+    }
+
+    /// The same, but for kinds of ports that somebody has opened already: these are taken as they are, instead of the
+    /// addresses of their kind. They must not block.
+    ///
+    /// # Errors
+    /// The address that cannot be had, and why.
+    pub async fn take_or(
+        config: &Config,
+        plain: Vec<net::TcpListener>,
+        wrapped: Vec<net::TcpListener>,
+    ) -> Result<Self, (SocketAddr, io::Error)> {
         let mut doors = Vec::new();
-        for (address, wrapped) in plain.chain(wrapped) {
-            let listener = TcpListener::bind(address).await.map_err(|error| (address, error))?;
-            doors.push(Door { listener, wrapped });
+        for (addresses, opened, wrapped) in [(&config.listen, plain, false), (&config.listen_tls, wrapped, true)] {
+            let listeners = ports::take_or(addresses, opened).await?;
+            doors.extend(listeners.into_iter().map(|listener| Door { listener, wrapped }));
         }
         Ok(Self(doors))
     }

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Reorder(Box<Reordered>),
     /// How would this be routed?
     Explain(Question, oneshot::Sender<RouteExplanation>),
+    /// Is this loop alive? Any answer says so.
+    Turn(oneshot::Sender<()>),
     /// How things stand with the routes.
     Facts(Vec<RouteStatus>),
     /// The clock was set by this much.
@@ -167,6 +169,7 @@ impl Dispatcher {
             }
             // An asker that went away needs no answer.
             Command::Explain(question, answer) => drop(answer.send(self.desk.explain(&question, now))),
+            Command::Turn(turned) => drop(turned.send(())),
             Command::Facts(routes) => self.take_facts(routes, now),
             Command::ClockMoved(by) => self.desk.clock_moved(by, now),
             Command::Limits(answer) => drop(answer.send(self.desk.limits(now))),

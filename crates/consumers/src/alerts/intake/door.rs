@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::voice::Voice;
 use crate::places::Places;
+use crate::ports;
 
 /// A port's worth of bytes, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -66,12 +67,19 @@ impl Ports {
     /// # Errors
     /// The address that cannot be taken, and why.
     pub async fn take(addresses: &[SocketAddr]) -> Result<Self, (SocketAddr, io::Error)> {
-        let mut listeners = Vec::new();
-        for address in addresses {
-            let listener = TcpListener::bind(address).await;
-            listeners.push(listener.map_err(|error| (*address, error))?);
-        }
-        Ok(Self(listeners))
+        Self::take_or(addresses, Vec::new()).await
+    }
+
+    /// Takes ports that somebody has opened already, as they are, or those of these addresses where there are none. They
+    /// must not block.
+    ///
+    /// # Errors
+    /// The address that cannot be taken, and why.
+    pub async fn take_or(
+        addresses: &[SocketAddr],
+        opened: Vec<net::TcpListener>,
+    ) -> Result<Self, (SocketAddr, io::Error)> {
+        ports::take_or(addresses, opened).await.map(Self)
     }
 
     /// Where they are, in the order of the settings.
