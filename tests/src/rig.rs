@@ -23,6 +23,8 @@ pub struct Rig {
     /// Added to the configuration's sections: slot by slot, then as a whole.
     slots: Vec<String>,
     extra: String,
+    /// The private key, as the configuration names it.
+    key: PathBuf,
     token: String,
     hash: String,
 }
@@ -53,6 +55,7 @@ impl Rig {
         let rig = Self {
             network,
             modems,
+            key: folder.path().join("key.pem"),
             folder,
             slots,
             extra: String::new(),
@@ -79,6 +82,12 @@ impl Rig {
     /// Puts another PIN into the settings of slot `index`.
     pub fn replace_pin(mut self, index: usize, old: &str, new: &str) -> Self {
         self.slots[index] = self.slots[index].replace(&format!("{old:?}"), &format!("{new:?}"));
+        self
+    }
+
+    /// Names the private key otherwise.
+    pub fn key(mut self, name: &str) -> Self {
+        self.key = name.into();
         self
     }
 
@@ -155,7 +164,7 @@ impl Rig {
             "[api]\nlisten = \"127.0.0.1:{port}\"\ncertificate = {:?}\nkey = {:?}\n\
              [[api.tokens]]\nid = \"test\"\nhash = {:?}\nscopes = [\"admin\"]\n",
             self.certificate(),
-            self.folder().join("key.pem"),
+            self.key,
             self.hash,
         );
         for (index, lines) in self.slots.iter().enumerate() {

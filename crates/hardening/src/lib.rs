@@ -29,11 +29,13 @@ pub use confinement::{Confinement, Part};
 use serde::Deserialize;
 
 /// How strictly (`[hardening]`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Refuse, only note, or neither. Default: refuse.
     pub mode: Mode,
+    /// The TCP ports, of any machine, that may be connected to. Default: all.
+    pub connect: Option<Vec<u16>>,
 }
 
 /// What happens when the process does what it need not do.

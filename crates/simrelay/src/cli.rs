@@ -7,8 +7,8 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
-    alert, attendance, backup, certificate, check, health, inbox, modems, numbers, outbox, reload, route, send, shell,
-    status, token, ussd, webhook,
+    alert, attendance, backup, certificate, check, hardening, health, inbox, modems, numbers, outbox, reload, route,
+    send, shell, status, token, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -66,6 +66,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
+    Hardening(hardening::HardeningCommand),
+    #[command(subcommand)]
     Alert(alert::AlertCommand),
     #[command(subcommand)]
     Attendance(attendance::AttendanceCommand),
@@ -121,6 +123,7 @@ impl Command {
             Self::ImportSmsgate(args) => import::run(&args, screen),
             Self::Backup(args) => backup::backup(&args, screen),
             Self::Restore(args) => backup::restore(&args, screen),
+            Self::Hardening(command) => hardening::run(&command, screen),
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
@@ -169,6 +172,7 @@ impl Command {
             | Self::ImportSmsgate(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Hardening(_)
             | Self::Alert(_)
             | Self::Attendance(_)
             | Self::Webhook(_)
@@ -222,7 +226,7 @@ fn flowing(text: &str) -> String {
 }
 
 /// The commands that ask no gateway.
-const OFFLINE: [&str; 10] = [
+const OFFLINE: [&str; 11] = [
     "pdu",
     "man",
     "completions",
@@ -231,6 +235,7 @@ const OFFLINE: [&str; 10] = [
     "backup",
     "restore",
     "import-smsgate",
+    "hardening",
     "serve",
     "demo",
 ];

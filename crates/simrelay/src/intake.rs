@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::handover::{Handover, Kind};
 use crate::running::cannot_listen;
 
 /// The ports for alerts, and the threads that serve them: those of the API, so that no flood holds up a modem.
@@ -28,12 +29,12 @@ pub(crate) struct Intake {
 }
 
 impl IntakeDoor {
-    /// Takes the ports; there may be none.
-    pub(crate) async fn open(settings: &Settings, threads: &Handle) -> Result<Self, Failure> {
-        let alerts = &settings.alerts;
+    /// Takes the ports, or those that were handed over; there may be none.
+    pub(crate) async fn open(settings: &Settings, sockets: &mut Handover, threads: &Handle) -> Result<Self, Failure> {
+        let (lines, http) = (&settings.alerts.listener.listen, &settings.alerts.http.listen);
         Ok(Self {
-            lines: take(&alerts.listener.listen, "alerts.listener.listen", threads).await?,
-            http: take(&alerts.http.listen, "alerts.http.listen", threads).await?,
+            lines: take(lines, Kind::ALERTS, sockets, threads).await?,
+            http: take(http, Kind::ALERTS_HTTP, sockets, threads).await?,
             threads: threads.clone(),
         })
     }
@@ -79,9 +80,22 @@ impl Intake {
     }
 }
 
-async fn take(addresses: &[SocketAddr], key: &str, threads: &Handle) -> Result<Ports, Failure> {
+async fn take(
+    addresses: &[SocketAddr],
+    kind: Kind,
+    sockets: &mut Handover,
+    threads: &Handle,
+) -> Result<Ports, Failure> {
+    let key = kind.setting();
     let addresses = addresses.to_vec();
-    let taken = threads.spawn(async move { Ports::take(&addresses).await }).await;
+    // Where there are no addresses nothing is served.
+    let handed = match addresses.is_empty() {
+        true => Vec::new(),
+        false => sockets.take(kind),
+    };
+    let taken = threads
+        .spawn(async move { Ports::take_or(&addresses, handed).await })
+        .await;
     let taken = taken.map_err(|error| Failure::refused(format!("{key}: {error}")))?;
     taken.map_err(|(address, error)| cannot_listen(address, &error, key))
 }

@@ -6,6 +6,8 @@
 //!   bottom up and stopped from the top down, on its [`threads`], which share their memory ([`arena`]); [`consuming`] makes
 //!   its consumers, [`post`] its SMTP server, [`intake`] its listeners for alerts; [`reload`] gives it other settings. [`config`] is the one way to its
 //!   settings, [`logging`] its log.
+//! - A gateway is confined to what its settings name ([`confine`]), takes the sockets that systemd opened for it
+//!   ([`handover`]), and proves to whoever watches over it that it lives ([`supervisor`]).
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
 //!   times as people write them, [`text`] where a text comes from.
@@ -23,10 +25,12 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod confine;
 mod consuming;
 mod demo;
 mod doctor;
 mod failure;
+mod handover;
 mod import;
 mod intake;
 mod logging;
@@ -37,6 +41,7 @@ mod reload;
 mod running;
 mod screen;
 mod serve;
+mod supervisor;
 mod text;
 mod threads;
 mod when;

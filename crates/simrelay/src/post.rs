@@ -1,6 +1,6 @@
 //! The SMTP server of a configuration: who takes mail, and who may bring it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use consumers::alerts::intake::{AlertMailbox, Raiser};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::handover::{Handover, Kind};
 use crate::running::cannot_listen;
 
 /// The ports of the SMTP server, and the threads that serve it: those of the API, so that no flood of mail holds up a
@@ -31,13 +32,21 @@ pub(crate) struct PostOffice {
 }
 
 impl PostDoor {
-    /// Takes the ports; `None` where there are none.
-    pub(crate) async fn open(settings: &Settings, threads: &Handle) -> Result<Option<Self>, Failure> {
+    /// Takes the ports, or those that were handed over; `None` where there are none.
+    pub(crate) async fn open(
+        settings: &Settings,
+        sockets: &mut Handover,
+        threads: &Handle,
+    ) -> Result<Option<Self>, Failure> {
         if !settings.smtp.is_on() {
             return Ok(None);
         }
         let config = settings.smtp.clone();
-        let taken = threads.spawn(async move { Ports::take(&config).await }).await;
+        let plain = open_already(&config.listen, Kind::SMTP, sockets);
+        let wrapped = open_already(&config.listen_tls, Kind::SMTPS, sockets);
+        let taken = threads
+            .spawn(async move { Ports::take_or(&config, plain, wrapped).await })
+            .await;
         let taken = taken.map_err(|error| Failure::refused(format!("[smtp]: {error}")))?;
         let refused = |(address, error): (SocketAddr, _)| cannot_listen(address, &error, "smtp.listen");
         Ok(Some(Self {
@@ -82,6 +91,14 @@ impl PostOffice {
         let _ = self.stop.send(());
         // One that panicked has stopped.
         let _ = self.serving.await;
+    }
+}
+
+/// The sockets that stand for these addresses; where there are no addresses nothing is served.
+fn open_already(addresses: &[SocketAddr], kind: Kind, sockets: &mut Handover) -> Vec<TcpListener> {
+    match addresses.is_empty() {
+        true => Vec::new(),
+        false => sockets.take(kind),
     }
 }
 

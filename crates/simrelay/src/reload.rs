@@ -5,7 +5,7 @@
 //! port is closed, the pool after them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 
 use consumers::Rules;
 use consumers::attendance::Keyring;
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::config::{self, Difference, Settings};
+use crate::confine::Confined;
 use crate::consuming;
 use crate::running::Running;
 
@@ -48,11 +49,21 @@ impl SettingsDesk for Bell {
     }
 }
 
+/// What the gateway was started with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// Where its settings come from.
+    pub(crate) file: PathBuf,
+    /// What it may do since.
+    pub(crate) confined: Confined,
+}
+
 /// Reads the file again and takes it, or leaves everything as it is. The log and health tell the same.
-pub(crate) async fn reload(file: &Path, running: &mut Running) -> Reloaded {
+pub(crate) async fn reload(start: &Start, running: &mut Running) -> Reloaded {
+    let file = start.file.as_path();
     let read = match config::load(file) {
-        Ok(settings) => running.take(settings).await,
-        Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+        Ok(settings) => running.take(settings, start).await,
+        Err(faults) => Err(start.confined.explained(&faults)),
     };
     match read {
         Ok(Difference { changed, needs_restart }) => {
@@ -81,7 +92,7 @@ pub(crate) async fn reload(file: &Path, running: &mut Running) -> Reloaded {
 
 impl Running {
     /// Takes other settings as far as a running gateway can; what is different.
-    async fn take(&mut self, settings: Settings) -> Result<Difference, Vec<String>> {
+    async fn take(&mut self, settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
         let told = |fault: String| vec![fault];
         let difference = Difference::between(&self.settings, &settings);
         // Nothing has changed up to here, nor by any of these.
@@ -93,6 +104,12 @@ impl Running {
             }
             false => Vec::new(),
         };
+        let lacks = start
+            .confined
+            .lacks(&self.in_force(settings.clone(), same_consumers), &start.file);
+        if !lacks.is_empty() {
+            return Err(lacks);
+        }
         self.check_keys(&settings)?;
         let troubles = settings.pool.check();
         if !troubles.is_empty() {
@@ -143,6 +160,7 @@ impl Running {
         let mut now = Settings {
             data: old.data.clone(),
             log: old.log.clone(),
+            hardening: old.hardening.clone(),
             store: old.store.clone(),
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::config::Settings;
 use crate::consuming;
 use crate::failure::Failure;
+use crate::handover::{Handover, Kind};
 use crate::intake::{Intake, IntakeDoor};
 use crate::post::{PostDoor, PostOffice};
 use crate::reload::{Bell, journals};
@@ -45,9 +46,10 @@ pub(crate) struct Running {
     serving: JoinHandle<Result<(), api::Error>>,
 }
 
-/// The port of the API, and the threads that serve it.
+/// The port of the API, the threads that serve it, and the sockets that were handed over for others.
 pub(crate) struct Door {
     listener: TcpListener,
+    sockets: Handover,
     api: Handle,
 }
 
@@ -69,15 +71,16 @@ impl Running {
     pub(crate) async fn start(
         settings: Settings,
         store: Store,
-        door: Door,
+        mut door: Door,
         bell: Option<Bell>,
     ) -> Result<Self, Failure> {
         let mut consumers = consuming::consumers(&settings, &store)?;
         let attendance = consuming::attendance(&settings, &store)?;
         let office = attendance.as_ref().map(|desk| desk.office().clone());
         let rules = Rules::new(settings.rules.clone());
-        let post = PostDoor::open(&settings, &door.api).await?;
-        let intake = IntakeDoor::open(&settings, &door.api).await?;
+        let post = PostDoor::open(&settings, &mut door.sockets, &door.api).await?;
+        let intake = IntakeDoor::open(&settings, &mut door.sockets, &door.api).await?;
+        door.sockets.close();
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
         let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
@@ -204,11 +207,20 @@ fn api_refused(error: &api::Error) -> Failure {
 }
 
 impl Door {
-    /// Takes a port.
-    pub(crate) async fn open(address: SocketAddr, api: Handle) -> Result<Self, Failure> {
-        let taken = api.spawn(TcpListener::bind(address)).await;
+    /// Takes a port, unless one was handed over.
+    pub(crate) async fn open(address: SocketAddr, mut sockets: Handover, api: Handle) -> Result<Self, Failure> {
+        let mut handed = sockets.take(Kind::API).into_iter();
+        let listener = handed.next();
+        for _ in handed {
+            tracing::warn!("the API has one port; a further socket that was handed over for it is closed");
+        }
+        let taken = match listener {
+            // The threads that serve it wait for it.
+            Some(listener) => api.spawn(async { TcpListener::from_std(listener) }).await,
+            None => api.spawn(TcpListener::bind(address)).await,
+        };
         match taken.map_err(io::Error::other).flatten() {
-            Ok(listener) => Ok(Self { listener, api }),
+            Ok(listener) => Ok(Self { listener, sockets, api }),
             Err(error) => Err(cannot_listen(address, &error, "api.listen")),
         }
     }

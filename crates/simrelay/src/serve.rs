@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use sd_notify::NotifyState;
 use store::{Recovered, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,10 +11,13 @@ use tracing::{info, warn};
 
 use crate::arena;
 use crate::config::{self, Settings};
+use crate::confine::{self, Confined};
 use crate::failure::Failure;
+use crate::handover::Handover;
 use crate::logging;
-use crate::reload::{Bell, reload};
+use crate::reload::{Bell, Start, reload};
 use crate::running::{Door, Running, open_store};
+use crate::supervisor::Reporting;
 use crate::threads::Threads;
 
 /// Run the gateway
@@ -38,15 +40,23 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     arena::share();
     let settings = config::load(&args.config).map_err(|faults| refuse(&args.config, &faults))?;
     logging::start(&settings.log);
+    let sockets = Handover::receive();
+    // Before there are other threads: what is given up, is given up by this one and those that it starts.
+    let needed = confine::needed(&settings, &args.config);
+    let confined = Confined::begin(settings.hardening.mode, needed);
     let (store, recovered) = open_store(&settings)?;
-    Threads::new()?.run(|api| daemon(&args.config, settings, store, &recovered, api))
+    let start = Start {
+        file: args.config.clone(),
+        confined,
+    };
+    Threads::new()?.run(|api| daemon(&start, settings, sockets, (store, recovered), api))
 }
 
 async fn daemon(
-    file: &Path,
+    start: &Start,
     settings: Settings,
-    store: Store,
-    recovered: &Recovered,
+    sockets: Handover,
+    (store, recovered): (Store, Recovered),
     api: Handle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
@@ -61,7 +71,7 @@ async fn daemon(
             "the database is a restored copy; {doubted} parts that waited in it may have been sent since and are uncertain"
         );
     }
-    let door = Door::open(settings.api.listen, api).await?;
+    let door = Door::open(settings.api.listen, sockets, api.clone()).await?;
     let (bell, mut wishes) = Bell::new();
     let mut running = Running::start(settings, store, door, Some(bell)).await?;
     info!(
@@ -69,22 +79,22 @@ async fn daemon(
         running.address(),
         recovered.queued
     );
-    tell_systemd(&[NotifyState::Ready]);
+    let reporting = Reporting::begin(running.gateway(), &api);
     let end = loop {
         tokio::select! {
             signal = signals.next() => match signal {
                 Wish::Stop => break Ok(()),
-                Wish::Reload => drop(reload(file, &mut running).await),
+                Wish::Reload => drop(reload(start, &mut running).await),
             },
             Some(wisher) = wishes.recv() => {
                 // Whoever asked may have gone away.
-                let _ = wisher.send(reload(file, &mut running).await);
+                let _ = wisher.send(reload(start, &mut running).await);
             }
             failure = running.failed() => break Err(failure),
         }
     };
     info!("stopping");
-    tell_systemd(&[NotifyState::Stopping]);
+    reporting.end();
     tokio::select! {
         () = running.stop() => info!("stopped"),
         () = signals.stop() => warn!("stopped at once; a part that is with a modem is uncertain now"),
@@ -146,11 +156,6 @@ fn refuse(file: &Path, faults: &[config::Fault]) -> Failure {
         file.display()
     ));
     Failure::refused(told.join("\n"))
-}
-
-fn tell_systemd(state: &[NotifyState<'_>]) {
-    // Without systemd there is nobody to tell.
-    let _ = sd_notify::notify(state);
 }
 
 /// The unit waits a little longer before it kills.

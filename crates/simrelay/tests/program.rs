@@ -42,6 +42,7 @@ const COMMANDS: &[&str] = &[
     "restore",
     "certificate",
     "import-smsgate",
+    "hardening try",
     "webhook test",
     "alert send",
     "alert list",

@@ -5,6 +5,7 @@ pub(crate) mod attendance;
 pub(crate) mod backup;
 pub(crate) mod certificate;
 pub(crate) mod check;
+pub(crate) mod hardening;
 pub(crate) mod health;
 pub(crate) mod inbox;
 pub(crate) mod modems;

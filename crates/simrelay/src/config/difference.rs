@@ -113,6 +113,7 @@ impl Difference {
         };
         self.fixed_if("data", old.data != new.data);
         self.fixed_if("log", old.log != new.log);
+        self.fixed_if("hardening", old.hardening != new.hardening);
         self.fixed_if("api.listen", old.api.listen != new.api.listen);
         self.fixed_if("api (limits)", api(old) != api(new));
         self.fixed_if("store", store(old) != store(new));

@@ -32,18 +32,20 @@ use std::path::Path;
 pub(crate) use difference::{Difference, hours_of};
 pub(crate) use fault::Fault;
 pub(crate) use rules::is_slot_name;
-pub(crate) use secrets::open_to_others;
+pub(crate) use secrets::{find, open_to_others};
 pub(crate) use settings::{Log, Settings};
 pub(crate) use source::read as read_text;
 
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
+use zeroize::Zeroizing;
 
 use reader::Reader;
 
 /// Reads and checks a configuration file, or tells everything that is wrong with it.
 pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
-    let source = source::read(file).map_err(|error| {
+    // It may hold PINs and passwords.
+    let source = source::read(file).map(Zeroizing::new).map_err(|error| {
         let right = "name a file that this user can read";
         vec![Fault::of_file(file, format!("cannot be read: {error}"), right)]
     })?;
@@ -58,6 +60,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
         return Err(faults);
     }
     let mut settings = environment::lay_over(file, &source)?;
+    find_certificate(file, &mut settings);
     read_pins(file, &mut settings)?;
     hooks::read_secrets(file, &mut settings)?;
     attendance::find_keys(file, &mut settings);
@@ -77,6 +80,13 @@ pub(crate) fn faults_in(named: &Path, source: &str) -> Vec<Fault> {
         rules::check(settings, &mut reader);
     }
     reader.faults()
+}
+
+/// Finds certificate and key where their names are no whole paths.
+fn find_certificate(file: &Path, settings: &mut Settings) {
+    for named in [&mut settings.api.certificate, &mut settings.api.key] {
+        *named = secrets::find(named, file);
+    }
 }
 
 /// Gives each slot the PIN that lies in a file of its own.
@@ -370,7 +380,7 @@ prefixes = ["+49", "49"]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, api, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use message::{RouteId, is_prefix};
+use reqwest::Url;
 use router::{Limits, RouteConfig};
 use tpdu::Language;
 
@@ -22,6 +23,7 @@ use super::source;
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     log_level(settings, reader);
     data(settings, reader);
+    reachable(settings, reader);
     for problem in settings.api.problems() {
         let key = format!("api.{}", problem.key);
         reader.wrong(&key, "cannot be used", format!("write {}", problem.right));
@@ -67,8 +69,32 @@ fn data(settings: &Settings, reader: &mut Reader<'_>) {
     }
 }
 
+/// Ports that the settings need and do not allow.
+fn reachable(settings: &Settings, reader: &mut Reader<'_>) {
+    let Some(allowed) = &settings.hardening.connect else {
+        return;
+    };
+    let mails = settings.mail.is_on() || settings.alerts.mails() || settings.has_bounces();
+    let mail = mails.then(|| ("the mail server".to_owned(), settings.mail.port));
+    let hooks = settings.webhooks.iter().filter_map(|hook| {
+        let port = Url::parse(&hook.url).ok()?.port_or_known_default()?;
+        Some((format!("webhook {}", hook.name), port))
+    });
+    for (who, port) in mail.into_iter().chain(hooks) {
+        if !allowed.contains(&port) {
+            let problem = format!("{who} cannot be reached at port {port}");
+            reader.wrong(
+                "hardening.connect",
+                problem,
+                format!("add {port}, or leave the list out"),
+            );
+        }
+    }
+}
+
 /// Whoever reads the key can speak as the gateway, so it is kept like every other secret.
 fn key_is_kept(key: &Path, reader: &mut Reader<'_>) {
+    let key = &secrets::find(key, reader.file());
     if let Ok(Some(problem)) = secrets::open_to_others(key) {
         let right = format!("chmod 600 {} (or 640)", key.display());
         reader.wrong("api.key", format!("{}: {problem}", key.display()), right);
@@ -80,7 +106,7 @@ fn certificate(key: &str, path: &Path, reader: &mut Reader<'_>) {
     if !reader.says(key) {
         return;
     }
-    if let Err(error) = source::open(path) {
+    if let Err(error) = source::open(&secrets::find(path, reader.file())) {
         let right = "name a PEM file that the gateway may read; simrelay certificate makes one";
         reader.wrong(key, format!("cannot be read: {error}"), right);
     }
@@ -260,6 +286,22 @@ const VALIDITY_MOST: u32 = 63 * 7 * 86_400;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_ports_that_forgets_the_mail_server_or_a_webhook_is_told() {
+        let lines = "[hardening]\nconnect = [53, 587]\n[mail]\nto = ['a@example.org']\nport = 587\n\
+                     [[webhooks]]\nname = 'shop'\nurl = 'https://h.example.org:8443/x'\nsecret = '0123456789abcdef'\n";
+        let mut reader = Reader::new(Path::new("x.toml"), lines);
+        let settings: Settings = reader.read().unwrap();
+        reachable(&settings, &mut reader);
+        let told: Vec<String> = reader.faults().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "x.toml:2: hardening.connect = [53, 587]: webhook shop cannot be reached at port 8443; add 8443, or leave the list out"
+            ]
+        );
+    }
 
     #[test]
     fn a_slot_is_called_by_plain_letters() {

@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// What is logged.
     pub(crate) log: Log,
+    /// What the process gives up before it starts.
+    pub(crate) hardening: hardening::Config,
     /// The API: where it listens, whom it lets in.
     pub(crate) api: api::Config,
     /// How messages flow.
@@ -60,6 +62,7 @@ impl Default for Settings {
         Self {
             data: "/var/lib/simrelay".into(),
             log: Log::default(),
+            hardening: hardening::Config::default(),
             api: api::Config::default(),
             gateway: gateway::Config::default(),
             routing: RoutingConfig::default(),

@@ -150,9 +150,10 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 36] = [
+const TABLES: [&str; 37] = [
     "",
     "[log]",
+    "[hardening]",
     "[api]",
     "[api.limits]",
     "[[api.tokens]]",

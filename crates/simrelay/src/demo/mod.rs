@@ -5,17 +5,21 @@ mod town;
 mod tray;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
 use gateway::{Gateway, Origin};
+use hardening::Mode;
 use message::FetchQuery;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::commands::inbox::one_line;
+use crate::confine::Confined;
 use crate::failure::Failure;
+use crate::handover::Handover;
 use crate::logging;
 use crate::running::{Door, Running, open_store};
 use crate::screen::Screen;
@@ -40,16 +44,23 @@ pub(crate) struct DemoArgs {}
 pub(crate) fn run(_args: &DemoArgs, screen: &Screen) -> Result<(), Failure> {
     let town = Town::build()?;
     logging::start(&town.settings.log);
+    // The gateway's threads are confined as those of a real one. This one is not, since it removes the folder at the end.
+    let shown = thread::scope(|threads| threads.spawn(|| run_gateway(&town, screen)).join());
+    shown.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn run_gateway(town: &Town, screen: &Screen) -> Result<(), Failure> {
+    Confined::begin(Mode::Enforce, town.needed());
     let (store, _) = open_store(&town.settings)?;
-    Threads::new()?.run(|api| show(&town, store, screen, api))
+    Threads::new()?.run(|api| show(town, store, screen, api))
 }
 
 async fn show(town: &Town, store: store::Store, screen: &Screen, api: Handle) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT));
-    let door = match Door::open(usual, api.clone()).await {
+    let door = match Door::open(usual, Handover::default(), api.clone()).await {
         Ok(door) => door,
-        Err(_) => Door::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), api).await?,
+        Err(_) => Door::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Handover::default(), api).await?,
     };
     let mut tray = Tray::open().await?;
     let mut settings = town.settings.clone();

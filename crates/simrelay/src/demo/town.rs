@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::{Scope, Token};
+use hardening::Allowance;
 use message::{Number, RouteId};
 use modemsim::{Modem, ModemSpec, Network, Profile};
 use router::{PrefixCost, RouteConfig};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::certificate;
 use crate::config::Settings;
+use crate::confine;
 use crate::failure::Failure;
 
 /// Everything the demonstration needs beside the gateway. Dropping it removes all of it.
@@ -26,7 +28,7 @@ pub(super) struct Town {
     pub(super) token: String,
     /// The settings of the gateway.
     pub(super) settings: Settings,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A simulated modem with its SIM.
@@ -73,8 +75,19 @@ impl Town {
             authority: files.authority,
             token: token.plain().to_owned(),
             settings,
-            _folder: folder,
+            folder,
         })
+    }
+}
+
+impl Town {
+    /// What its gateway needs of the machine. Its ports, and that of its mail server, are not known before they are open.
+    pub(super) fn needed(&self) -> Allowance {
+        let folder = self.folder.path();
+        let mut needed = confine::needed(&self.settings, &folder.join("simrelay.toml"));
+        needed.listen = vec![0, super::USUAL_PORT];
+        needed.connect = None;
+        needed
     }
 }
 

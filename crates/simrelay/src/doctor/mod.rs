@@ -4,6 +4,7 @@ mod certificate;
 mod check;
 mod database;
 mod gateway;
+mod hardening;
 mod machine;
 mod ports;
 
@@ -80,6 +81,7 @@ async fn here(file: &Path) -> Vec<Check> {
 
 async fn configured(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![machine::disk(&settings.data), database::look(settings)];
+    checks.push(hardening::look(settings.hardening.mode));
     checks.extend(certificate::look(&settings.api.certificate, &settings.api.key));
     let slots = settings.pool.slots.values().filter(|slot| slot.enabled);
     let named: Vec<PathBuf> = slots.filter_map(|slot| slot.port.clone()).collect();
