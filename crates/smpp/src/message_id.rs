@@ -144,9 +144,11 @@ fn number(id: &[u8], radix: u32) -> Option<u128> {
 /// Lower case, without blanks around it and without leading zeros.
 fn folded(id: &[u8]) -> Vec<u8> {
     let id = id.trim_ascii();
-    let zeros = id.iter().take_while(|octet| **octet == b'0').count();
-    let kept = zeros.min(id.len().saturating_sub(1));
-    id[kept..].to_ascii_lowercase()
+    let padding = id
+        .iter()
+        .take_while(|octet| **octet == b'0' || octet.is_ascii_whitespace());
+    let padding = padding.count().min(id.len().saturating_sub(1));
+    id[padding..].to_ascii_lowercase()
 }
 
 #[cfg(test)]
