@@ -82,6 +82,8 @@ pub enum Oddity {
     },
     /// A C-octet string ends with the PDU instead of a NUL.
     NoNul(&'static str),
+    /// A C-octet string with octets that are not ASCII, as in senders with umlauts.
+    NotAscii(&'static str),
     /// A time that has neither one nor seventeen octets (clause 7.1.1).
     TimeLength(&'static str, usize),
     /// A response ends before this field, which is taken to be empty.
@@ -110,7 +112,7 @@ impl Oddity {
     pub fn clause(&self) -> &'static str {
         match self {
             Self::Long { .. } => "4",
-            Self::NoNul(_) => "3.1",
+            Self::NoNul(_) | Self::NotAscii(_) => "3.1",
             Self::TimeLength(..) => "7.1.1",
             Self::Missing(_) => "4",
             Self::CutTlv(_) | Self::Trailing(_) => "3.2.4.1",
@@ -129,6 +131,7 @@ impl fmt::Display for Oddity {
                 write!(f, "{field} has {octets} octets, at most {most} are allowed")
             }
             Self::NoNul(field) => write!(f, "{field} does not end with a NUL"),
+            Self::NotAscii(field) => write!(f, "{field} is not ASCII"),
             Self::TimeLength(field, octets) => write!(f, "{field} has {octets} octets, 1 or 17 are allowed"),
             Self::Missing(field) => write!(f, "the response ends before {field}"),
             Self::CutTlv(tag) => write!(f, "the optional parameter {tag} reaches beyond the PDU"),

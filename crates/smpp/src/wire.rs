@@ -68,6 +68,9 @@ impl<'a, 'b> BodyReader<'a, 'b> {
         if value.len() >= spec.most {
             self.too_long(spec, value.len() + 1);
         }
+        if !value.is_ascii() {
+            self.oddities.push(Oddity::NotAscii(spec.name));
+        }
         Ok(Octets::new(value))
     }
 

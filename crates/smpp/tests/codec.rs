@@ -88,7 +88,7 @@ fn a_latin_1_sender_keeps_its_octets() {
         panic!("{sms:?}")
     };
     assert_eq!(*sm.source_addr, *b"\xDCnal");
-    assert!(oddities.is_empty());
+    assert_eq!(oddities, [Oddity::NotAscii("source_addr")]);
     assert_eq!(sms.to_octets().unwrap(), octets);
 }
 
@@ -204,7 +204,7 @@ fn what_the_specification_does_not_allow_is_not_written() {
 
 /// A PDU that the specification allows.
 fn valid() -> impl Strategy<Value = Pdu> {
-    let string = |most: usize| prop::collection::vec(1..=255_u8, 0..most).prop_map(Octets::from);
+    let string = |most: usize| prop::collection::vec(1..=127_u8, 0..most).prop_map(Octets::from);
     let flags = prop::collection::vec(any::<u8>(), 9);
     let time = prop_oneof![Just(Octets::EMPTY), Just(Octets::from("261122103000000+"))];
     let message = prop::collection::vec(any::<u8>(), 0..=254).prop_map(Octets::from);

@@ -28,17 +28,13 @@ fuzz_target!(|input: (bool, bool, bool, Vec<(u16, u8, Vec<u8>)>)| {
         session.receive(&octets, now);
         turn(&mut session, &mut owed, now);
         match act % 8 {
-            0 => drop(session.bind(BindMode::Transceiver, Bind::default(), now)),
-            1 => drop(session.submit(&Body::SubmitSm(Sm::default()), &Tlvs::NONE, ticket, now)),
-            2 => drop(session.submit(&Body::DeliverSm(Sm::default()), &Tlvs::NONE, ticket, now)),
+            0 => _ = session.bind(BindMode::Transceiver, Bind::default(), now),
+            1 => _ = session.submit(&Body::SubmitSm(Sm::default()), &Tlvs::NONE, ticket, now),
+            2 => _ = session.submit(&Body::DeliverSm(Sm::default()), &Tlvs::NONE, ticket, now),
             3 => session.unbind(now),
             4 => session.written(usize::from(pause)),
-            5 => owed
-                .drain(..)
-                .for_each(|owed| drop(session.respond(owed, Answer::taken("1"), now))),
-            6 => owed
-                .drain(..)
-                .for_each(|owed| drop(session.respond(owed, Answer::refused(Status(8)), now))),
+            5 => answer(&mut session, &mut owed, &Answer::taken("1"), now),
+            6 => answer(&mut session, &mut owed, &Answer::refused(Status(8)), now),
             _ => {}
         }
         turn(&mut session, &mut owed, now);
@@ -47,6 +43,14 @@ fuzz_target!(|input: (bool, bool, bool, Vec<(u16, u8, Vec<u8>)>)| {
         assert!(session.outgoing().len() < 400_000);
     }
 });
+
+fn answer(session: &mut Session, owed: &mut Vec<Owed>, answer: &Answer, now: Instant) {
+    for owed in owed.drain(..) {
+        session
+            .respond(owed, answer.clone(), now)
+            .expect("an answer that can be written");
+    }
+}
 
 fn turn(session: &mut Session, owed: &mut Vec<Owed>, now: Instant) {
     for _ in 0..10_000 {
