@@ -36,7 +36,7 @@ pub struct Config {
 }
 
 /// XML-RPC as SMSgate had it, on the same port. `[api.xml_rpc]` in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct XmlRpc {
     /// Whether it is answered. Default: yes.

@@ -1,8 +1,8 @@
 //! Calls: who makes them, whether they may, how many at once, and what becomes of them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -28,7 +28,7 @@ pub(crate) struct App {
     pub(crate) desks: Desks,
     pub(crate) keeper: Keeper,
     pub(crate) limits: Limits,
-    pub(crate) xml_rpc: XmlRpc,
+    xml_rpc: Mutex<XmlRpc>,
     /// Cancelled when the gateway stops: long polls end then.
     pub(crate) stopping: CancellationToken,
     /// The answer to `rpc.discover`.
@@ -57,7 +57,7 @@ impl App {
             places: Semaphore::new(limits.calls as usize),
             waits: Arc::new(Semaphore::new(limits.waits as usize)),
             strangers: Semaphore::new(STRANGERS_KIB),
-            xml_rpc: config.xml_rpc.clone(),
+            xml_rpc: Mutex::new(config.xml_rpc),
             limits,
         }
     }
@@ -67,6 +67,16 @@ impl App {
         let place = tokio::time::timeout(PLACE_WAIT, self.places.acquire()).await;
         let busy = || Refusal::new(Code::BUSY, "too many calls are being worked; come again").retry_after(1);
         place.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
+    /// The settings of XML-RPC.
+    pub(crate) fn xml_rpc(&self) -> XmlRpc {
+        *self.xml_rpc.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes other settings of XML-RPC from now on.
+    pub(crate) fn set_xml_rpc(&self, settings: XmlRpc) {
+        *self.xml_rpc.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Room for a body of so many octets from somebody unknown; waits a little for it. Bodies of a usual length need none.

@@ -210,6 +210,7 @@ impl Handle {
         });
         taken.await.map_err(io::Error::from)??;
         self.0.show_certificate();
+        self.0.app.set_xml_rpc(config.xml_rpc);
         let sims = config
             .token_sims()
             .into_iter()

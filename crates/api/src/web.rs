@@ -109,7 +109,7 @@ async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<P
     }
     let answered = match Dialect::of(&request) {
         Ok(Dialect::JsonRpc) => json_rpc(&front, &peer, request).await,
-        Ok(Dialect::XmlRpc) if front.app.xml_rpc.enabled => Ok(answer_xml_rpc(&front.app, &peer, request).await),
+        Ok(Dialect::XmlRpc) if front.app.xml_rpc().enabled => Ok(answer_xml_rpc(&front.app, &peer, request).await),
         Ok(Dialect::XmlRpc) => {
             pass_over(request).await;
             Err(Refusal::new(
@@ -131,7 +131,7 @@ async fn elsewhere(
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
 ) -> Response {
-    if front.app.xml_rpc.enabled && matches!(Dialect::of(&request), Ok(Dialect::XmlRpc)) {
+    if front.app.xml_rpc().enabled && matches!(Dialect::of(&request), Ok(Dialect::XmlRpc)) {
         return answer_xml_rpc(&front.app, &peer, request).await;
     }
     pass_over(request).await;

@@ -36,7 +36,7 @@ pub(super) async fn run(app: &Arc<App>, address: IpAddr, call: Call) -> Result<V
 }
 
 async fn send_sms(app: &App, address: IpAddr, given: &mut Given) -> Result<Value, Fault> {
-    switched_on(app.xml_rpc.send_sms)?;
+    switched_on(app.xml_rpc().send_sms)?;
     let who = admit(app, address, given, Scope::Send).await?;
     let (sender, recipient) = (given.text()?, given.text()?);
     let (text, flash) = (given.text()?, given.flag()?);
@@ -75,7 +75,7 @@ async fn get_delivery_status(app: &App, address: IpAddr, given: &mut Given) -> R
 async fn get_sms(app: &App, address: IpAddr, given: &mut Given) -> Result<Value, Fault> {
     let who = admit(app, address, given, Scope::Fetch).await?;
     let number = given.text()?;
-    let since = clock::now() - SignedDuration::from_secs(app.xml_rpc.get_sms_s.into());
+    let since = clock::now() - SignedDuration::from_secs(app.xml_rpc().get_sms_s.into());
     let _place = app.place().await?;
     let mut messages = Vec::new();
     for limit in FETCHED {
@@ -111,7 +111,7 @@ async fn get_health_state(app: &App, address: IpAddr, given: &mut Given) -> Resu
 }
 
 async fn send_ussd(app: &Arc<App>, address: IpAddr, given: &mut Given) -> Result<Value, Fault> {
-    switched_on(app.xml_rpc.send_ussd)?;
+    switched_on(app.xml_rpc().send_ussd)?;
     let who = admit(app, address, given, Scope::Ussd).await?;
     let (sender, code) = (given.text()?, given.text()?);
     let (app, origin, sim) = (app.clone(), who.origin().clone(), sender.clone());

@@ -190,7 +190,12 @@ impl Value {
                 .ok()
                 .filter(|number: &f64| number.is_finite())
                 .map(Self::Real),
-            "dateTime.iso8601" => DateTime::strptime(TIME, text.trim()).ok().map(Self::Time),
+            "dateTime.iso8601" => {
+                let time = DateTime::strptime(TIME, text.trim()).ok();
+                // The parser forgives more than the form has.
+                let exact = |time: &DateTime| time.strftime(TIME).to_string() == text.trim();
+                time.filter(exact).map(Self::Time)
+            }
             "base64" => {
                 let text: String = text.split_ascii_whitespace().collect();
                 STANDARD.decode(text).ok().map(Self::Octets)

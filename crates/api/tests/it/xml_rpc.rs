@@ -287,6 +287,14 @@ async fn where_it_is_switched_off_there_is_none() {
             .body("<methodCall/>");
         assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{path}");
     }
+    let mut config = house.config.clone();
+    config.xml_rpc.enabled = true;
+    house.handle.reload(&config).await.unwrap();
+    assert_eq!(
+        call(&house, "ping", "").await,
+        Ok(text("OK")),
+        "a reload switches it on"
+    );
     house.stop().await;
 }
 

@@ -54,6 +54,7 @@ impl Difference {
         self.live("pool", ports(old) != ports(new));
         let tokens = |settings: &Settings| (settings.api.tokens.clone(), settings.api.legacy_tokens.clone());
         self.live("api.tokens", tokens(old) != tokens(new));
+        self.live("api.xml_rpc", old.api.xml_rpc != new.api.xml_rpc);
         self.live("api.certificate", files(old) != files(new));
         self.live("gateway", old.gateway != new.gateway);
         self.live("routing", old.routing != new.routing);
@@ -101,6 +102,7 @@ impl Difference {
             listen: old.api.listen,
             tokens: Vec::new(),
             legacy_tokens: Vec::new(),
+            xml_rpc: old.api.xml_rpc,
             certificate: old.api.certificate.clone(),
             key: old.api.key.clone(),
             ..settings.api.clone()
