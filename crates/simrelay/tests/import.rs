@@ -152,6 +152,19 @@ fn every_key_is_taken_over_or_has_a_note() {
         (false.into(), true.into())
     );
     assert_eq!(text("slots.a_b_c.port"), "/dev/ttyUSB2");
+    assert_eq!(text("self_test.every"), "monthly");
+    assert_eq!(
+        (
+            text("slots.00.balance_ussd"),
+            text("slots.00.balance_pattern"),
+            text("slots.00.currency")
+        ),
+        ("*101#".into(), "Guthaben: ([\\d+\\,]+)".into(), "EUR".into())
+    );
+    assert_eq!(
+        (at("slots.00.balance_warning"), at("slots.00.balance_critical")),
+        (10.into(), 5.into())
+    );
     let tokens = at("api.legacy_tokens");
     let tokens: Vec<_> = tokens
         .as_array()

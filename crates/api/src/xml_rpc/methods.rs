@@ -169,6 +169,7 @@ fn of_slot(slot: &SlotSnapshot, findings: &[message::Finding]) -> Value {
     let worst = own().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let sentences: Vec<_> = own().map(|finding| finding.sentence.as_str()).collect();
     let text = |text: Option<String>| Value::Text(text.unwrap_or_default());
+    let balance = slot.balance.as_ref();
     let status = match slot.state.can_send() {
         true => "Ready.",
         false => &slot.reason,
@@ -182,15 +183,17 @@ fn of_slot(slot: &SlotSnapshot, findings: &[message::Finding]) -> Value {
         ),
         ("port", text(slot.port.clone())),
         ("status", Value::Text(one_line(status))),
-        // Nothing reads it yet.
-        ("balance", Value::from("")),
-        ("currency", Value::from("")),
-        ("sent", count(slot.sent)),
-        ("received", count(slot.received)),
+        (
+            "balance",
+            balance.map_or_else(|| Value::from(""), |balance| Value::Real(balance.micros as f64 / 1e6)),
+        ),
+        ("currency", text(balance.map(|balance| balance.currency.clone()))),
+        ("sent", count(slot.totals.sent)),
+        ("received", count(slot.totals.received)),
         ("health_state_short", Value::from(level(worst))),
         ("health_state_message", Value::Text(one_line(&sentences.join("; ")))),
         ("init_counter", count(slot.initialisations.into())),
-        ("last_init", minute(None)),
+        ("last_init", minute(slot.initialised_at)),
         ("last_received", minute(slot.last_received)),
         ("last_sent", minute(slot.last_sent)),
     ])

@@ -168,8 +168,43 @@ fn routing(draft: &mut Draft, taking: &mut Taking<'_>) {
 }
 
 fn balance(draft: &mut Draft, taking: &mut Taking<'_>) {
-    for key in BALANCE {
-        taking.note_key(draft, key, "the balance is not asked for yet");
+    if let Some(code) = taking.text(draft, "ussd_account_balance") {
+        match code.text.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | '+')) {
+            true => draft.text("balance_ussd", &code.text),
+            false => {
+                let words = "no USSD code, so it is left out, and the balance is not asked for";
+                draft.note(&taking.place(code.line, "ussd_account_balance"), words);
+            }
+        }
+    }
+    if let Some(pattern) = taking.text(draft, "ussd_account_balance_regexp") {
+        let care = gateway::SlotCare {
+            balance_pattern: pattern.text.clone(),
+            ..gateway::SlotCare::default()
+        };
+        match care.pattern() {
+            Some(_) => draft.text("balance_pattern", &pattern.text),
+            None => {
+                let words = "no regular expression with one group that is understood here, so the usual one is used: it \
+                             finds the first amount, as 7,95";
+                draft.note(&taking.place(pattern.line, "ussd_account_balance_regexp"), words);
+            }
+        }
+    }
+    if let Some(currency) = taking.text(draft, "currency") {
+        draft.text("currency", &currency.text);
+    }
+    let warning = taking.number(draft, "account_balance_warning", MOST_MONEY);
+    let critical = taking.number(draft, "account_balance_critical", MOST_MONEY);
+    if critical.unwrap_or(USUAL_CRITICAL) > warning.unwrap_or(USUAL_WARNING) {
+        return taking.note(
+            draft,
+            "the critical balance is above the warning, so both are as usual: 1 and 5",
+        );
+    }
+    let amounts = [("balance_warning", warning), ("balance_critical", critical)];
+    for (key, amount) in amounts.into_iter().filter_map(|(key, amount)| Some((key, amount?))) {
+        draft.plain(key, amount);
     }
 }
 
@@ -230,13 +265,9 @@ const LONGEST_NAME: usize = 32;
 /// More than anybody pays for a message.
 const MOST_MONEY: f64 = 1e6;
 
-const BALANCE: [&str; 5] = [
-    "ussd_account_balance",
-    "ussd_account_balance_regexp",
-    "currency",
-    "account_balance_warning",
-    "account_balance_critical",
-];
+/// The thresholds of both programs where nothing is said.
+const USUAL_WARNING: f64 = 5.0;
+const USUAL_CRITICAL: f64 = 1.0;
 
 const WITHOUT_COUNTERPART: [(&str, &str); 5] = [
     (
@@ -247,7 +278,10 @@ const WITHOUT_COUNTERPART: [(&str, &str); 5] = [
         "wait_for_delivery",
         "SMSgate read it and did nothing with it; status reports are followed always",
     ),
-    ("health_check_interval", "health is looked after all the time"),
+    (
+        "health_check_interval",
+        "health is looked after all the time; the balance is asked for once a day: `balance_every_s`",
+    ),
     ("encoding", "the alphabet of USSD is found out by itself"),
     (
         "provider",

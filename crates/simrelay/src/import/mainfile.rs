@@ -243,11 +243,18 @@ fn entry(draft: &mut Draft, name: &str, held: &Held<'_>, scopes: &[&'static str]
 
 fn modempool(draft: &mut Draft, taking: &mut Taking<'_>) {
     taking.note_key(draft, "health_check_interval", "health is looked after all the time");
-    taking.note_key(
-        draft,
-        "sms_self_test_interval",
-        "the SIMs do not send themselves messages yet",
-    );
+    if let Some(every) = taking.text(draft, "sms_self_test_interval") {
+        match every.text.as_str() {
+            "daily" | "weekly" | "monthly" => {
+                draft.table("[self_test]");
+                draft.text("every", &every.text);
+            }
+            _ => {
+                let words = "none of daily, weekly and monthly, so the SIMs do not send themselves messages";
+                draft.note(&taking.place(every.line, "sms_self_test_interval"), words);
+            }
+        }
+    }
     let Some(hints) = taking.text(draft, "serial_ports_hint_file") else {
         return;
     };
