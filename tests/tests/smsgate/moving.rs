@@ -59,6 +59,12 @@ fn an_old_client_finds_the_new_gateway_on_its_old_settings() {
         (&got["text"], &got["receiving_modem"]),
         (&json!("from the old world"), &json!("Pool-B"))
     );
+    let hints = fs::read_to_string(folder.path().join("hints")).expect("read");
+    let known = |path: &Path| hints.contains(&format!(" {}\n", path.display()));
+    assert!(
+        known(rig.modems[0].path()) && hints.contains("ttyUSB7"),
+        "the old hints are read on: {hints}"
+    );
     let (code, _) = python.call(json!(["get_sms", TOKEN, from])).expect_err("a fault");
     assert_eq!(code, 401, "the token was named for the other modem alone");
 }
@@ -67,6 +73,7 @@ fn write_old_files(rig: &Rig, folder: &Path, port: u16) {
     fs::create_dir(folder.join("conf")).expect("a folder");
     fs::copy(rig.certificate(), folder.join("cert.pem")).expect("copied");
     fs::copy(rig.folder().join("key.pem"), folder.join("key.pem")).expect("copied");
+    fs::write(folder.join("hints"), "351234567890123 /dev/ttyUSB7\n").expect("written");
     let hash = bcrypt::hash(TOKEN, 4).expect("a hash");
     let main = format!(
         "[mail]\nenabled = False\n[server]\nhost = localhost\nport = {port}\ncertificate = cert.pem\nkey = key.pem\n\
