@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -236,3 +237,58 @@ fn secrets_come_as_credentials_of_the_service() {
     let log = gateway.log();
     assert!(!log.contains("correct horse"), "{log}");
 }
+
+/// Runs a gateway that ends by itself as somebody without rights; what it says, and its exit code. `None` where this test
+/// may not become somebody else.
+fn as_nobody(rig: &Rig) -> Option<(String, Option<i32>)> {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can start a program as somebody else");
+        return None;
+    }
+    let config = rig.write_config(free_port());
+    for name in ["simrelay.toml", "key.pem", "certificate.pem", ""] {
+        std::os::unix::fs::chown(rig.folder().join(name), Some(NOBODY), Some(NOBODY)).expect("given away");
+    }
+    let mut command = Command::new(program("simrelay"));
+    command.uid(NOBODY).gid(NOBODY).args(["serve", "--config"]).arg(config);
+    let output = command.output().expect("the program starts");
+    Some((
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+        output.status.code(),
+    ))
+}
+
+#[test]
+fn a_data_folder_that_is_not_for_the_gateway_to_write_is_told_and_nothing_starts() {
+    let rig = Rig::new(0);
+    fs::create_dir(rig.data()).expect("a folder");
+    fs::set_permissions(rig.data(), fs::Permissions::from_mode(0o755)).expect("for root to write");
+    let Some((told, code)) = as_nobody(&rig) else { return };
+    let data = rig.data().display().to_string();
+    assert!(
+        told.contains(&format!("{data} cannot be written in: Permission denied")),
+        "{told}"
+    );
+    let last = told.trim_end().lines().last().expect("a last line");
+    assert!(
+        last.contains(&data) && last.contains("that this user may write to it"),
+        "{told}"
+    );
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn folders_that_cannot_be_written_in_are_told_and_the_gateway_works_without_them() {
+    // Nobody, root included, makes a folder there.
+    let rig = Rig::new(1).config("[pool]\nhint_file = '/proc/hints/ports'\ntrace_folder = '/proc/trace'");
+    let gateway = rig.start_ready();
+    let id = gateway.api().send("+4930001", "without a trace");
+    gateway.wait_state(&id, "delivered", LONG);
+    let log = gateway.log();
+    for folder in ["/proc/hints", "/proc/trace"] {
+        assert!(log.contains(&format!("{folder} cannot be written in")), "{log}");
+    }
+}
+
+/// The user that owns nothing.
+const NOBODY: u32 = 65_534;

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hardening::{Allowance, Confinement, Mode, Part};
-use nix::unistd::Uid;
+use nix::unistd::{AccessFlags, Uid, access};
 
 use crate::config::{self, Fault, Settings};
 
@@ -21,10 +21,7 @@ impl Confined {
     /// Makes the folders that the gateway writes in, gives up the rest of the machine, and tells the log what is in
     /// force. For this thread and all that it starts.
     pub(crate) fn begin(mode: Mode, allowance: Allowance) -> Self {
-        for folder in &allowance.write {
-            // Where a folder cannot be made, whoever writes there says why in better words.
-            let _ = DirBuilder::new().mode(0o700).recursive(true).create(folder);
-        }
+        allowance.write.iter().for_each(|folder| make(folder));
         let confinement = hardening::confine(mode, &allowance);
         tell(mode, &confinement);
         Self {
@@ -49,6 +46,18 @@ impl Confined {
             ));
         }
         told
+    }
+}
+
+/// Makes a folder where there is none. One that nobody can write in is told here; the gateway does without it where it can.
+fn make(folder: &Path) {
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(folder);
+    let usable = made.and_then(|()| Ok(access(folder, AccessFlags::W_OK | AccessFlags::X_OK)?));
+    if let Err(error) = usable {
+        tracing::warn!(
+            "{} cannot be written in: {error}; make it, for the user the gateway runs as",
+            folder.display()
+        );
     }
 }
 

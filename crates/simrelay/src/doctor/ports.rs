@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::{major, minor};
 use nix::unistd::{AccessFlags, Gid, Group, access};
 
 use super::check::Check;
@@ -91,9 +92,22 @@ fn holder(port: &Path, processes: &Path) -> Option<String> {
     let port = fs::canonicalize(port).ok()?;
     let ids = process_ids(processes).into_iter();
     let mut holders = ids.filter(|id| has_open(&processes.join(id.to_string()), &port));
-    let id = holders.next()?;
+    let id = holders.next().or_else(|| locker(&port, processes))?;
     let name = process_name(processes, id).unwrap_or_else(|| "a program".to_owned());
     Some(format!("{name} (process {id})"))
+}
+
+/// Who has locked the port, as everybody may see it: a gateway does, and lets nobody of its user look into it.
+fn locker(port: &Path, processes: &Path) -> Option<u32> {
+    let found = fs::metadata(port).ok()?;
+    let device = format!("{:02x}:{:02x}:{}", major(found.dev()), minor(found.dev()), found.ino());
+    let locks = fs::read_to_string(processes.join("locks")).ok()?;
+    locks.lines().find_map(|line| {
+        // "1: FLOCK  ADVISORY  WRITE 4711 00:06:1234 0 EOF" (proc_locks(5))
+        let mut words = line.split_whitespace().skip(4);
+        let id = words.next()?.parse().ok()?;
+        (words.next()? == device).then_some(id)
+    })
 }
 
 fn has_open(process: &Path, port: &Path) -> bool {
@@ -124,6 +138,21 @@ mod tests {
             .map(|port| port.file_name().unwrap().to_owned())
             .collect();
         assert_eq!(names, ["ttyACM0", "ttyUSB0", "ttyUSB1"]);
+    }
+
+    #[test]
+    fn whoever_locked_a_port_is_named_though_nobody_may_look_into_it() {
+        let (processes, port) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        fs::create_dir(processes.path().join("4711")).unwrap();
+        fs::write(processes.path().join("4711/comm"), "simrelay\n").unwrap();
+        let found = fs::metadata(port.path()).unwrap();
+        let place = format!("{:02x}:{:02x}:{}", major(found.dev()), minor(found.dev()), found.ino());
+        let locks = format!("1: POSIX  ADVISORY  READ 9 00:01:7 0 EOF\n2: FLOCK  ADVISORY  WRITE 4711 {place} 0 EOF\n");
+        fs::write(processes.path().join("locks"), locks).unwrap();
+        assert_eq!(
+            holder(port.path(), processes.path()).as_deref(),
+            Some("simrelay (process 4711)")
+        );
     }
 
     #[test]
