@@ -29,4 +29,4 @@ pub use letter::{Image, Letter};
 pub use listener::{Listener, Parts, Ports};
 pub use mailbox::{Account, Answer, Mailbox, Recipient, Sender, Trust};
 pub use reply::Reply;
-pub use senders::{Listed, Network};
+pub use senders::Listed;
