@@ -8,6 +8,7 @@ use std::time::Duration;
 use message::{RouteId, TokenId};
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::MetricsConfig;
 use crate::token::{Scope, TokenConfig};
 
 /// Where the API listens, whom it lets in and how much it takes. `[api]` in the configuration.
@@ -33,6 +34,9 @@ pub struct Config {
     pub xml_rpc: XmlRpc,
     /// How much is taken from whom.
     pub limits: Limits,
+    /// Who may read `/metrics`; set in `[metrics]`.
+    #[serde(skip)]
+    pub metrics: MetricsConfig,
 }
 
 /// XML-RPC as SMSgate had it, on the same port. `[api.xml_rpc]` in the configuration.
@@ -101,6 +105,7 @@ impl Default for Config {
             legacy_tokens: Vec::new(),
             xml_rpc: XmlRpc::default(),
             limits: Limits::default(),
+            metrics: MetricsConfig::default(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! - `methods` is the one table of methods: it registers them, checks their parameters (`params`) and writes the OpenRPC
 //!   document (`openrpc`). Each method asks the [`gateway::Gateway`] and returns what it says;
 //! - `xml_rpc` answers the clients of Pentagrid's SMSgate, over the same keeper and the same gateway;
+//! - `metrics` answers scrapes of the same snapshot;
 //! - `codes` is the one table of errors; `troubles` is what the API adds to the gateway's health.
 //!
 //! [`Config`] → [`Server::new`] → [`Server::serve`]; [`Handle::reload`] changes tokens and certificate meanwhile.
@@ -27,6 +28,7 @@ mod failures;
 mod keeper;
 mod login;
 mod methods;
+mod metrics;
 mod openrpc;
 mod params;
 mod patience;
@@ -47,6 +49,7 @@ pub use codes::Code;
 pub use config::{Config, LEAST_LIMITS, Limits, MOST_LEGACY_HASHES, Problem, XmlRpc};
 pub use login::{LoginError, Rights};
 pub use methods::{Health, SlotCounts, Stats};
+pub use metrics::MetricsConfig;
 pub use server::{Error, Handle, Server};
 pub use tls::TlsError;
 pub use token::{Scope, Token, TokenConfig, TokenError, TokenHash};

@@ -20,6 +20,7 @@ use crate::codes::{Code, Refusal};
 use crate::config::{Config, Limits, XmlRpc};
 use crate::keeper::{Keeper, Principal};
 use crate::methods::{self, Need, Place};
+use crate::metrics::MetricsConfig;
 use crate::troubles::Troubles;
 
 /// What every call can reach.
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) keeper: Keeper,
     pub(crate) limits: Limits,
     xml_rpc: Mutex<XmlRpc>,
+    /// Who may read metrics.
+    pub(crate) metrics: MetricsConfig,
     /// Cancelled when the gateway stops: long polls end then.
     pub(crate) stopping: CancellationToken,
     /// The answer to `rpc.discover`.
@@ -58,6 +61,7 @@ impl App {
             waits: Arc::new(Semaphore::new(limits.waits as usize)),
             strangers: Semaphore::new(STRANGERS_KIB),
             xml_rpc: Mutex::new(config.xml_rpc),
+            metrics: config.metrics.clone(),
             limits,
         }
     }

@@ -27,6 +27,8 @@ pub enum Scope {
     Health,
     /// Read counts.
     Stats,
+    /// Scrape `/metrics`.
+    Metrics,
     /// Read who came and went.
     Attendance,
     /// Read, take, try and raise alerts.
@@ -37,12 +39,13 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Send,
         Self::Fetch,
         Self::Ussd,
         Self::Health,
         Self::Stats,
+        Self::Metrics,
         Self::Attendance,
         Self::Alert,
         Self::Admin,
@@ -56,6 +59,7 @@ impl Scope {
             Self::Ussd => "ussd",
             Self::Health => "health",
             Self::Stats => "stats",
+            Self::Metrics => "metrics",
             Self::Attendance => "attendance",
             Self::Alert => "alert",
             Self::Admin => "admin",
@@ -121,7 +125,7 @@ impl TokenConfig {
             problems.push(Problem::new(key("hash"), "(not shown)", right));
         }
         if self.scopes.is_empty() {
-            let right = "at least one of send, fetch, ussd, health, stats, attendance, alert, admin";
+            let right = "at least one of send, fetch, ussd, health, stats, metrics, attendance, alert, admin";
             problems.push(Problem::new(key("scopes"), "[]", right));
         }
         if self.per_minute == Some(0) {
@@ -235,7 +239,7 @@ pub enum TokenError {
     #[error("'{0}' is no token id: use 1 to 32 letters, digits, '-' and '_'")]
     Id(String),
     /// The caller's: no such scope.
-    #[error("there is no scope '{0}': use send, fetch, ussd, health, stats, attendance, alert or admin")]
+    #[error("there is no scope '{0}': use send, fetch, ussd, health, stats, metrics, attendance, alert or admin")]
     Scope(String),
     /// The system's: it gives no random octets.
     #[error("the system gives no random numbers")]

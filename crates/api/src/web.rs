@@ -31,6 +31,7 @@ use crate::codes::{Code, Refusal};
 use crate::config::seconds;
 use crate::envelope::{self, Ids};
 use crate::keeper::Principal;
+use crate::metrics;
 use crate::patience::Activity;
 use crate::rpc::{App, Caller, GuardLayer};
 use crate::socket;
@@ -97,6 +98,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/", any(entry))
         .route("/rpc", any(entry))
         .route("/healthz", get(healthz).post(elsewhere))
+        .route("/metrics", get(scrape).post(elsewhere))
         .fallback(elsewhere)
         .with_state(front)
 }
@@ -351,6 +353,16 @@ async fn healthz(State(front): State<Arc<Front>>) -> Response {
         Level::Ok | Level::Warning => StatusCode::OK,
     };
     (status, Json(json!({"level": level}))).into_response()
+}
+
+/// What the snapshot says, for Prometheus.
+async fn scrape(
+    State(front): State<Arc<Front>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    headers: HeaderMap,
+) -> Response {
+    let answered = metrics::answer(&front.app, peer.address, &headers).await;
+    answered.unwrap_or_else(|refusal| told(&refusal))
 }
 
 /// The answer to a request that never became a call.

@@ -21,17 +21,20 @@ mod alert;
 mod alert_view;
 mod attendance;
 mod committed;
+mod durations;
 mod event;
 mod facts;
 mod id;
 mod inbound;
 mod journal;
+mod network;
 mod number;
 mod outbound;
 mod outcome;
 mod part;
 mod reload;
 mod snapshot;
+mod trace;
 mod view;
 
 pub use alert::{Alert, AlertLetter, AlertReceipt, ImageNote, NewAlert, RaisedAlert, RawAlert, RawImage, Severity};
@@ -43,6 +46,7 @@ pub use attendance::{
     AttendanceState, Presence, Whereabouts,
 };
 pub use committed::Committed;
+pub use durations::Durations;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use facts::{
     Balance, BalanceLine, BalanceView, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse,
@@ -51,6 +55,7 @@ pub use facts::{
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
 pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, Reception, ReportStatus, StatusReport};
 pub use journal::{JournalEntry, same_submit};
+pub use network::Network;
 pub use number::{Number, NumberError, is_prefix};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};
 pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome};
@@ -59,6 +64,7 @@ pub use reload::Reloaded;
 pub use snapshot::{
     Finding, Level, Lock, QueueFacts, Registration, SlotSnapshot, SlotState, Snapshot, StorageUse, Totals,
 };
+pub use trace::{TraceView, TraceWish};
 pub use view::{
     Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, Resolution, RouteExplanation,
     RouteVerdict, UssdReply, cursor,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse, Number, Probe,
+    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Durations, KeepAlive, LimitUse, Number, Probe,
     Registrations, RouteId, SlotTotals,
 };
 
@@ -158,6 +158,8 @@ pub struct SlotSnapshot {
     pub failed: u64,
     /// PDUs received since start.
     pub received: u64,
+    /// How long the parts took that went out since start, from being handed over to the network's answer.
+    pub send_times: Durations,
     /// When a part went out last.
     pub last_sent: Option<Timestamp>,
     /// When something came in last.
@@ -217,6 +219,7 @@ impl SlotSnapshot {
             sent: 0,
             failed: 0,
             received: 0,
+            send_times: Durations::default(),
             last_sent: None,
             last_received: None,
             last_failed: None,

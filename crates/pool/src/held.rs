@@ -1,27 +1,31 @@
 //! The parts that a slot's machine has: the end of each is told, even where the machine cannot tell it any more.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use message::{Cause, ErrorClass, Failure, Outcome};
 use modem::{Event, Job};
 
-/// Tickets of parts, in the order in which the machine was given them.
+/// Tickets of parts with the time each was given to the machine, in that order.
 #[derive(Debug, Default)]
-pub(crate) struct Held(VecDeque<u64>);
+pub(crate) struct Held(VecDeque<(u64, Instant)>);
 
 impl Held {
     /// The machine is given a job.
-    pub(crate) fn give(&mut self, job: &Job) {
+    pub(crate) fn give(&mut self, job: &Job, now: Instant) {
         if let Job::Send(part) = job {
-            self.0.push_back(part.ticket);
+            self.0.push_back((part.ticket, now));
         }
     }
 
-    /// The machine, or the slot for it, tells something.
-    pub(crate) fn hear(&mut self, event: &Event) {
-        if let Event::Settled { ticket, .. } = event {
-            self.0.retain(|held| held != ticket);
-        }
+    /// The machine, or the slot for it, tells something. Where it is the end of a part: how long the machine had it.
+    pub(crate) fn hear(&mut self, event: &Event) -> Option<Duration> {
+        let Event::Settled { ticket, .. } = event else {
+            return None;
+        };
+        let place = self.0.iter().position(|(held, _)| held == ticket)?;
+        let (_, since) = self.0.remove(place)?;
+        Some(since.elapsed())
     }
 
     /// What is told for a machine that is gone without a word.
@@ -30,7 +34,7 @@ impl Held {
     /// others were not.
     pub(crate) fn orphaned(&mut self, reason: &str) -> Vec<Event> {
         let tickets = std::mem::take(&mut self.0).into_iter().enumerate();
-        let settled = tickets.map(|(place, ticket)| Event::Settled {
+        let settled = tickets.map(|(place, (ticket, _))| Event::Settled {
             ticket,
             outcome: match place {
                 0 => uncertain(reason),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use message::{ErrorClass, Failure, Number, Outcome, Registration, Registrations, RouteId, SlotSnapshot, SlotState};
@@ -82,10 +82,10 @@ impl Show {
         });
     }
 
-    /// Notes what an event says about times, failures and causes.
-    pub(crate) fn note(&mut self, event: &Event) {
+    /// Notes what an event says about times, failures and causes; `took` is how long its part was with the modem.
+    pub(crate) fn note(&mut self, event: &Event, took: Option<Duration>) {
         match event {
-            Event::Settled { outcome, .. } => self.note_end(outcome),
+            Event::Settled { outcome, .. } => self.note_end(outcome, took),
             Event::Received(_) => self.change(|shown| shown.last_received = Some(Timestamp::now())),
             Event::Recovery { step, reason } => self.cause = format!("{}: {reason}", step.word()),
             Event::StateChanged {
@@ -96,11 +96,12 @@ impl Show {
         }
     }
 
-    fn note_end(&self, outcome: &Outcome) {
+    fn note_end(&self, outcome: &Outcome, took: Option<Duration>) {
         let now = Timestamp::now();
         match outcome {
             Outcome::Sent { .. } => self.change(|shown| {
                 shown.last_sent = Some(now);
+                took.into_iter().for_each(|took| shown.send_times.note(took));
                 shown.failures_in_row = 0;
                 shown.failing_since = None;
             }),
