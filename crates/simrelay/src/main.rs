@@ -8,6 +8,7 @@
 //!   settings, [`logging`] its log.
 //! - A gateway is confined to what its settings name ([`confine`]), takes the sockets that systemd opened for it
 //!   ([`handover`]), and proves to whoever watches over it that it lives ([`supervisor`]).
+//! - [`monitoring`] is the program as a plugin of Icinga, Nagios and Munin.
 //! - [`doctor`] looks for what may keep a gateway from working; [`certificate`] makes certificates.
 //! - [`screen`] prints: tables for people, JSON for programs, and never a control character out of an SMS. [`when`] knows
 //!   times as people write them, [`text`] where a text comes from.
@@ -35,6 +36,7 @@ mod import;
 mod intake;
 mod logging;
 mod misuse;
+mod monitoring;
 mod pdu;
 mod post;
 mod reload;
@@ -50,7 +52,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let arguments: Vec<OsString> = monitoring::called_by_link(std::env::args_os().collect());
     let cli = match cli::Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(error) => return misuse::tell(error, &arguments),

@@ -11,10 +11,14 @@ use serde_json::{Value, json};
 
 use crate::cli::Cli;
 use crate::failure::MISUSE;
+use crate::monitoring::check;
 use crate::screen::Screen;
 
 /// Tells what is wrong with the command line, or shows the help that was asked for, and gives the exit code.
 pub(crate) fn tell(error: Error, arguments: &[OsString]) -> ExitCode {
+    if is_check(arguments) {
+        return check::misused(&error, &message(&error));
+    }
     if error.kind() == ErrorKind::DisplayVersion && wants_json(arguments) {
         let version = json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") });
         let shown = Screen::new(true).value(&version);
@@ -95,8 +99,17 @@ fn wants_json(arguments: &[OsString]) -> bool {
 
 /// Whether the command, as far as it can be read, is `pdu`.
 fn is_pdu(arguments: &[OsString]) -> bool {
+    is_command(arguments, "pdu")
+}
+
+/// Whether it is `check`, which answers in the way of a plugin even where it is called wrongly.
+fn is_check(arguments: &[OsString]) -> bool {
+    arguments.get(1).is_some_and(|first| first == "check") || is_command(arguments, "check")
+}
+
+fn is_command(arguments: &[OsString], name: &str) -> bool {
     let read = Cli::command().ignore_errors(true).try_get_matches_from(arguments);
-    read.is_ok_and(|matches| matches.subcommand_name() == Some("pdu"))
+    read.is_ok_and(|matches| matches.subcommand_name() == Some(name))
 }
 
 /// As clap writes them in a usage.

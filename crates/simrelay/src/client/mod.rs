@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
-pub(crate) use options::{CONNECTION, Connection};
+pub(crate) use options::{Aim, CONNECTION, Connection};
 
 /// A gateway somewhere, ready to be asked.
 pub(crate) struct Client {
@@ -42,7 +42,7 @@ impl Client {
             http,
             url,
             bearer: connection.bearer()?,
-            timeout: Duration::from_secs(connection.timeout),
+            timeout: connection.patience(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use reqwest::header::HeaderValue;
@@ -40,15 +41,48 @@ pub(crate) struct Connection {
     #[arg(long, global = true, env = "SIMRELAY_CA", value_name = "FILE", value_parser = path)]
     ca: Option<PathBuf>,
 
-    /// Give up after this many seconds without an answer
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) timeout: u64,
+    /// Give up after this many seconds without an answer [default: 30]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// Where a plugin of others' monitoring looks, as far as its own options or variables say.
+#[derive(Debug, Default)]
+pub(crate) struct Aim {
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) token: Option<String>,
+    pub(crate) ca: Option<PathBuf>,
+    /// In seconds.
+    pub(crate) limit: u64,
 }
 
 /// What the help calls these options.
 pub(crate) const CONNECTION: &str = "Connection";
 
 impl Connection {
+    /// How long an answer is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout.unwrap_or(PATIENCE_S))
+    }
+
+    /// The same gateway but for what `aim` says.
+    pub(crate) fn aimed(&self, aim: Aim) -> Self {
+        let mut aimed = self.clone();
+        if aim.host.is_some() || aim.port.is_some() {
+            let host = aim.host.unwrap_or_else(|| String::from("localhost"));
+            let host = match host.contains(':') && !host.starts_with('[') {
+                true => format!("[{host}]"),
+                false => host,
+            };
+            aimed.url = format!("https://{host}:{}", aim.port.unwrap_or(USUAL_PORT));
+        }
+        aimed.token = aim.token.filter(|token| !token.is_empty()).or(aimed.token);
+        aimed.ca = aim.ca.or(aimed.ca);
+        aimed.timeout = Some(aim.limit);
+        aimed
+    }
+
     /// The address that calls are posted to.
     pub(crate) fn endpoint(&self) -> Result<String, Failure> {
         let url = self.url.trim_end_matches('/');
@@ -111,6 +145,12 @@ fn unreadable(option: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::Usage(format!("{option} {}: {error}", path.display()))
 }
 
+/// Where the gateway listens unless it is told otherwise.
+const USUAL_PORT: u16 = 7000;
+
+/// How long an answer is waited for where nothing is said.
+const PATIENCE_S: u64 = 30;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +161,7 @@ mod tests {
             token: None,
             token_file: None,
             ca: None,
-            timeout: 30,
+            timeout: None,
         };
         connection
             .endpoint()
@@ -143,5 +183,31 @@ mod tests {
         );
         assert!(endpoint("localhost:7000").is_err());
         assert!(endpoint("").is_err());
+    }
+
+    #[test]
+    fn a_plugin_names_host_and_port_apart() {
+        let anywhere = Connection {
+            url: "https://localhost:7000".into(),
+            token: Some("t".into()),
+            token_file: None,
+            ca: None,
+            timeout: None,
+        };
+        let aimed = |host: Option<&str>, port| {
+            let host = host.map(str::to_owned);
+            let aimed = anywhere.aimed(Aim {
+                host,
+                port,
+                limit: 5,
+                ..Aim::default()
+            });
+            assert_eq!((aimed.token.as_deref(), aimed.timeout), (Some("t"), Some(5)));
+            aimed.url
+        };
+        assert_eq!(aimed(None, None), "https://localhost:7000");
+        assert_eq!(aimed(Some("gw"), None), "https://gw:7000");
+        assert_eq!(aimed(Some("::1"), Some(7001)), "https://[::1]:7001");
+        assert_eq!(aimed(None, Some(7001)), "https://localhost:7001");
     }
 }

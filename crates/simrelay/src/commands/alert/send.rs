@@ -179,7 +179,7 @@ impl SendArgs {
     }
 
     fn listener(&self, connection: &Connection) -> Result<Listener, Failure> {
-        let limit = Duration::from_secs(connection.timeout);
+        let limit = connection.patience();
         if !self.tls {
             return Ok(Listener::plain(&self.host, self.port, limit));
         }

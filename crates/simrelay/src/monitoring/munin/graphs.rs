@@ -1,0 +1,195 @@
+//! What is drawn: of the gateway as a whole, and a line for each slot.
+
+use message::{Level, SlotSnapshot};
+
+use crate::monitoring::sight::{Sight, storage};
+
+use super::names;
+use super::words::{Field, Graph};
+
+/// All graphs, or those of one slot.
+pub(super) fn of(sight: &Sight, only: Option<&SlotSnapshot>) -> Vec<Graph> {
+    let mut graphs = match only {
+        Some(_) => Vec::new(),
+        None => of_gateway(sight),
+    };
+    graphs.extend(of_slots(sight, only));
+    graphs
+}
+
+fn of_gateway(sight: &Sight) -> Vec<Graph> {
+    let stats = sight.stats.as_ref();
+    let totals = stats.map(|stats| &stats.totals);
+    let queue = stats.map(|stats| &stats.queue);
+    let gauge = |name: &str, value: Option<u64>| Field::gauge(name, name, value.map(|value| value.to_string()));
+    let age = stats.map(|stats| {
+        let oldest = stats.queue.oldest.unwrap_or(stats.at);
+        stats.at.duration_since(oldest).as_secs().max(0).unsigned_abs()
+    });
+    let found = |level| {
+        sight
+            .health
+            .findings
+            .iter()
+            .filter(|finding| finding.level == level)
+            .count() as u64
+    };
+    let up = sight.used().filter(|slot| slot.state.can_send()).count() as u64;
+    vec![
+        Graph {
+            name: "simrelay_messages".into(),
+            title: "simrelay: messages".into(),
+            unit: "parts per ${graph_period}",
+            from_zero: true,
+            about: "Messages accepted and received, parts sent, delivered and failed".into(),
+            fields: vec![
+                Field::count("accepted", "accepted", totals.map(|totals| totals.accepted)),
+                Field::count("sent", "sent", totals.map(|totals| totals.sent)),
+                Field::count("delivered", "delivered", totals.map(|totals| totals.delivered)),
+                Field::count("failed", "failed", totals.map(|totals| totals.failed)),
+                Field::count("received", "received", totals.map(|totals| totals.received)),
+            ],
+        },
+        Graph {
+            name: "simrelay_queue".into(),
+            title: "simrelay: queue".into(),
+            unit: "parts",
+            from_zero: true,
+            about: "Parts that wait, are with a modem, or of which nobody knows whether they went out".into(),
+            fields: vec![
+                gauge("queued", queue.map(|queue| queue.queued)),
+                gauge("attempting", queue.map(|queue| queue.attempting)),
+                gauge("uncertain", queue.map(|queue| queue.uncertain)),
+            ],
+        },
+        Graph {
+            name: "simrelay_queue_age".into(),
+            title: "simrelay: age of the queue".into(),
+            unit: "seconds",
+            from_zero: true,
+            about: "How long the oldest waiting part waits".into(),
+            fields: vec![gauge("oldest", age)],
+        },
+        Graph {
+            name: "simrelay_health".into(),
+            title: "simrelay: health".into(),
+            unit: "findings",
+            from_zero: true,
+            about: "What the gateway finds wrong".into(),
+            fields: vec![
+                Field {
+                    warning: Some("0:0"),
+                    ..gauge("warnings", Some(found(Level::Warning)))
+                },
+                Field {
+                    critical: Some("0:0"),
+                    ..gauge("criticals", Some(found(Level::Critical)))
+                },
+            ],
+        },
+        Graph {
+            name: "simrelay_modems".into(),
+            title: "simrelay: modems".into(),
+            unit: "modems",
+            from_zero: true,
+            about: "Slots that are to be used, and those that can send".into(),
+            fields: vec![gauge("slots", Some(sight.used().count() as u64)), gauge("up", Some(up))],
+        },
+    ]
+}
+
+/// What is drawn of every slot: a graph each, with a line a slot.
+struct PerSlot {
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    from_zero: bool,
+    about: &'static str,
+    field: fn(String, &SlotSnapshot) -> Field,
+}
+
+fn of_slots(sight: &Sight, only: Option<&SlotSnapshot>) -> Vec<Graph> {
+    let slots: Vec<&SlotSnapshot> = match only {
+        Some(slot) => vec![slot],
+        None => sight.used().collect(),
+    };
+    if slots.is_empty() {
+        return Vec::new();
+    }
+    let graph = |per_slot: &PerSlot| Graph {
+        name: match only {
+            Some(slot) => format!("{}_{}", per_slot.name, names::field(slot.slot.as_str())),
+            None => per_slot.name.to_owned(),
+        },
+        title: match only {
+            Some(slot) => format!("simrelay {}: {}", slot.slot, per_slot.title),
+            None => format!("simrelay: {} by modem", per_slot.title),
+        },
+        unit: per_slot.unit,
+        from_zero: per_slot.from_zero,
+        about: per_slot.about.to_owned(),
+        fields: slots
+            .iter()
+            .map(|slot| (per_slot.field)(names::field(slot.slot.as_str()), slot))
+            .collect(),
+    };
+    PER_SLOT.iter().map(graph).collect()
+}
+
+fn label(slot: &SlotSnapshot) -> &str {
+    slot.slot.as_str()
+}
+
+const PER_SLOT: &[PerSlot] = &[
+    PerSlot {
+        name: "simrelay_slot_sent",
+        title: "sent",
+        unit: "parts per ${graph_period}",
+        from_zero: true,
+        about: "Parts that went out",
+        field: |name, slot| Field::count(name, label(slot), Some(slot.sent)),
+    },
+    PerSlot {
+        name: "simrelay_slot_received",
+        title: "received",
+        unit: "parts per ${graph_period}",
+        from_zero: true,
+        about: "Parts and reports that came in",
+        field: |name, slot| Field::count(name, label(slot), Some(slot.received)),
+    },
+    PerSlot {
+        name: "simrelay_slot_failed",
+        title: "failed",
+        unit: "parts per ${graph_period}",
+        from_zero: true,
+        about: "Parts that failed",
+        field: |name, slot| Field::count(name, label(slot), Some(slot.failed)),
+    },
+    PerSlot {
+        name: "simrelay_slot_signal",
+        title: "signal",
+        unit: "dBm",
+        from_zero: false,
+        about: "Signal: -113 is none, -51 the best that is told",
+        field: |name, slot| Field::gauge(name, label(slot), slot.signal_dbm.map(|dbm| dbm.to_string())),
+    },
+    PerSlot {
+        name: "simrelay_slot_storage",
+        title: "storage",
+        unit: "%",
+        from_zero: true,
+        about: "How full the fullest memory is; what is full takes nothing more",
+        field: |name, slot| Field {
+            warning: Some("0:80"),
+            ..Field::gauge(name, label(slot), storage(slot).map(|percent| percent.to_string()))
+        },
+    },
+    PerSlot {
+        name: "simrelay_slot_initialisations",
+        title: "initialisations",
+        unit: "times per ${graph_period}",
+        from_zero: true,
+        about: "Times the modem was set up: often means that it is sick",
+        field: |name, slot| Field::count(name, label(slot), Some(slot.initialisations.into())),
+    },
+];
