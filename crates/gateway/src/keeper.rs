@@ -200,16 +200,16 @@ impl Keeper {
 
     async fn pass_on(&self, ticked: Ticked) {
         for id in &ticked.expired {
-            info!(%id, "expired: its validity ran out");
+            info!(sms = %id, "expired: its validity ran out");
         }
         for id in &ticked.resent {
-            warn!(%id, "sent once more, maybe twice: nobody knows whether the first attempt went out");
+            warn!(sms = %id, "sent once more, maybe twice: nobody knows whether the first attempt went out");
         }
         for id in &ticked.held {
-            warn!(%id, "held: an operator decides with `simrelay resolve`");
+            warn!(sms = %id, "held: an operator decides with `simrelay resolve`");
         }
         for message in &ticked.overdue {
-            warn!(id = %message.id, missing = message.missing, "a received message stays incomplete");
+            warn!(sms = %message.id, missing = message.missing, "a received message stays incomplete");
         }
         let void = [ticked.expired, ticked.failed].concat();
         if !void.is_empty() {

@@ -24,7 +24,7 @@ impl Cards {
     pub(crate) async fn decide(&self, route: RouteId, pin_try: PinTry) {
         let verdict = self.verdict(&pin_try).await;
         if let Err(reason) = &verdict {
-            warn!(sim = %route, "the PIN is not entered: {reason}");
+            warn!(modem = %route, "the PIN is not entered: {reason}");
         }
         self.carrier.enter_pin(&route, verdict);
     }
@@ -76,7 +76,7 @@ impl Cards {
             .map(message::Committed::into_inner)
         {
             Ok(Binding::Bound) => {
-                info!(sim = %route, "the card is bound to its slot");
+                info!(modem = %route, "the card is bound to its slot");
                 Ok(Some(iccid))
             }
             Ok(Binding::Same) => Ok(Some(iccid)),
@@ -117,7 +117,7 @@ impl Gateway {
     }
 
     /// Who carries `route`.
-    fn carrier_of(&self, route: &RouteId) -> Result<&Arc<dyn Carrier>, Error> {
+    pub(crate) fn carrier_of(&self, route: &RouteId) -> Result<&Arc<dyn Carrier>, Error> {
         let mut carriers = self.inner.carriers.iter();
         carriers
             .find(|carrier| carrier.route(route).is_some())

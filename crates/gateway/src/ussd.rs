@@ -50,7 +50,7 @@ impl Dialogues {
         let mut open = self.lock();
         let Some(dialogue) = open.get_mut(route).filter(|_| asked) else {
             if let Ok(reply) = reply {
-                info!(%route, "the network says by itself: {}", reply.text);
+                info!(modem = %route, "the network says by itself: {}", reply.text);
             }
             return;
         };

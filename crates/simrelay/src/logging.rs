@@ -1,14 +1,21 @@
-//! The log: lines on standard error, for a person at a terminal or for the journal.
+//! The log: lines on standard error for people, or entries with fields where standard error is the journal of systemd.
+//!
+//! What happens on a modem has the field `modem` (its slot), what happens to a message the field `sms` (its id), so that
+//! `journalctl MODEM=sim1` and `journalctl SMS=…` find it. The journal has a `MESSAGE_ID` of its own, which is another thing.
 //!
 //! However much is asked for, no PIN, token or message text is logged. Our own parts are written so; other people's
 //! crates are not (an HTTP library may trace whole bodies), so of them nothing below `info` is shown.
 
+use std::env;
 use std::io::{self, IsTerminal};
 
-use tracing::{Level, Metadata};
+use nix::sys::stat::fstat;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
@@ -17,18 +24,44 @@ use crate::config::Log;
 /// Starts logging. A level that cannot be read was refused with the configuration; `info` stands in for it.
 pub(crate) fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let logged = registry().with(filter).with(filter_fn(is_discreet));
+    // Only a second start in one process fails, and then the first one's log is there.
+    let _ = match journal() {
+        Some(journal) => logged.with(journal).try_init(),
+        None => logged.with(lines(log)).try_init(),
+    };
+}
+
+/// The journal, where standard error goes there anyway: systemd then names its inode in the environment.
+fn journal() -> Option<tracing_journald::Layer> {
+    let named = env::var("JOURNAL_STREAM").ok()?;
+    let stderr = fstat(io::stderr()).ok()?;
+    if named != format!("{}:{}", stderr.st_dev, stderr.st_ino) {
+        return None;
+    }
+    // A journal that does not listen takes lines all the same, through standard error.
+    let journal = tracing_journald::layer().ok()?;
+    let journal = journal
+        .with_field_prefix(None)
+        .with_syslog_identifier(String::from("simrelay"));
+    Some(journal.with_priority_mappings(PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        ..PriorityMappings::new()
+    }))
+}
+
+/// Lines for people.
+fn lines<S>(log: &Log) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let terminal = io::stderr().is_terminal();
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(terminal);
-    let lines = match log.times.unwrap_or(terminal) {
+    match log.times.unwrap_or(terminal) {
         true => lines.boxed(),
         false => lines.without_time().boxed(),
-    };
-    // Only a second start in one process fails, and then the first one's log is there.
-    let _ = registry()
-        .with(filter)
-        .with(filter_fn(is_discreet))
-        .with(lines)
-        .try_init();
+    }
 }
 
 fn is_discreet(told: &Metadata<'_>) -> bool {

@@ -73,14 +73,14 @@ impl Intake {
             }
             Reading::Message(payload) => self.keep(&route, raw, payload).await.map(|kept| kept.map(|_| place)),
             Reading::Undecodable(payload, why) => {
-                warn!(%route, "a PDU that nobody can read is kept as it came: {why}");
+                warn!(modem = %route, "a PDU that nobody can read is kept as it came: {why}");
                 self.keep(&route, raw, payload).await.map(|kept| kept.map(|_| place))
             }
         };
         match kept {
             Ok(kept) => self.confirm(&route, kept),
             Err(error) => {
-                warn!(%route, "cannot keep what came in, so it stays on the modem: {error}");
+                warn!(modem = %route, "cannot keep what came in, so it stays on the modem: {error}");
                 self.unkept.note(&route);
             }
         }
@@ -89,7 +89,7 @@ impl Intake {
     /// Lets go of what is kept. What is not taken now comes again, is recognised and confirmed then.
     fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) {
         if let Err(not_taken) = self.carrier.confirm(route, kept) {
-            debug!(%route, "what is kept is not confirmed yet: {}", not_taken.reason);
+            debug!(modem = %route, "what is kept is not confirmed yet: {}", not_taken.reason);
             self.unkept.note(route);
         }
     }
@@ -113,10 +113,10 @@ impl Intake {
         let kept = self.store.receive(route, raw, payload, reception, clock::now()).await?;
         let Received { twin, completed } = kept.get();
         if *twin {
-            debug!(%route, "the same message again; it was kept before");
+            debug!(modem = %route, "the same message again; it was kept before");
         }
         if let Some(message) = completed {
-            info!(%route, id = %message.id, parts = message.parts, "received");
+            info!(modem = %route, sms = %message.id, parts = message.parts, "received");
             if !matches!(from, Number::Name(_)) {
                 // Only where a reply would leave from is lost when the dispatcher is overwhelmed.
                 let _ = self.dispatcher.try_send(Command::Contact(from, route.clone()));
@@ -140,14 +140,14 @@ impl Intake {
     async fn take_journal(&self, route: RouteId, found: JournalEntry, sent: bool) {
         if let Err(error) = self.settle_journal(&route, found, sent).await {
             self.unkept.note(&route);
-            warn!(%route, "cannot settle by the journal: {error}");
+            warn!(modem = %route, "cannot settle by the journal: {error}");
         }
     }
 
     async fn settle_journal(&self, route: &RouteId, found: JournalEntry, sent: bool) -> Result<(), store::Error> {
         let place = found.place;
         if let Some(entry) = self.store.journal_entry(route, found.clone()).await? {
-            info!(%route, %place, "what an earlier attempt left on the modem is deleted");
+            info!(modem = %route, %place, "what an earlier attempt left on the modem is deleted");
             self.free(route, entry);
             return Ok(());
         }
@@ -155,7 +155,7 @@ impl Intake {
         open.retain(|open| found.is(&open.tpdu));
         let Some(part) = open.iter().find(|open| open.state == PartState::Uncertain) else {
             if open.is_empty() {
-                debug!(%route, %place, "an outgoing message that is none of ours stays where it is");
+                debug!(modem = %route, %place, "an outgoing message that is none of ours stays where it is");
             } else {
                 // It is with the modem now, or its doubt is not on record yet. Asked again, the modem tells what lies there.
                 self.unkept.note(route);
@@ -169,7 +169,7 @@ impl Intake {
             },
             false => store::Settled::Requeued,
         };
-        info!(%route, %place, sent, "the journal settles an interrupted attempt");
+        info!(modem = %route, %place, sent, "the journal settles an interrupted attempt");
         let settle = store::Settle {
             key: part.key,
             route: route.clone(),
@@ -191,7 +191,7 @@ impl Intake {
     /// Deletes what is needed no more. What is not deleted now is known as ours, and found again.
     fn free(&self, route: &RouteId, entry: Committed<JournalEntry>) {
         if let Err(not_taken) = self.carrier.free(route, entry) {
-            debug!(%route, "a journal entry stays for now: {}", not_taken.reason);
+            debug!(modem = %route, "a journal entry stays for now: {}", not_taken.reason);
             self.unkept.note(route);
         }
     }
@@ -199,7 +199,7 @@ impl Intake {
     async fn note_call(&self, route: RouteId, from: Option<String>) {
         let from = from.as_deref().map(Number::received);
         let at = clock::now();
-        info!(sim = %route, "somebody called");
+        info!(modem = %route, "somebody called");
         let call = Event::Call(CallNotice { sim: route, from, at });
         if let Err(error) = self.store.add_event(call, at).await {
             warn!("cannot keep a call: {error}");
@@ -209,9 +209,11 @@ impl Intake {
 
 fn log_report(route: &RouteId, outcome: &ReportOutcome) {
     match outcome {
-        ReportOutcome::Settled { message, state, .. } => info!(%route, id = %message, ?state, "report"),
-        ReportOutcome::Noted { message, .. } => debug!(%route, id = %message, "report that settles nothing"),
-        ReportOutcome::Twin => debug!(%route, "the same report again"),
-        ReportOutcome::Unmatched { candidates } => info!(%route, candidates, "a report that fits no single part"),
+        ReportOutcome::Settled { message, state, .. } => info!(modem = %route, sms = %message, ?state, "report"),
+        ReportOutcome::Noted { message, .. } => debug!(modem = %route, sms = %message, "report that settles nothing"),
+        ReportOutcome::Twin => debug!(modem = %route, "the same report again"),
+        ReportOutcome::Unmatched { candidates } => {
+            info!(modem = %route, candidates, "a report that fits no single part")
+        }
     }
 }

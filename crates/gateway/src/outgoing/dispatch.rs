@@ -15,7 +15,7 @@ use message::{
 };
 use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, info, warn};
+use tracing::{debug, info, info_span, warn};
 
 use super::desk::{Action, Desk, Ended, Handover, Question, Reordered};
 use super::look::Page;
@@ -197,10 +197,15 @@ impl Dispatcher {
             outcome,
             journal,
         } = settled;
+        let sms = self.desk.message_of(&route, ticket);
+        let part = || info_span!("part", modem = %route, sms = sms.map(display));
         match &outcome {
-            Outcome::Sent { .. } => debug!(%route, ticket, "sent"),
-            Outcome::Failed(failure) => info!(%route, ticket, code = %failure.cause, "not sent: {}", failure.reason),
-            Outcome::Uncertain { reason } => warn!(%route, ticket, "uncertain: {reason}"),
+            // A span costs something, and this is what happens thousands of times a second.
+            Outcome::Sent { .. } => debug!(modem = %route, sms = sms.map(display), ticket, "sent"),
+            Outcome::Failed(failure) => {
+                part().in_scope(|| info!(ticket, code = %failure.cause, "{route} did not send it: {}", failure.reason));
+            }
+            Outcome::Uncertain { reason } => part().in_scope(|| warn!(ticket, "{route}: uncertain: {reason}")),
         }
         match self.desk.settled(&route, ticket, outcome, journal.clone(), now) {
             Ended::Settled(key) => self.remember(ticket, key),
@@ -217,7 +222,7 @@ impl Dispatcher {
         self.working.push(Box::pin(async move {
             if let Err(error) = store.journal_gone(&route, entry.clone()).await {
                 // It stays known as ours, and its place is read before anything is deleted there.
-                warn!(%route, "cannot note that a journal entry is gone: {error}");
+                warn!(modem = %route, "cannot note that a journal entry is gone: {error}");
             }
             Done::Freed(route, entry)
         }));
@@ -258,7 +263,7 @@ impl Dispatcher {
             },
             Outcome::Uncertain { .. } => return,
         };
-        info!(%route, ticket, "a late answer settles what was uncertain");
+        info!(modem = %route, ticket, "a late answer settles what was uncertain");
         self.keep(Settle {
             key,
             route,
@@ -353,7 +358,7 @@ impl Dispatcher {
         match done {
             Done::Recorded(route, Ok(attempted)) => self.desk.recorded(&route, attempted, now),
             Done::Recorded(route, Err(error)) => {
-                warn!(%route, "cannot record, so nothing is sent: {error}");
+                warn!(modem = %route, "cannot record, so nothing is sent: {error}");
                 self.desk.unrecorded(&route, now);
             }
             Done::Kept(route, Some(entry)) => self.free(&route, entry),
@@ -379,7 +384,7 @@ impl Dispatcher {
             None => Err("nobody carries this route".to_owned()),
         };
         if let Err(reason) = taken {
-            debug!(%route, "a journal entry stays at {}: {reason}", lies.place);
+            debug!(modem = %route, "a journal entry stays at {}: {reason}", lies.place);
             self.desk.freed(route, &lies, clock::now());
         }
     }

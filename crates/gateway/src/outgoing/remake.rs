@@ -24,7 +24,7 @@ impl Remaker {
         let view = match self.store.status(id).await {
             Ok(view) => view?,
             Err(error) => {
-                warn!(%id, "cannot read a message to make it anew: {error}");
+                warn!(sms = %id, "cannot read a message to make it anew: {error}");
                 return None;
             }
         };
@@ -34,15 +34,15 @@ impl Remaker {
             .move_message(id, written.tpdus, written.alphabet, remake.exclude.clone());
         match moved.await {
             Ok(parts) => {
-                info!(%id, alphabet = ?remake.alphabet, without = ?remake.exclude, "made anew");
+                info!(sms = %id, alphabet = ?remake.alphabet, without = ?remake.exclude, "made anew");
                 Some(parts.into_inner())
             }
             Err(MoveError::Bound { part, .. }) => {
-                info!(%id, part, "not made anew: a part is out already or its fate is unknown");
+                info!(sms = %id, part, "not made anew: a part is out already or its fate is unknown");
                 None
             }
             Err(error) => {
-                warn!(%id, "not made anew: {error}");
+                warn!(sms = %id, "not made anew: {error}");
                 None
             }
         }

@@ -3,15 +3,23 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use message::{Cause, ErrorClass, Outcome};
+use message::{Cause, ErrorClass, MessageId, Outcome, RouteId};
 use router::Decision;
 use store::DuePart;
 
 use super::{Action, Desk, REROUTE_PAUSE, WAITING};
-use crate::outgoing::lane::Pause;
+use crate::outgoing::lane::{Pause, Work};
 use crate::outgoing::verdict::Remake;
 
 impl Desk {
+    /// Which message the part is of that a route has under this ticket.
+    pub(crate) fn message_of(&self, route: &RouteId, ticket: u64) -> Option<MessageId> {
+        match &self.lanes[*self.index.get(route)?].work {
+            Work::Sending { part, ticket: own, .. } if *own == ticket => Some(part.message),
+            _ => None,
+        }
+    }
+
     /// Puts what waits on a lane back to the unrouted, except parts whose message has begun there.
     pub(super) fn unqueue(&mut self, at: usize) {
         let homes = &self.homes;
