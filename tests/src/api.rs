@@ -106,6 +106,23 @@ impl Api {
         }
     }
 
+    /// Gets a page of the API's port, with these headers and without the token: status, content type, body.
+    ///
+    /// # Panics
+    /// There is no answer.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String, String) {
+        let url = format!("https://localhost:{}{path}", self.port);
+        let request = headers.iter().fold(self.client.get(url), |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        RUNTIME.block_on(async {
+            let response = request.send().await.expect("an answer");
+            let kind = response.headers().get("content-type");
+            let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+            (response.status().as_u16(), kind, response.text().await.expect("a body"))
+        })
+    }
+
     /// Sends a message; its id.
     ///
     /// # Panics

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use futures_util::stream::BoxStream;
-use message::{Committed, JournalEntry, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, UssdReply};
+use message::{
+    Committed, JournalEntry, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, TraceView, TraceWish,
+    UssdReply,
+};
 
 use crate::outgoing::desk::Handover;
 
@@ -61,6 +64,21 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
 
     /// The operator releases a locked SIM.
     fn unlock(&self, route: &RouteId) -> Result<(), NotTaken>;
+
+    /// What goes over the route's wire is to be written down from now on, or no longer; what it looks like then.
+    ///
+    /// # Errors
+    /// It has no wire, or there is no place to write to.
+    fn trace(&self, route: &RouteId, _wish: Option<TraceWish>) -> Result<Option<TraceView>, NotTaken> {
+        Err(NotTaken {
+            reason: format!("{route} has no wire"),
+        })
+    }
+
+    /// The routes whose wires are written down.
+    fn traces(&self) -> Vec<TraceView> {
+        Vec::new()
+    }
 }
 
 /// A carrier's events. They are taken without delay: whoever works them has queues of its own.

@@ -31,6 +31,7 @@ mod pool_carrier;
 mod pump;
 mod reload;
 mod sim;
+mod trace;
 mod unkept;
 mod ussd;
 

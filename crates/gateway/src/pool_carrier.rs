@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
-use message::{Committed, JournalEntry, Level, Memory, RouteId, SlotSnapshot, SlotState};
+use message::{Committed, JournalEntry, Level, Memory, RouteId, SlotSnapshot, SlotState, TraceView, TraceWish};
 use modem::{Event, Job, PinIdentity, PinVerdict, Send, UssdAction};
 use pool::{PoolEvent, PoolHandle, SlotEvent};
 use tokio::sync::mpsc;
@@ -63,9 +63,9 @@ impl PoolCarrier {
     fn translate(&self, event: PoolEvent) -> Option<CarrierEvent> {
         let route = event.slot;
         match event.event {
-            SlotEvent::Up { port } => info!(%route, "a modem at {port}"),
+            SlotEvent::Up { port } => info!(modem = %route, "{route} has a modem at {port}"),
             SlotEvent::Down { reason } => {
-                warn!(%route, "no modem: {reason}");
+                warn!(modem = %route, "{route} has no modem: {reason}");
                 self.cards().remove(&route);
             }
             SlotEvent::Modem(event) => return self.translate_modem(route, event),
@@ -76,7 +76,7 @@ impl PoolCarrier {
     fn translate_modem(&self, route: RouteId, event: Event) -> Option<CarrierEvent> {
         Some(match event {
             Event::StateChanged { state, reason } => {
-                info!(%route, ?state, "{reason}");
+                info!(modem = %route, ?state, "{route}: {reason}");
                 CarrierEvent::Changed
             }
             Event::SimIdentified(sim) => CarrierEvent::SimIdentified {
@@ -125,15 +125,15 @@ impl PoolCarrier {
             },
             Event::Called { from } => CarrierEvent::Called { route, from },
             Event::Recovery { step, reason } => {
-                warn!(%route, "recovery, {}: {reason}", step.word());
+                warn!(modem = %route, "{route}: recovery, {}: {reason}", step.word());
                 CarrierEvent::Changed
             }
             Event::StorageFull { memory } => {
-                warn!(%route, "memory {} is full", memory.as_deref().unwrap_or("of the modem"));
+                warn!(modem = %route, "memory {} of {route} is full", memory.as_deref().unwrap_or("of the modem"));
                 return None;
             }
             Event::Notice(notice) => {
-                info!(%route, "{notice}");
+                info!(modem = %route, "{notice}");
                 return None;
             }
             Event::Identified(_) => return None,
@@ -280,7 +280,7 @@ impl Carrier for PoolCarrier {
             Err(reason) => Job::RefusePin { reason },
         };
         if let Err(not_taken) = self.pass(route, job) {
-            warn!(%route, "the modem is not told about its PIN: {}", not_taken.reason);
+            warn!(modem = %route, "the modem is not told about its PIN: {}", not_taken.reason);
         }
     }
 
@@ -295,9 +295,17 @@ impl Carrier for PoolCarrier {
         };
         let mut cards = self.cards();
         if let Some(reason) = card.refused.as_ref().filter(|_| cards.get(route) != Some(&card)) {
-            warn!(%route, "nothing is sent: {reason}");
+            warn!(modem = %route, "nothing is sent: {reason}");
         }
         cards.insert(route.clone(), card);
+    }
+
+    fn trace(&self, route: &RouteId, wish: Option<TraceWish>) -> Result<Option<TraceView>, NotTaken> {
+        self.pool.trace(route, wish).map_err(|reason| NotTaken { reason })
+    }
+
+    fn traces(&self) -> Vec<TraceView> {
+        self.pool.traces()
     }
 
     fn unlock(&self, route: &RouteId) -> Result<(), NotTaken> {

@@ -32,6 +32,9 @@ pub struct Config {
     pub trace_folder: Option<PathBuf>,
     /// Write message texts and numbers into the trace too. Default: no.
     pub trace_texts: bool,
+    /// A folder for traces that are switched on while the gateway runs, where `trace_folder` names none.
+    #[serde(skip)]
+    pub trace_place: Option<PathBuf>,
     /// The slots by name.
     pub slots: BTreeMap<RouteId, SlotConfig>,
 }
@@ -107,6 +110,7 @@ impl Default for Config {
             exclusive: true,
             trace_folder: None,
             trace_texts: false,
+            trace_place: None,
             slots: BTreeMap::new(),
         }
     }

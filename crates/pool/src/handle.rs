@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use message::{RouteId, SlotSnapshot};
+use message::{RouteId, SlotSnapshot, TraceView, TraceWish};
 use modem::Job;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::keeper::{Command, Keeper};
+use crate::trace::Trace;
 use crate::{Config, Trouble};
 
 /// The pool, before it runs.
@@ -68,6 +69,7 @@ pub(crate) type Doors = Arc<RwLock<BTreeMap<RouteId, Door>>>;
 pub(crate) struct Door {
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) shown: watch::Receiver<Arc<SlotSnapshot>>,
+    pub(crate) trace: Trace,
 }
 
 impl Pool {
@@ -124,6 +126,25 @@ impl PoolHandle {
     pub fn watch(&self, slot: &RouteId) -> Option<watch::Receiver<Arc<SlotSnapshot>>> {
         let doors = self.doors.read().unwrap_or_else(PoisonError::into_inner);
         Some(doors.get(slot)?.shown.clone())
+    }
+
+    /// Has what goes over a slot's wire written down from now on, or no longer; what it looks like then.
+    ///
+    /// # Errors
+    /// There is no such slot, or no folder to write to: a sentence for people.
+    pub fn trace(&self, slot: &RouteId, wish: Option<TraceWish>) -> Result<Option<TraceView>, String> {
+        let doors = self.doors.read().unwrap_or_else(PoisonError::into_inner);
+        let door = doors.get(slot).ok_or_else(|| NotTaken::NoSlot.to_string())?;
+        door.trace
+            .set(slot, wish)
+            .map_err(|error| format!("the trace cannot be written: {error}"))?;
+        Ok(door.trace.view(slot))
+    }
+
+    /// The slots whose wires are written down.
+    pub fn traces(&self) -> Vec<TraceView> {
+        let doors = self.doors.read().unwrap_or_else(PoisonError::into_inner);
+        doors.iter().filter_map(|(slot, door)| door.trace.view(slot)).collect()
     }
 
     /// Takes other settings. Slots that stay as they are go on undisturbed; one that goes or changes its port finishes its

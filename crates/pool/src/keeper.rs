@@ -9,6 +9,7 @@ use message::{RouteId, SlotState};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
+use tracing::Instrument as _;
 
 use crate::chair::{Chair, Stay, idle};
 use crate::handle::{Door, Doors, PoolEvent};
@@ -20,7 +21,7 @@ use crate::port::{Opening, Port, look_around};
 use crate::probe::{Unknown, probe};
 use crate::slot::{News, Place, Report, Seat, Seating, Slot};
 use crate::snapshot::Show;
-use crate::trace::Trace;
+use crate::trace::Traces;
 use crate::{Config, SlotConfig};
 
 /// What the handle asks of the keeper.
@@ -49,7 +50,7 @@ pub(crate) struct Keeper {
     inbox: mpsc::Receiver<Report>,
     probes: JoinSet<(PathBuf, Result<Who, Unknown>)>,
     tasks: JoinSet<()>,
-    trace: Trace,
+    traces: Traces,
     serial: u64,
 }
 
@@ -58,7 +59,7 @@ impl Keeper {
         let (reports, inbox) = mpsc::channel(REPORTS);
         Self {
             hints: Hints::read(config.hint_file.as_deref()),
-            trace: Trace::into_folder(config.trace_folder.as_deref(), config.trace_texts),
+            traces: traces_of(&config),
             config,
             slots: BTreeMap::new(),
             ports: BTreeMap::new(),
@@ -262,7 +263,7 @@ impl Keeper {
         let Some(chair) = self.slots.get_mut(slot) else { return };
         self.serial += 1;
         let name = config.port.clone().unwrap_or_else(|| port.name().to_path_buf());
-        tracing::info!(%slot, port = %name.display(), "the slot gets a port");
+        tracing::info!(modem = %slot, port = %name.display(), "the slot gets a port");
         let seating = Seating {
             serial: self.serial,
             name,
@@ -288,7 +289,7 @@ impl Keeper {
         let Some(config) = looking else { return };
         self.known.entry(device.clone()).or_default().probing = true;
         let opening = opening(config, &device, self.config.exclusive);
-        let (patience, trace) = (self.config.probe(), self.trace.clone());
+        let (patience, trace) = (self.config.probe(), self.traces.of_slot());
         tracing::debug!(port = %device.display(), "the port is probed");
         self.probes.spawn(async move {
             let probed = probe(opening, patience, trace).await;
@@ -391,7 +392,7 @@ impl Keeper {
             return;
         }
         let reason = who.stranger();
-        tracing::info!(%slot, port = %device.display(), %reason, "the slot leaves the port");
+        tracing::info!(modem = %slot, port = %device.display(), %reason, "the slot leaves the port");
         self.recognise(device, who);
         if let Some(chair) = self.slots.get_mut(slot) {
             chair.call_back(&reason);
@@ -407,7 +408,7 @@ impl Keeper {
         }
         if (&self.config.trace_folder, self.config.trace_texts) != (&old.trace_folder, old.trace_texts) {
             tracing::info!("another wire trace is taken up by slots that start from now on");
-            self.trace = Trace::into_folder(self.config.trace_folder.as_deref(), self.config.trace_texts);
+            self.traces = traces_of(&self.config);
         }
         let gone: Vec<_> = self
             .slots
@@ -439,6 +440,7 @@ impl Keeper {
             place: idle(&config),
             config: Arc::new(config),
         });
+        let trace = self.traces.of_slot();
         let slot = Slot {
             name: name.clone(),
             seat: watched,
@@ -446,17 +448,26 @@ impl Keeper {
             events: self.events.clone(),
             reports: self.reports.clone(),
             show,
-            trace: self.trace.clone(),
+            trace: trace.clone(),
             held: Held::default(),
             staying: None,
         };
-        self.tasks.spawn(slot.run());
+        // What is logged while the slot works is about its modem.
+        let about = tracing::info_span!("slot", modem = %name);
+        self.tasks.spawn(slot.run().instrument(about));
         self.doors
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.clone(), Door { jobs, shown });
+            .insert(name.clone(), Door { jobs, shown, trace });
         self.slots.insert(name, Chair { seat, stay: None });
     }
+}
+
+/// Named in the settings, a folder means that all is traced; else it is where traces go that are switched on.
+fn traces_of(config: &Config) -> Traces {
+    let always = config.trace_folder.as_deref();
+    let folder = always.or(config.trace_place.as_deref());
+    Traces::into_folder(folder, always.is_some(), config.trace_texts)
 }
 
 fn opening(config: &SlotConfig, device: &Path, exclusive: bool) -> Opening {

@@ -19,7 +19,7 @@
 //! - An exchange that has begun is finished before a slot stops.
 //! - The end of every part is told, even where a mistake of ours ends the machine that had it: uncertain, where it might
 //!   have been handed over.
-//! - A wire trace is written only where the operator names a folder, and never shows a PIN.
+//! - A wire trace is written only where the operator names a folder or asks for it, and never shows a PIN.
 //!
 //! # Left to others
 //!

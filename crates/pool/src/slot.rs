@@ -115,7 +115,7 @@ impl Slot {
 
     /// Ends a stay whose machine is gone without a word.
     async fn mend(&mut self) {
-        tracing::error!(slot = %self.name, "{MISTAKE}; the slot starts anew");
+        tracing::error!(modem = %self.name, "{MISTAKE}; the slot starts anew");
         for event in self.held.orphaned(MISTAKE) {
             self.tell(SlotEvent::Modem(event)).await;
         }
@@ -257,13 +257,13 @@ impl Slot {
                     if let Some(who) = told {
                         self.report(stay.seating.serial, News::Identified(who)).await;
                     }
-                    self.show.note(&event);
+                    let took = self.held.hear(&event);
+                    self.show.note(&event, took);
                     if matches!(event, Event::StateChanged { .. }) {
                         // Whoever hears of it looks at once, and closing a port takes its time.
                         self.show
                             .refresh(stay.modem.facts(), stay.modem.is_busy(), &stay.config, now);
                     }
-                    self.held.hear(&event);
                     self.tell(SlotEvent::Modem(event)).await;
                 }
                 Output::Reopen {
@@ -271,7 +271,7 @@ impl Slot {
                     not_before: until,
                 }
                 | Output::Close { reason, until } => {
-                    tracing::info!(slot = %self.name, %reason, "the port is closed");
+                    tracing::info!(modem = %self.name, %reason, "the port is closed");
                     stay.close().await;
                     stay.reopen = Some(until);
                 }
@@ -296,7 +296,7 @@ impl Slot {
                 // Settings matter from the first step of setting up on, so all of it is done again.
                 let adopted = stay.modem.submit(Job::Adopt(Box::new(stay.config.modem())), now);
                 if adopted.is_ok() && stay.modem.submit(Job::Reset { radio: false }, now).is_err() {
-                    tracing::debug!(slot = %self.name, "the modem will take its new settings when it starts");
+                    tracing::debug!(modem = %self.name, "the modem will take its new settings when it starts");
                 }
             }
             Place::At(_) => stay.leave_soon("it goes to another port", now),
@@ -308,7 +308,7 @@ impl Slot {
     async fn submit(&mut self, stay: &mut Stay, job: Job, now: Instant) {
         // The machine takes the job whole, so what is needed for a refusal is kept before.
         let refusal = Refusal::of(&job);
-        self.held.give(&job);
+        self.held.give(&job, now);
         #[cfg(test)]
         tests::spring(&job);
         if let Err(why) = stay.modem.submit(job, now) {

@@ -8,12 +8,13 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
     alert, attendance, backup, certificate, check, hardening, health, inbox, modems, numbers, outbox, reload, route,
-    send, shell, status, token, ussd, webhook,
+    send, shell, status, token, trace, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
 use crate::failure::Failure;
 use crate::import;
+use crate::monitoring::{check as plugin, munin};
 use crate::pdu;
 use crate::screen::Screen;
 use crate::serve;
@@ -51,9 +52,12 @@ enum Command {
     Route(route::RouteArgs),
     Preview(route::PreviewArgs),
     Health(health::HealthArgs),
+    Check(plugin::CheckArgs),
+    Munin(munin::MuninArgs),
     #[command(subcommand)]
     Numbers(numbers::NumbersCommand),
     Doctor(doctor::DoctorArgs),
+    Trace(trace::TraceArgs),
     #[command(subcommand)]
     Token(token::TokenCommand),
     #[command(subcommand)]
@@ -102,6 +106,9 @@ impl Cli {
         if let Command::Pdu(args) = self.command {
             return pdu::run(args);
         }
+        if let Command::Check(args) = &self.command {
+            return plugin::run(args, &self.connection);
+        }
         match self.command.run(&self.connection, &screen) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -127,6 +134,7 @@ impl Command {
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
+            Self::Munin(args) => munin::run(&args, connection, screen),
             Self::Alert(command) => match alert::run_here(&command, connection, screen)? {
                 true => Ok(()),
                 false => runtime()?.block_on(alert::run(command, &Client::new(connection)?, screen)),
@@ -162,11 +170,14 @@ impl Command {
             Self::Numbers(command) => numbers::run(command, client, screen).await,
             Self::Doctor(args) => doctor::run(&args, client, screen).await,
             Self::Reload(args) => reload::run(args, client, screen).await,
+            Self::Trace(args) => trace::run(args, client, screen).await,
             // Done without a gateway.
             Self::Demo(_)
             | Self::Serve(_)
             | Self::Token(_)
             | Self::Pdu(_)
+            | Self::Check(_)
+            | Self::Munin(_)
             | Self::Config(_)
             | Self::Certificate(_)
             | Self::ImportSmsgate(_)
@@ -251,7 +262,8 @@ Exit codes:
   1  refused or failed
   2  wrong usage or malformed input
   3  the gateway is not reachable (connection, TLS, time-out)
-  4  the token is missing, wrong, or lacks a scope";
+  4  the token is missing, wrong, or lacks a scope
+check has those of a plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
 #[cfg(test)]
 mod tests {

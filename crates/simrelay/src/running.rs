@@ -83,7 +83,7 @@ impl Running {
         door.sockets.close();
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
-        let (pool, events) = Pool::start(settings.pool.clone()).map_err(|troubles| {
+        let (pool, events) = Pool::start(settings.pool()).map_err(|troubles| {
             let told: Vec<String> = troubles.iter().map(ToString::to_string).collect();
             Failure::refused(format!("[pool]: {}", told.join("; ")))
         })?;

@@ -15,6 +15,8 @@
 //! The program `modemsim` is the same for other people's clients, and for benchmarks that want it in a process of its own. One
 //! thread, one epoll and few allocations keep it cheap: it runs on the same cores as what it tests.
 //!
+//! [`Replay`] is a modem that answers as a wire trace has it.
+//!
 //! Rooms: `device` is one modem as a value, `exchange` the network, `port` a line, `world` the loop that carries octets between them,
 //! `wire` the few octets of a TPDU that a network reads. It leaves out voice, data and text mode beyond the least.
 
@@ -33,6 +35,7 @@ mod incoming;
 mod port;
 mod profile;
 mod record;
+mod replay;
 mod septets;
 mod settings;
 mod storage;
@@ -48,6 +51,7 @@ pub use fault::{Fault, Rule};
 pub use handle::{Modem, Network};
 pub use profile::{EmptyPlace, Profile, UssdForm};
 pub use record::{Arrived, Counts, Sent, Stats};
+pub use replay::{Replay, Script};
 pub use settings::{ModemSpec, Record, Settings, Sink, UssdNode};
 
 /// What a caller did wrong, or the system does not give.
@@ -73,6 +77,9 @@ pub enum Error {
     /// A TPDU is not hexadecimal.
     #[error("the TPDU is not hexadecimal")]
     NotHex,
+    /// Nothing was written to a modem in it.
+    #[error("this is no wire trace: no line of it says what was written to a modem")]
+    NoTrace,
     /// A text cannot be sent: too long, or the sender's name is.
     #[error("the text cannot be sent: {0}")]
     Text(String),

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 
-use modemsim::{Error, ModemSpec, Network, Profile, Record, Settings, Sink};
+use modemsim::{Error, ModemSpec, Network, Profile, Record, Replay, Settings, Sink};
 
 /// GSM modems and their network in software, on pseudo-terminals.
 ///
@@ -20,6 +20,8 @@ use modemsim::{Error, ModemSpec, Network, Profile, Record, Settings, Sink};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
+    #[command(subcommand)]
+    play: Option<Play>,
     /// How many modems.
     #[arg(long, default_value_t = 4)]
     modems: usize,
@@ -55,6 +57,19 @@ struct Options {
     sink: Sink,
 }
 
+/// What else it does.
+#[derive(Debug, Subcommand)]
+enum Play {
+    /// Be a modem that answers as a wire trace of the gateway has it.
+    Replay {
+        /// The trace.
+        file: PathBuf,
+        /// The symlink to the port; beside the trace where it is absent, with the ending .port.
+        #[arg(long)]
+        port: Option<PathBuf>,
+    },
+}
+
 fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,6 +84,13 @@ fn run(options: &Options) -> Result<(), Error> {
     // Blocked before any thread starts, so that only the wait below takes them.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(std::io::Error::from)?;
+    if let Some(Play::Replay { file, port }) = &options.play {
+        let port = port.clone().unwrap_or_else(|| file.with_extension("port"));
+        let replay = Replay::start(file, &port)?;
+        println!("{}\nready", replay.path().display());
+        signals.wait().map_err(std::io::Error::from)?;
+        return Ok(());
+    }
     let network = start(options)?;
     println!("ready");
     let asked = network.clone();

@@ -6,6 +6,7 @@ mod look;
 mod operator;
 mod sms;
 mod subscribe;
+mod trace;
 mod ussd;
 
 use std::sync::Arc;
@@ -90,6 +91,7 @@ pub(crate) fn table() -> impl Iterator<Item = &'static Method> {
         attendance::METHODS,
         alerts::METHODS,
         operator::METHODS,
+        trace::METHODS,
     ];
     rooms.into_iter().flatten()
 }

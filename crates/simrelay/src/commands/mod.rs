@@ -17,5 +17,6 @@ pub(crate) mod send;
 pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod trace;
 pub(crate) mod ussd;
 pub(crate) mod webhook;

@@ -36,7 +36,7 @@ pub(crate) struct NewArgs {
     #[arg(long)]
     id: Option<String>,
 
-    /// What it may do: send, fetch, ussd, health, stats, attendance, alert, admin; may be given more than once
+    /// What it may do: send, fetch, ussd, health, stats, metrics, attendance, alert, admin; may be given more than once
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_delimiter = ',')]
     scopes: Vec<Scope>,
 

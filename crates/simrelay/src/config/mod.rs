@@ -66,6 +66,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     attendance::find_keys(file, &mut settings);
     mail::read_password(file, &mut settings)?;
     alerts::read_secrets(file, &mut settings)?;
+    settings.api.metrics = settings.metrics.clone();
     settings.alerts.tell_by_default(&settings.mail.to);
     settings.store.consumers = settings.consumers();
     settings.store.alert_consumers = settings.alert_consumers();
@@ -228,7 +229,7 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
             "api.tokens.a b.hash = (not shown): cannot be used; write a bcrypt hash of cost 4 to 14, as `simrelay token \
              new` prints it",
             "api.tokens.a b.scopes.#1 = \"sned\": unknown word; did you mean \"send\"? (allowed: send, fetch, ussd, health, \
-             stats, attendance, alert, admin)",
+             stats, metrics, attendance, alert, admin)",
             "api.tokens.a b.sims.#1 = \"sim9\": there is no slot sim9; name a slot: [slots.NAME]",
             "gateway.country_code = \"049\": no country code; write 1 to 3 digits without plus, as \"49\"",
             "gateway.validity_s = 5: cannot be told to the network; write 300 (5 minutes) to 38102400 (63 weeks)",
@@ -380,7 +381,7 @@ prefixes = ["+49", "49"]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, metrics, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) hardening: hardening::Config,
     /// The API: where it listens, whom it lets in.
     pub(crate) api: api::Config,
+    /// Who may read metrics.
+    pub(crate) metrics: api::MetricsConfig,
     /// How messages flow.
     pub(crate) gateway: gateway::Config,
     /// The rules for choosing a route.
@@ -64,6 +66,7 @@ impl Default for Settings {
             log: Log::default(),
             hardening: hardening::Config::default(),
             api: api::Config::default(),
+            metrics: api::MetricsConfig::default(),
             gateway: gateway::Config::default(),
             routing: RoutingConfig::default(),
             routes: BTreeMap::new(),
@@ -126,6 +129,14 @@ impl Settings {
             slots: slots.map(|(slot, _)| (slot.clone(), care(slot))).collect(),
             self_test: self.self_test.clone(),
             ring: self.ring.clone(),
+        }
+    }
+
+    /// The settings of the pool, with the place for traces that are switched on while it runs.
+    pub(crate) fn pool(&self) -> pool::Config {
+        pool::Config {
+            trace_place: Some(self.data.join("trace")),
+            ..self.pool.clone()
         }
     }
 

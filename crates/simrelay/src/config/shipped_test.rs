@@ -150,7 +150,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 37] = [
+const TABLES: [&str; 38] = [
     "",
     "[log]",
     "[hardening]",
@@ -159,6 +159,7 @@ const TABLES: [&str; 37] = [
     "[[api.tokens]]",
     "[[api.legacy_tokens]]",
     "[api.xml_rpc]",
+    "[metrics]",
     "[gateway]",
     "[routing]",
     "[routing.guard]",
