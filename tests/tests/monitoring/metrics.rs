@@ -68,10 +68,9 @@ fn a_token_with_the_scope_or_an_address_on_the_list_opens_it() {
         .with_token(&rig.token_of("scraper"))
         .refused("health", serde_json::json!({}));
     assert_eq!(refused.reason(), "scope");
-    let gateway = {
-        assert!(gateway.stop().success());
-        rig.config("[metrics]\nallow = [\"127.0.0.1\", \"::1\"]").start()
-    };
+    assert!(gateway.stop().success());
+    let rig = rig.config("[metrics]\nallow = [\"127.0.0.1\", \"::1\"]");
+    let gateway = rig.start();
     assert_eq!(gateway.api().get("/metrics", &[]).0, 200);
 }
 
