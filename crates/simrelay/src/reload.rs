@@ -131,7 +131,7 @@ impl Running {
 
         self.gateway().adopt(prepared).await;
         self.carrier.journal_in(journals(&settings));
-        if let Err(troubles) = self.pool.reload(settings.pool.clone()).await {
+        if let Err(troubles) = self.pool.reload(settings.pool()).await {
             // They were checked above.
             troubles.iter().for_each(|trouble| error!("[pool]: {trouble}"));
         }
