@@ -120,9 +120,9 @@ const THREAD: c_int = libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND;
 const TYPING: [u64; 2] = [0x5412, 0x541C];
 
 /// Names of threads and of memory, and what the process may be asked about itself: PR_GET_DUMPABLE, PR_SET_NAME,
-/// PR_GET_NAME, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_VMA (linux/prctl.h). Not PR_SET_DUMPABLE, which would open
+/// PR_GET_NAME, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_AUXV, PR_SET_VMA (linux/prctl.h). Not PR_SET_DUMPABLE, which would open
 /// its memory again.
-const NAMING: [u64; 6] = [3, 15, 16, 38, 39, 0x5356_4d41];
+const NAMING: [u64; 7] = [3, 15, 16, 38, 39, 0x4155_5856, 0x5356_4d41];
 
 /// Unix sockets for systemd and the name service, and netlink, by which the C library learns this machine's addresses.
 const FAMILIES: [u64; 4] = [

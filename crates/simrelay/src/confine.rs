@@ -61,8 +61,20 @@ fn make(folder: &Path) {
     }
 }
 
+/// What a gateway that starts with these settings is allowed: what it needs, itself (for the names in a panic's trace), and
+/// where a folder for ports is not there yet, the next one above.
+pub(crate) fn allowed(settings: &Settings, file: &Path) -> Allowance {
+    let mut allowance = needed(settings, file);
+    let there = |folder: PathBuf| folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_path_buf);
+    let folders = port_folders(&settings.pool).into_iter().filter_map(there);
+    let folders = folders.filter(|folder| folder != Path::new("/"));
+    allowance.read.extend(folders.chain(env::current_exe()));
+    allowance.read = settled(allowance.read);
+    allowance
+}
+
 /// What a gateway with these settings needs; `file` is where they come from.
-pub(crate) fn needed(settings: &Settings, file: &Path) -> Allowance {
+fn needed(settings: &Settings, file: &Path) -> Allowance {
     let mut read: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     if !Uid::effective().is_root() {
         // Files there are replaced by others of the same name, as resolv.conf is by DHCP. What is secret among them is
@@ -70,7 +82,6 @@ pub(crate) fn needed(settings: &Settings, file: &Path) -> Allowance {
         read.push("/etc".into());
     }
     read.extend(AUTHORITIES.iter().filter_map(env::var_os).map(PathBuf::from));
-    read.extend(env::current_exe());
     read.extend(named(settings, file).iter().flat_map(|path| around(path)));
     read.extend(port_folders(&settings.pool));
     let mut write = vec![settings.data.clone()];
@@ -123,7 +134,7 @@ fn around(path: &Path) -> Vec<PathBuf> {
     named.into_iter().chain(target).map(folder).collect()
 }
 
-/// Where ports are looked for; a folder that is not there yet, by the next one above.
+/// Where ports are looked for.
 fn port_folders(pool: &pool::Config) -> Vec<PathBuf> {
     let slots = pool.slots.values().filter_map(|slot| slot.glob.as_deref());
     let patterns = pool.globs.iter().map(String::as_str).chain(slots);
@@ -132,9 +143,7 @@ fn port_folders(pool: &pool::Config) -> Vec<PathBuf> {
         let plain = parts.take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']));
         plain.collect::<PathBuf>()
     });
-    let there = |folder: PathBuf| folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_path_buf);
-    let folders = pool.directories.iter().cloned().chain(fixed).filter_map(there);
-    folders.filter(|folder| folder != Path::new("/")).collect()
+    pool.directories.iter().cloned().chain(fixed).collect()
 }
 
 /// Each path once, from the root.
@@ -254,6 +263,23 @@ mod tests {
         assert_eq!(needed.write, [at("data"), at("data/out"), at("hints")]);
         assert_eq!(needed.listen, [2525, 7001]);
         assert_eq!(needed.connect, None);
+    }
+
+    #[test]
+    fn what_comes_and_goes_meanwhile_keeps_no_settings_from_being_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ports, file) = (folder.path().join("a/ports"), folder.path().join("simrelay.toml"));
+        let settings = settings(&format!("[pool]\ndirectories = [{ports:?}]\n"));
+        let start = allowed(&settings, &file);
+        assert!(
+            start.read.contains(&folder.path().to_owned()) && start.read.contains(&ports),
+            "{start:?}"
+        );
+        fs::create_dir_all(&ports).unwrap();
+        assert_eq!(start.lacks(&needed(&settings, &file)), Vec::<String>::new());
+        let later = allowed(&settings, &file);
+        fs::remove_dir(&ports).unwrap();
+        assert_eq!(later.lacks(&needed(&settings, &file)), Vec::<String>::new());
     }
 
     #[test]

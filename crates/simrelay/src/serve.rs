@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     logging::start(&settings.log);
     let sockets = Handover::receive();
     // Before there are other threads: what is given up, is given up by this one and those that it starts.
-    let needed = confine::needed(&settings, &args.config);
+    let needed = confine::allowed(&settings, &args.config);
     let confined = Confined::begin(settings.hardening.mode, needed);
     let (store, recovered) = open_store(&settings)?;
     let start = Start {

@@ -59,7 +59,7 @@ pub(crate) fn run(command: &HardeningCommand, screen: &Screen) -> Result<(), Fai
         Failure::refused(told.join("\n"))
     })?;
     let mode = mode.map_or(settings.hardening.mode, Mode::from);
-    let allowance = confine::needed(&settings, file);
+    let allowance = confine::allowed(&settings, file);
     let confinement = hardening::confine(mode, &allowance);
     let tried = attempts(&settings, file, &allowance);
     let wrong = tried.iter().filter(|tried| !tried.is_right()).count();

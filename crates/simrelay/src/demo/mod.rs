@@ -50,7 +50,7 @@ pub(crate) fn run(_args: &DemoArgs, screen: &Screen) -> Result<(), Failure> {
 }
 
 fn run_gateway(town: &Town, screen: &Screen) -> Result<(), Failure> {
-    Confined::begin(Mode::Enforce, town.needed());
+    Confined::begin(Mode::Enforce, town.allowed());
     let (store, _) = open_store(&town.settings)?;
     Threads::new()?.run(|api| show(town, store, screen, api))
 }

@@ -82,12 +82,12 @@ impl Town {
 
 impl Town {
     /// What its gateway needs of the machine. Its ports, and that of its mail server, are not known before they are open.
-    pub(super) fn needed(&self) -> Allowance {
+    pub(super) fn allowed(&self) -> Allowance {
         let folder = self.folder.path();
-        let mut needed = confine::needed(&self.settings, &folder.join("simrelay.toml"));
-        needed.listen = vec![0, super::USUAL_PORT];
-        needed.connect = None;
-        needed
+        let mut allowed = confine::allowed(&self.settings, &folder.join("simrelay.toml"));
+        allowed.listen = vec![0, super::USUAL_PORT];
+        allowed.connect = None;
+        allowed
     }
 }
 
