@@ -337,11 +337,8 @@ fn server_of_mail(draft: &mut Draft, taking: &mut Taking<'_>) {
 }
 
 fn seccomp(draft: &mut Draft, taking: &mut Taking<'_>) {
-    taking.note_key(
-        draft,
-        "enabled",
-        "the service unit closes the gateway in; nothing is to be set for it",
-    );
+    let words = "the gateway gives up what it does not need by itself: `[hardening]`";
+    taking.note_key(draft, "enabled", words);
 }
 
 fn is_bcrypt(text: &str) -> bool {
