@@ -421,6 +421,43 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_is_told_with_fields_that_every_old_client_can_format() {
+        let at = Timestamp::from_second(1_800_000_000).expect("a time");
+        let mut slot = SlotSnapshot::blank(message::RouteId::new("00"), at);
+        let field = |slot: &SlotSnapshot, name: &str| match of_slot(slot, &[]) {
+            Value::Struct(members) => members.into_iter().find(|(own, _)| own == name).map(|(_, value)| value),
+            _ => None,
+        };
+        let none = |value| Some(Value::Text(value));
+        for unknown in [
+            "phone_number",
+            "current_network",
+            "port",
+            "balance",
+            "currency",
+            "last_sent",
+            "last_init",
+        ] {
+            assert_eq!(field(&slot, unknown), none(String::new()), "{unknown}");
+        }
+        assert_eq!(field(&slot, "current_signal"), Some(Value::Whole(-113)));
+        assert_eq!(field(&slot, "status"), none("its port is looked for".into()));
+        slot.balance = Some(message::Balance {
+            micros: 7_950_000,
+            currency: "EUR".into(),
+            at,
+        });
+        slot.initialised_at = Some(at);
+        slot.state = SlotState::Busy;
+        assert_eq!(field(&slot, "balance"), Some(Value::Real(7.95)));
+        assert_eq!(field(&slot, "currency"), none("EUR".into()));
+        assert_eq!(field(&slot, "status"), none("Ready.".into()));
+        let told = at.to_zoned(TimeZone::system()).datetime();
+        let expected = format!("{} {:02}:{:02}", told.date(), told.hour(), told.minute());
+        assert_eq!(field(&slot, "last_init"), none(expected));
+    }
+
+    #[test]
     fn what_icinga_shows_is_one_line_without_figures() {
         assert_eq!(one_line("a\nb | c\u{1b}"), "a b / c ");
     }
