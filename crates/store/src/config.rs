@@ -24,6 +24,8 @@ pub struct Config {
     pub fragment_wait_s: u32,
     /// How long, in seconds, after a part was sent a status report may still belong to it.
     pub report_window_s: u32,
+    /// How the audit log keeps numbers.
+    pub audit_numbers: AuditNumbers,
     /// How long, in milliseconds, a write waits for another process that holds the database before it answers busy.
     pub busy_wait_ms: u32,
 }
@@ -39,6 +41,7 @@ impl Default for Config {
             uncertain_wait_s: 120,
             fragment_wait_s: 3_600,
             report_window_s: 7 * 24 * 3_600,
+            audit_numbers: AuditNumbers::default(),
             busy_wait_ms: 1_000,
         }
     }
@@ -61,6 +64,17 @@ impl Config {
     }
 }
 
+/// How the audit log keeps the numbers that an entry concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditNumbers {
+    /// As hashes with a salt of this database: one number can be looked for, and none be read.
+    #[default]
+    Hashed,
+    /// As they are.
+    Plain,
+}
+
 /// How long what is settled is kept, in days; 0: for ever. Everything unsettled is kept until it is settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -75,6 +89,8 @@ pub struct Retention {
     pub alerts_days: u32,
     /// Days the pictures of alerts are kept.
     pub pictures_days: u32,
+    /// Days entries of the audit log are kept.
+    pub audit_days: u32,
 }
 
 impl Default for Retention {
@@ -85,6 +101,7 @@ impl Default for Retention {
             inbound_days: 365,
             alerts_days: 365,
             pictures_days: 30,
+            audit_days: 730,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::Config;
+use crate::audit::{self, Ledger};
 use crate::incoming::Joiner;
 use crate::names::Names;
 use crate::stop::StopChange;
@@ -23,6 +24,7 @@ pub(crate) struct Memory {
     pub(crate) join: Joiner,
     pub(crate) names: Names,
     pub(crate) tally: Tally,
+    pub(crate) ledger: Ledger,
     /// The row the next accepted message gets.
     pub(crate) next_message: i64,
     /// The last cursor given out.
@@ -48,6 +50,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
     tally: tally::Mark,
+    ledger: audit::Mark,
     swept: (i64, i64),
     stops: usize,
 }
@@ -59,6 +62,7 @@ impl Memory {
         let mut memory = Self {
             names: Names::new(),
             tally: Tally::load(conn)?,
+            ledger: Ledger::load(conn, &config)?,
             next_message: 1 + number("SELECT max(texts, (SELECT coalesce(max(row), 0) FROM message)) FROM total")?,
             cursor: number("SELECT max(cursor, (SELECT coalesce(max(cursor), 0) FROM inbound)) FROM total")?,
             event: number("SELECT coalesce(max(row), 0) FROM event")?,
@@ -83,6 +87,7 @@ impl Memory {
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             tally: self.tally.mark(),
+            ledger: self.ledger.mark(),
             swept: self.swept,
             stops: self.stops.len(),
         }
@@ -91,6 +96,7 @@ impl Memory {
     /// Takes back what changed since `mark`, because the rows did not change.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.tally.rewind(mark.tally);
+        self.ledger.rewind(mark.ledger);
         self.swept = mark.swept;
         self.stops.truncate(mark.stops);
         self.names.forget();

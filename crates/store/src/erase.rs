@@ -1,13 +1,14 @@
 //! Erasing all that is known of a number, because its owner asks for it.
 //!
 //! A reader finds the rows, the writer removes them in steps; what is removed is overwritten in the file, and the log is
-//! emptied when the store is idle next. The STOP list keeps its entry: it says that the owner wants nothing more.
+//! emptied when the store is idle next. The audit log keeps its entries without the number. The STOP list keeps its entry: it says that the owner wants nothing more.
 
 use rusqlite::Connection;
 
 use message::{Committed, Number, PartState};
 
 use crate::alerts::past;
+use crate::audit;
 use crate::desk::Desk;
 use crate::outgoing::row::{PartRow, number};
 use crate::reader::Glance;
@@ -23,8 +24,8 @@ impl Store {
         let found = self.read(move |glance| find(glance, &who)).await?;
         let mut total = Retained::default();
         for step in found.chunks(STEP) {
-            let step = step.to_vec();
-            let done = self.write(move |desk| remove(desk, &step)).await?.into_inner();
+            let (step, who) = (step.to_vec(), number.clone());
+            let done = self.write(move |desk| remove(desk, &step, &who)).await?.into_inner();
             total.messages += done.messages;
             total.inbound += done.inbound;
             total.kept += done.kept;
@@ -40,6 +41,7 @@ enum Trace {
     Inbound(i64),
     Assembly(i64),
     Report(i64),
+    Audit(i64),
     Event(i64),
     Attendance(i64),
     Alert(i64),
@@ -84,17 +86,18 @@ fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
             traces.push(trace(row.get(0)?));
         }
     }
+    traces.extend(audit::traces(conn, who)?.into_iter().map(Trace::Audit));
     Ok(traces)
 }
 
-fn remove(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retained> {
+fn remove(desk: &mut Desk<'_>, traces: &[Trace], who: &Number) -> rusqlite::Result<Retained> {
     desk.conn.pragma_update(None, "secure_delete", "on")?;
-    let removed = remove_all(desk, traces);
+    let removed = remove_all(desk, traces, who);
     desk.conn.pragma_update(None, "secure_delete", "fast")?;
     removed
 }
 
-fn remove_all(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retained> {
+fn remove_all(desk: &mut Desk<'_>, traces: &[Trace], who: &Number) -> rusqlite::Result<Retained> {
     let mut retained = Retained::default();
     desk.memory.erased = true;
     for trace in traces {
@@ -117,6 +120,7 @@ fn remove_all(desk: &mut Desk<'_>, traces: &[Trace]) -> rusqlite::Result<Retaine
                     .prepare_cached("DELETE FROM alert_notice WHERE incident = ?1")?
                     .execute([row])?;
             }
+            Trace::Audit(row) => audit::erase(desk.conn, row, who)?,
             Trace::Report(row) => {
                 desk.conn
                     .prepare_cached("DELETE FROM report WHERE row = ?1")?

@@ -169,6 +169,17 @@ pub enum OpenError {
         /// The newest layout this program knows.
         known: u32,
     },
+    /// The file has an older layout, and is only read.
+    #[error("{} has an older layout ({found}, this simrelay knows {known}): start the gateway once, which brings it up \
+        to date", path.display())]
+    Older {
+        /// The database file.
+        path: PathBuf,
+        /// The layout it has.
+        found: u32,
+        /// The newest layout this program knows.
+        known: u32,
+    },
     /// The file has an older layout, and no copy of it could be kept. It was not changed.
     #[error("{} gets a new layout, and a copy is kept before: {error}", path.display())]
     NotCopied {

@@ -16,6 +16,7 @@
 //! - events: what consumers are told, with one delivery each.
 //! - alerts: what cameras and monitoring systems report, with pictures, and what followed.
 //! - attendance: requests of employees' phones, judged and kept with their acknowledgement.
+//! - audit: who had what done, chained by hashes.
 //! - sim, care, stop, facts: PINs and cards, balances and tests, the STOP list, figures for limits.
 //! - writer and reader: the threads; connection, migrate, lock, recover: the way from a file to them.
 //! - retention, erase, upkeep, backup, moved: how things go, looking after the file, copies of it and the way back, and a
@@ -29,6 +30,7 @@
 
 mod alerts;
 mod attendance;
+mod audit;
 mod backup;
 mod care;
 mod clock;
@@ -66,9 +68,10 @@ pub use alerts::{
 pub use attendance::{
     AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, Attended, ProjectionError,
 };
+pub use audit::{AuditEntry, AuditHead, AuditLine, AuditVerdict, audit_read, audit_verify};
 pub use backup::{Copied, CopyError, back_up, restore};
 pub use care::{BalanceRow, BalanceState, ProbeKind, ProbeRow};
-pub use config::{Config, Retention};
+pub use config::{AuditNumbers, Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};
 pub use facts::{RoomFacts, RouteTotals};

@@ -86,6 +86,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "care",
         sql: include_str!("schema/0015_care.sql"),
     },
+    Step {
+        name: "audit",
+        sql: include_str!("schema/0016_audit.sql"),
+    },
 ];
 
 /// The layout this program works with.
@@ -102,6 +106,18 @@ pub(crate) fn readable(conn: &Connection, path: &Path) -> Result<u32, OpenError>
     }
     check(conn, path, &STEPS[..usize::try_from(found).unwrap_or(STEPS.len())])?;
     Ok(found)
+}
+
+/// Refuses a file that has not the newest layout.
+pub(crate) fn newest(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    match readable(conn, path)? {
+        NEWEST => Ok(()),
+        found => Err(OpenError::Older {
+            path: path.to_owned(),
+            found,
+            known: NEWEST,
+        }),
+    }
 }
 
 /// How many steps the file has taken.

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use message::{Committed, PartState};
 
 use crate::alerts::past;
+use crate::audit;
 use crate::clock::millis;
 use crate::desk::Desk;
 use crate::outgoing::QUARTER_MS;
@@ -45,6 +46,7 @@ impl Store {
         let inbound = cutoff(retention.inbound_days);
         let alerts = cutoff(retention.alerts_days);
         let pictures = cutoff(retention.pictures_days);
+        let entries = cutoff(retention.audit_days);
         self.write(move |desk| {
             let mut retained = Retained::default();
             retain_texts(desk, texts, &mut retained)?;
@@ -53,6 +55,7 @@ impl Store {
             retain_rest(desk.conn, facts, &mut retained)?;
             retained.more |= past::retain_pictures(desk.conn, pictures)?;
             retain_alerts(desk.conn, alerts, &mut retained)?;
+            retained.more |= audit::trim(desk, entries)?;
             desk.memory.erased |= retained.texts + retained.messages + retained.inbound + retained.alerts > 0;
             Ok(retained)
         })

@@ -126,6 +126,7 @@ impl Writer {
         let Err((culprit, trouble)) = end else {
             self.conn = Some(conn);
             self.memory.tally.commit();
+            self.memory.ledger.commit();
             self.commits += 1;
             self.signs.publish(&mut self.memory);
             self.signs.recovered();
@@ -251,6 +252,7 @@ fn apply(
         }
     }
     memory.tally.keep(conn, memory.cursor).map_err(whole)?;
+    memory.ledger.keep(conn).map_err(whole)?;
     execute(conn, "COMMIT").map_err(whole)
 }
 

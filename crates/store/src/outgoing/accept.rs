@@ -11,7 +11,7 @@ use crate::clock::millis;
 use crate::desk::Desk;
 use crate::store::transpose;
 use crate::tally::{Counted, Total};
-use crate::{AcceptError, QueueOf, Store};
+use crate::{AcceptError, AuditEntry, QueueOf, Store};
 
 impl Store {
     /// Keeps a message and its parts in one transaction. A repeated idempotency key gives the first message's answer.
@@ -58,6 +58,13 @@ pub(crate) fn accept(
     }
     desk.memory.tally.add(Total::Accepted);
     desk.memory.will_expire(millis(message.expires_at));
+    desk.memory.ledger.note(&AuditEntry {
+        token: message.token.clone(),
+        message: Some(message.id),
+        sim: message.from.clone(),
+        number: Some(message.to.clone()),
+        ..AuditEntry::new("send", message.accepted_at)
+    });
     Ok(Ok(fresh(message, row)))
 }
 

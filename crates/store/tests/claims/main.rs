@@ -2,6 +2,7 @@
 
 mod alerts;
 mod attendance;
+mod audit;
 mod backup;
 mod cards;
 mod common;
