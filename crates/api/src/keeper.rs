@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::codes::{Code, Refusal};
 use crate::failures::{Failures, Neighbour};
 use crate::token::{COST, Scope, TokenConfig, TokenError, TokenHash};
+use crate::uses::Uses;
 
 /// Somebody with a right token.
 pub(crate) struct Principal {
@@ -83,6 +84,8 @@ pub(crate) struct Keeper {
     /// Places in the line before them.
     line: Semaphore,
     waits_per_token: u32,
+    /// What was shown is noted there.
+    pub(crate) uses: Uses,
 }
 
 /// One generation of tokens.
@@ -116,6 +119,7 @@ impl Keeper {
             verifying: Semaphore::new((threads / 2).max(1)),
             line: Semaphore::new(LINE),
             waits_per_token,
+            uses: Uses::default(),
         })
     }
 
@@ -149,7 +153,10 @@ impl Keeper {
         if let Some(principal) = ring.proven.get(&mark) {
             return Ok(principal);
         }
-        let principal = self.prove(&ring, Neighbour::of(address), token, mark).await?;
+        let proven = self.prove(&ring, Neighbour::of(address), token, mark).await;
+        let shown = halves(token).and_then(|(id, _)| ring.tokens.get(id));
+        self.uses.note(address, shown.map(|principal| principal.id()), &proven);
+        let principal = proven?;
         ring.proven.insert(mark, principal.clone());
         Ok(principal)
     }
@@ -167,7 +174,10 @@ impl Keeper {
         if ring.legacy.is_empty() {
             return Ok([self.admit_token(address, token).await?].into());
         }
-        let sharing = self.prove_legacy(&ring, Neighbour::of(address), token, mark).await?;
+        let proven = self.prove_legacy(&ring, Neighbour::of(address), token, mark).await;
+        let shown = proven.as_ref().ok().and_then(|sharing| Some(sharing.first()?.id()));
+        self.uses.note(address, shown, &proven);
+        let sharing = proven?;
         ring.proven_legacy.insert(mark, sharing.clone());
         Ok(sharing)
     }

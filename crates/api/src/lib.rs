@@ -38,6 +38,7 @@ mod socket;
 mod tls;
 mod token;
 mod troubles;
+mod uses;
 mod validity;
 mod web;
 mod xml_rpc;

@@ -90,6 +90,7 @@ impl Server {
             per_minute,
             config.limits.waits_per_token,
         )?;
+        keeper.uses.write_to(gateway.clone());
         let certificate = Certificate::load(config.files())?;
         let acceptor = TlsAcceptor::from(certificate.server_config()?);
         gateway.shows_certificate(certificate.facts());

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod alerts;
+mod audit;
 mod care;
 mod carrier;
 mod clock;
@@ -47,3 +48,4 @@ pub use origin::Origin;
 pub use outgoing::desk::Handover;
 pub use pool_carrier::PoolCarrier;
 pub use reload::Prepared;
+pub use store::AuditEntry;

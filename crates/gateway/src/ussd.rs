@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::carrier::{UssdFailure, UssdStep};
-use crate::{Error, ErrorKind, Gateway, Origin};
+use crate::{AuditEntry, Error, ErrorKind, Gateway, Origin, clock};
 
 /// The dialogues going on.
 #[derive(Debug, Default)]
@@ -170,6 +170,18 @@ fn check_code(code: &str) -> Result<(), Error> {
     }
 }
 
+/// What a code asks for, without numbers and PINs that follow it: `**21*…` of `**21*+49171#`.
+fn service_of(code: &str) -> String {
+    let digits = code.trim_start_matches(['*', '#']);
+    let start = code.len() - digits.len();
+    let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let service = &code[..start + length.min(LONGEST_SERVICE)];
+    match &code[service.len()..] {
+        rest @ ("" | "#") => format!("{service}{rest}"),
+        _ => format!("{service}…"),
+    }
+}
+
 fn failed(failure: &UssdFailure) -> Error {
     let kind = match failure.unsupported {
         true => ErrorKind::NotSupported,
@@ -185,6 +197,7 @@ impl Gateway {
     pub async fn ussd_start(&self, origin: &Origin, sim: &str, code: &str) -> Result<UssdReply, Error> {
         check_code(code)?;
         let route = self.usable_sim(origin, sim)?;
+        self.note(origin, "ussd", &route, Some(service_of(code))).await?;
         let told = self.inner.dialogues.begin(&route, Asker::Caller(origin))?;
         self.step(&route, UssdStep::Start(code.to_owned()), told).await
     }
@@ -195,6 +208,7 @@ impl Gateway {
             return Err(Error::invalid("text", "an answer has 1 to 182 characters"));
         }
         let route = self.usable_sim(origin, sim)?;
+        self.note(origin, "ussd.reply", &route, None).await?;
         let told = self.inner.dialogues.go_on(&route, Asker::Caller(origin))?;
         self.step(&route, UssdStep::Reply(text.to_owned()), told).await
     }
@@ -202,6 +216,7 @@ impl Gateway {
     /// Ends a dialogue, unless another token began it.
     pub async fn ussd_cancel(&self, origin: &Origin, sim: &str) -> Result<(), Error> {
         let route = self.usable_sim(origin, sim)?;
+        self.note(origin, "ussd.cancel", &route, None).await?;
         self.inner.dialogues.end(&route, origin)?;
         self.on_carrier(&route, |carrier| carrier.ussd(&route, UssdStep::Cancel))
     }
@@ -217,6 +232,8 @@ impl Gateway {
         code: &str,
         replies: &[String],
     ) -> Result<UssdReply, Error> {
+        self.note(&Origin::operator(), "ussd", route, Some(service_of(code)))
+            .await?;
         let told = self.inner.dialogues.begin(route, Asker::Balance)?;
         let mut reply = self.step(route, UssdStep::Start(code.to_owned()), told).await?;
         for answer in replies {
@@ -254,6 +271,23 @@ impl Gateway {
         }
     }
 
+    /// Notes a step before it is done.
+    async fn note(
+        &self,
+        origin: &Origin,
+        what: &'static str,
+        sim: &RouteId,
+        facts: Option<String>,
+    ) -> Result<(), Error> {
+        self.audit(AuditEntry {
+            token: origin.token.clone(),
+            sim: Some(sim.clone()),
+            facts,
+            ..AuditEntry::new(what, clock::now())
+        })
+        .await
+    }
+
     /// The SIM with this name or number, where the caller may use it.
     pub(crate) fn usable_sim(&self, origin: &Origin, sim: &str) -> Result<RouteId, Error> {
         let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
@@ -267,6 +301,9 @@ impl Gateway {
         Ok(status.route)
     }
 }
+
+/// Digits of a service's code (TS 22.030 6.5.2 has two or three); a code that is all digits may end in a secret.
+const LONGEST_SERVICE: usize = 4;
 
 /// A USSD string has at most 182 characters (TS 23.038 5).
 const MOST_CHARACTERS: usize = 182;
@@ -312,6 +349,21 @@ mod tests {
             ErrorKind::Conflict
         );
         assert!(dialogues.go_on(&route, Asker::Balance).is_err());
+    }
+
+    #[test]
+    fn of_a_code_the_service_is_noted_and_no_number_or_pin() {
+        for (code, noted) in [
+            ("*100#", "*100#"),
+            ("*#06#", "*#06#"),
+            ("**21*+491711234567#", "**21…"),
+            ("**04*1234*4321*4321#", "**04…"),
+            ("**05*12345678*1234*1234#", "**05…"),
+            ("*101*1234567890123456#", "*101…"),
+            ("123456789", "1234…"),
+        ] {
+            assert_eq!(service_of(code), noted, "{code}");
+        }
     }
 
     #[test]

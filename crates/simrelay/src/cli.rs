@@ -7,8 +7,8 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
-    alert, attendance, backup, certificate, check, hardening, health, inbox, modems, numbers, outbox, reload, route,
-    send, shell, status, token, trace, ussd, webhook,
+    alert, attendance, audit, backup, certificate, check, hardening, health, inbox, modems, numbers, outbox, reload,
+    route, send, shell, status, token, trace, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -72,6 +72,8 @@ enum Command {
     #[command(subcommand)]
     Hardening(hardening::HardeningCommand),
     #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    #[command(subcommand)]
     Alert(alert::AlertCommand),
     #[command(subcommand)]
     Attendance(attendance::AttendanceCommand),
@@ -131,6 +133,7 @@ impl Command {
             Self::Backup(args) => backup::backup(&args, screen),
             Self::Restore(args) => backup::restore(&args, screen),
             Self::Hardening(command) => hardening::run(&command, screen),
+            Self::Audit(command) => audit::run(&command, screen),
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
@@ -184,6 +187,7 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Hardening(_)
+            | Self::Audit(_)
             | Self::Alert(_)
             | Self::Attendance(_)
             | Self::Webhook(_)
@@ -237,7 +241,7 @@ fn flowing(text: &str) -> String {
 }
 
 /// The commands that ask no gateway.
-const OFFLINE: [&str; 11] = [
+const OFFLINE: [&str; 12] = [
     "pdu",
     "man",
     "completions",
@@ -245,6 +249,7 @@ const OFFLINE: [&str; 11] = [
     "certificate",
     "backup",
     "restore",
+    "audit",
     "import-smsgate",
     "hardening",
     "serve",

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use consumers::Rules;
 use consumers::attendance::Keyring;
 use futures_util::future::{BoxFuture, FutureExt};
-use gateway::{AttendanceDesk, Error, ErrorKind, Origin, SettingsDesk};
+use gateway::{AttendanceDesk, AuditEntry, Error, ErrorKind, Origin, SettingsDesk};
 use message::{Reloaded, RouteId};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
@@ -67,6 +67,10 @@ pub(crate) async fn reload(start: &Start, running: &mut Running) -> Reloaded {
     };
     match read {
         Ok(Difference { changed, needs_restart }) => {
+            let digest = config::digest(file);
+            running
+                .note("config", format!("{digest}; changed: {}", listed(&changed)))
+                .await;
             info!("the settings are read again; changed: {}", listed(&changed));
             if !needs_restart.is_empty() {
                 warn!("changed in the file, and needs a restart: {}", listed(&needs_restart));
@@ -81,6 +85,7 @@ pub(crate) async fn reload(start: &Start, running: &mut Running) -> Reloaded {
         Err(faults) => {
             faults.iter().for_each(|fault: &String| error!("{fault}"));
             running.not_reloaded(&faults);
+            running.note("config.refused", config::digest(file)).await;
             error!("nothing is changed: {} is not right", file.display());
             Reloaded {
                 faults,
@@ -153,6 +158,17 @@ impl Running {
         Ok(difference)
     }
 
+    /// Notes in the audit log what the gateway did by itself.
+    pub(crate) async fn note(&self, what: &'static str, facts: String) {
+        let entry = AuditEntry {
+            facts: Some(facts),
+            ..AuditEntry::new(what, jiff::Timestamp::now())
+        };
+        if let Err(error) = self.gateway().audit(entry).await {
+            warn!(what, "not in the audit log: {error}");
+        }
+    }
+
     /// What is in force after other settings were taken: what needs a restart is as it was, so that it is told again by
     /// the next reload.
     fn in_force(&self, settings: Settings, same_consumers: bool) -> Settings {
@@ -161,15 +177,21 @@ impl Running {
             data: old.data.clone(),
             log: old.log.clone(),
             hardening: old.hardening.clone(),
+            care: old.care.clone(),
+            self_test: old.self_test.clone(),
+            ring: old.ring.clone(),
             store: old.store.clone(),
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),
             ..settings
         };
-        now.api.listen = old.api.listen;
-        now.api.limits = old.api.limits.clone();
-        now.api.certificate_check_s = old.api.certificate_check_s;
-        now.api.failures_per_minute = old.api.failures_per_minute;
+        now.api = api::Config {
+            tokens: now.api.tokens,
+            legacy_tokens: now.api.legacy_tokens,
+            certificate: now.api.certificate,
+            key: now.api.key,
+            ..old.api.clone()
+        };
         now.attendance = config::hours_of(&now, old);
         now.alerts.listener = old.alerts.listener.clone();
         now.alerts.http = old.alerts.http.clone();

@@ -79,6 +79,7 @@ async fn daemon(
         running.address(),
         recovered.queued
     );
+    note_start(&start.file, &recovered, &running).await;
     let reporting = Reporting::begin(running.gateway(), &api);
     let end = loop {
         tokio::select! {
@@ -101,6 +102,20 @@ async fn daemon(
         () = tokio::time::sleep(STOP_LIMIT) => warn!("the modems do not finish; a part that is with one is uncertain now"),
     }
     end
+}
+
+/// Notes the start in the audit log, and tells the log where that ends: whoever keeps the one elsewhere can check the other.
+async fn note_start(file: &Path, recovered: &Recovered, running: &Running) {
+    let restored = match recovered.restored {
+        Some(_) => "; the database is a restored copy",
+        None => "",
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let facts = format!("simrelay {version}, configuration {}{restored}", config::digest(file));
+    running.note("start", facts).await;
+    if let Ok(head) = running.store.audit_head().await {
+        info!("the audit log ends with {}:{}", head.entry, head.hash);
+    }
 }
 
 /// The signals a daemon listens to.

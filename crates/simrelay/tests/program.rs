@@ -43,6 +43,8 @@ const COMMANDS: &[&str] = &[
     "reload",
     "backup",
     "restore",
+    "audit list",
+    "audit verify",
     "certificate",
     "import-smsgate",
     "hardening try",

@@ -1,4 +1,5 @@
 //! What an operator does to a gateway that works: copies, other settings, a look into the audit log.
 
+mod audit;
 mod backup;
 mod reload;

@@ -116,6 +116,11 @@ impl Difference {
         self.fixed_if("data", old.data != new.data);
         self.fixed_if("log", old.log != new.log);
         self.fixed_if("hardening", old.hardening != new.hardening);
+        let care = |settings: &Settings, slot: &RouteId| settings.care.get(slot).cloned().unwrap_or_default();
+        let cared = new.pool.slots.keys().any(|slot| care(old, slot) != care(new, slot));
+        self.fixed_if("balances and keep-alive of slots", cared);
+        self.fixed_if("self_test", old.self_test != new.self_test);
+        self.fixed_if("ring", old.ring != new.ring);
         self.fixed_if("api.listen", old.api.listen != new.api.listen);
         self.fixed_if("api (limits)", api(old) != api(new));
         self.fixed_if("store", store(old) != store(new));

@@ -38,6 +38,7 @@ pub(crate) use source::read as read_text;
 
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use reader::Reader;
@@ -87,6 +88,18 @@ pub(crate) fn faults_in(named: &Path, source: &str) -> Vec<Fault> {
 fn find_certificate(file: &Path, settings: &mut Settings) {
     for named in [&mut settings.api.certificate, &mut settings.api.key] {
         *named = secrets::find(named, file);
+    }
+}
+
+/// What tells one state of a file from another.
+pub(crate) fn digest(file: &Path) -> String {
+    match std::fs::read(file) {
+        Ok(octets) => {
+            let digest = Sha256::digest(octets);
+            let digits: String = digest[..8].iter().map(|octet| format!("{octet:02x}")).collect();
+            format!("sha256:{digits}")
+        }
+        Err(_) => "unreadable".to_owned(),
     }
 }
 
