@@ -314,14 +314,7 @@ mod tests {
     #[test]
     fn a_snapshot_of_nothing_is_a_page_all_the_same() {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let snapshot = Snapshot {
-            at,
-            started_at: at,
-            slots: Vec::new(),
-            queue: message::QueueFacts::default(),
-            findings: Vec::new(),
-            totals: message::Totals::default(),
-        };
+        let snapshot = Snapshot::blank(at);
         let text = write(&snapshot, None, Format::Text);
         assert!(text.contains("\nsimrelay_queue_oldest_age_seconds 0\n"), "{text}");
         assert!(text.contains("\nprocess_start_time_seconds 1800000000\n"), "{text}");
