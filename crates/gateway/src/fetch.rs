@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use message::{FetchPage, FetchQuery, Inbound, Number, RouteId};
+use message::{FetchPage, FetchQuery, Inbound, InboundKind, Number, RouteId};
 use regex::Regex;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ struct Search {
     limit: usize,
     from: Option<Regex>,
     text: Option<Regex>,
+    probes: bool,
 }
 
 impl Gateway {
@@ -67,6 +68,7 @@ impl Gateway {
             limit: usize::try_from(limit).unwrap_or(1000),
             from: pattern("from_matches", query.from_matches.as_deref())?,
             text: pattern("text_matches", query.text_matches.as_deref())?,
+            probes: query.probes,
         })
     }
 
@@ -169,7 +171,8 @@ impl Search {
             .from
             .as_ref()
             .is_none_or(|pattern| pattern.is_match(&shown_number(&message.from)));
-        from && self.text.as_ref().is_none_or(|pattern| pattern.is_match(&message.text))
+        let wanted = self.probes || message.kind != InboundKind::Probe;
+        wanted && from && self.text.as_ref().is_none_or(|pattern| pattern.is_match(&message.text))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::alerts::Antechamber;
+use crate::care::{Caretaker, Probes, Purses};
 use crate::carrier::{Carrier, CarrierEvents, RouteStatus};
 use crate::in_force::{InForce, Terms};
 use crate::incoming::read;
@@ -59,7 +60,9 @@ pub(crate) struct Inner {
     /// When the snapshot was made, in milliseconds of the clock that only runs.
     refreshed: AtomicU64,
     /// What is watched and done for each SIM besides sending.
-    pub(crate) care: CareSettings,
+    pub(crate) care: RwLock<Arc<CareSettings>>,
+    pub(crate) purses: Arc<Purses>,
+    pub(crate) probes: Arc<Probes>,
     tasks: Mutex<Tasks>,
 }
 
@@ -68,6 +71,7 @@ pub(crate) struct Inner {
 struct Tasks {
     dispatcher: Option<JoinHandle<()>>,
     keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    caretaker: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     pumps: Vec<JoinHandle<()>>,
 }
 
@@ -118,6 +122,8 @@ impl Gateway {
         let in_force = Arc::new(InForce::new(Terms::new(config, settings, retention)));
         let terms = in_force.now();
         let composer = Arc::new(Composer::new(Arc::clone(&in_force), first_reference));
+        let purses = Purses::load(&care, &store).await?;
+        let probes = Probes::load(&care, &store, clock::now()).await?;
         let (dispatcher, commands) = mpsc::channel(COMMANDS);
         let overflowed = Arc::new(AtomicBool::new(false));
         let dialogues = Arc::new(Dialogues::default());
@@ -158,7 +164,9 @@ impl Gateway {
                 complaints: Mutex::default(),
                 certificate: Mutex::default(),
                 refreshed: AtomicU64::new(now_ms()),
-                care,
+                purses: Arc::new(purses),
+                probes: Arc::new(probes),
+                care: RwLock::new(Arc::new(care)),
                 snapshot,
                 tasks: Mutex::default(),
             }),
@@ -174,7 +182,10 @@ impl Gateway {
         let pumps = self.inner.carriers.iter().zip(events).map(pump).collect();
         let (stop_keeper, stopped) = oneshot::channel();
         let keeper = tokio::spawn(Keeper::new(self, shown).run(stopped));
+        let (stop_caretaker, stopped) = oneshot::channel();
+        let caretaker = tokio::spawn(Caretaker::new(self).run(stopped));
         let tasks = Tasks {
+            caretaker: Some((stop_caretaker, caretaker)),
             dispatcher: Some(tokio::spawn(dispatching.run())),
             keeper: Some((stop_keeper, keeper)),
             pumps,
@@ -185,6 +196,11 @@ impl Gateway {
     /// Stops: nothing new begins, what is with a modem is finished. The store stays open; carriers are stopped by
     /// whoever started them.
     pub async fn stop(&self) {
+        let caretaker = self.tasks().caretaker.take();
+        if let Some((stop, caretaker)) = caretaker {
+            let _ = stop.send(());
+            let _ = caretaker.await;
+        }
         let (closed, all_closed) = oneshot::channel();
         if self.inner.dispatcher.send(Command::Close(closed)).await.is_ok() {
             // A dispatcher that is gone has nothing with a modem.
@@ -415,13 +431,10 @@ impl Gateway {
         self.tell(Command::RestrictTokens(token_sims)).await;
     }
 
-    /// Every route as its carrier tells it.
+    /// Every route as its carrier tells it, with what its balance says.
     pub(crate) fn routes(&self) -> Vec<RouteStatus> {
-        self.inner
-            .carriers
-            .iter()
-            .flat_map(|carrier| carrier.routes())
-            .collect()
+        let told = self.inner.carriers.iter().flat_map(|carrier| carrier.routes());
+        self.inner.purses.judged(told.collect())
     }
 
     /// The route with this name, or whose SIM has this number.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use message::{ConsumerFacts, Event, Finding, HealthChange, Level, LimitUse, Number, RouteId, SlotSnapshot, Snapshot};
 use store::{Backlog, Policies, RoomFacts, Ticked};
@@ -35,6 +36,7 @@ pub(crate) struct Keeper {
     room: Option<RoomFacts>,
     /// How far the limits are used up, asked together with that.
     limits: HashMap<RouteId, Vec<LimitUse>>,
+    zone: TimeZone,
     /// What holds for slots of which nothing is said.
     careless: SlotCare,
     /// When what was not kept was asked for last.
@@ -56,6 +58,7 @@ impl Keeper {
             backlog: (None, Vec::new()),
             room: None,
             limits: HashMap::new(),
+            zone: TimeZone::system(),
             careless: SlotCare::default(),
             asked_again: None,
         }
@@ -247,6 +250,8 @@ impl Keeper {
         let totals = self.or_last(totals, || last.totals.clone());
         self.look_now_and_then().await;
         self.add_counts(&mut slots).await;
+        inner.purses.show(&mut slots);
+        inner.probes.show(&mut slots, &self.gateway.care(), now, &self.zone);
         let mut snapshot = Snapshot {
             at: now,
             started_at: self.started_at,
@@ -270,9 +275,10 @@ impl Keeper {
     /// Everything that is wrong, worst first.
     fn findings(&mut self, snapshot: &Snapshot, steady: Duration) -> Vec<Finding> {
         let (now, inner) = (snapshot.at, &self.gateway.inner);
+        let care = self.gateway.care();
         let mut findings = Vec::new();
         for slot in &snapshot.slots {
-            let care = inner.care.slots.get(&slot.slot).unwrap_or(&self.careless);
+            let care = care.slots.get(&slot.slot).unwrap_or(&self.careless);
             findings.extend(health::of_slot(slot, care, self.started_at, now));
             findings.extend(self.restless.look(slot, now));
         }

@@ -7,7 +7,8 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::Gateway;
-use crate::carrier::{Carrier, CarrierEvent, CarrierEvents};
+use crate::care::Purses;
+use crate::carrier::{Carrier, CarrierEvent, CarrierEvents, RouteStatus};
 use crate::incoming::intake::Intake;
 use crate::outgoing::dispatch::{Command, SettledAttempt};
 use crate::sim::Cards;
@@ -20,6 +21,7 @@ pub(crate) struct Pump {
     dispatcher: mpsc::Sender<Command>,
     dialogues: Arc<Dialogues>,
     cards: Cards,
+    purses: Arc<Purses>,
     intake: Intake,
     overflowed: Arc<AtomicBool>,
 }
@@ -33,6 +35,7 @@ impl Pump {
             dispatcher: inner.dispatcher.clone(),
             in_force: Arc::clone(&inner.in_force),
             unkept: Arc::clone(&inner.unkept),
+            probes: Arc::clone(&inner.probes),
         };
         Self {
             cards: Cards {
@@ -42,6 +45,7 @@ impl Pump {
             carrier,
             dispatcher: inner.dispatcher.clone(),
             dialogues: Arc::clone(&inner.dialogues),
+            purses: Arc::clone(&inner.purses),
             intake,
             overflowed: Arc::clone(&inner.overflowed),
         }
@@ -51,7 +55,7 @@ impl Pump {
     pub(crate) async fn run(self, mut events: CarrierEvents) {
         let (taken, intake) = mpsc::channel(INTAKE);
         let keeping = tokio::spawn(self.intake.clone().run(intake));
-        self.tell(Command::Facts(self.carrier.routes())).await;
+        self.tell(Command::Facts(self.routes())).await;
         while let Some(event) = events.next().await {
             self.pass(event, &taken).await;
         }
@@ -62,7 +66,7 @@ impl Pump {
 
     async fn pass(&self, event: CarrierEvent, taken: &mpsc::Sender<CarrierEvent>) {
         match event {
-            CarrierEvent::Changed => self.tell(Command::Facts(self.carrier.routes())).await,
+            CarrierEvent::Changed => self.tell(Command::Facts(self.routes())).await,
             CarrierEvent::Settled {
                 route,
                 ticket,
@@ -83,7 +87,7 @@ impl Pump {
             CarrierEvent::Ussd { route, reply, asked } => self.dialogues.told(&route, reply, asked),
             CarrierEvent::SimIdentified { route, iccid } => {
                 self.cards.judge(route, iccid).await;
-                self.tell(Command::Facts(self.carrier.routes())).await;
+                self.tell(Command::Facts(self.routes())).await;
             }
             CarrierEvent::PinWanted { route, pin_try } => self.cards.decide(route, pin_try).await,
             CarrierEvent::PinVerdict { pin_try, accepted, .. } => self.cards.keep_verdict(pin_try, accepted).await,
@@ -101,6 +105,11 @@ impl Pump {
         if let CarrierEvent::Received { route, .. } | CarrierEvent::JournalFound { route, .. } = event {
             self.intake.unkept.note(route);
         }
+    }
+
+    /// The carrier's routes, with what their balances say.
+    fn routes(&self) -> Vec<RouteStatus> {
+        self.purses.judged(self.carrier.routes())
     }
 
     async fn tell(&self, command: Command) {

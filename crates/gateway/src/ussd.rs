@@ -225,7 +225,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] where somebody else's dialogue is open on the SIM: nothing was dialled then.
-    #[allow(dead_code, reason = "until balances are wired")]
     pub(crate) async fn ussd_for_balance(
         &self,
         route: &RouteId,

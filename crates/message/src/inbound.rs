@@ -168,6 +168,8 @@ pub enum InboundKind {
     Waiting,
     /// Octets nobody could read; kept as they came.
     Undecodable,
+    /// A test that the gateway sent between its own SIMs; nobody is told of it.
+    Probe,
 }
 
 /// The readable content of one received PDU, as the gateway decoded it for the store.

@@ -103,6 +103,9 @@ pub struct FetchQuery {
     /// Only texts that match this regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_matches: Option<String>,
+    /// The gateway's own tests too, which are left out else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probes: bool,
 }
 
 /// The answer to `sms.fetch`.

@@ -7,8 +7,8 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
-    alert, attendance, audit, backup, certificate, check, hardening, health, inbox, modems, numbers, outbox, reload,
-    route, send, shell, status, token, trace, ussd, webhook,
+    alert, attendance, audit, backup, balance, certificate, check, hardening, health, inbox, modems, numbers, outbox,
+    reload, route, send, shell, status, token, trace, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -49,6 +49,7 @@ enum Command {
     #[command(subcommand)]
     Sim(modems::SimCommand),
     Ussd(ussd::UssdArgs),
+    Balance(balance::BalanceArgs),
     Route(route::RouteArgs),
     Preview(route::PreviewArgs),
     Health(health::HealthArgs),
@@ -167,6 +168,7 @@ impl Command {
             Self::Modems(args) => modems::run(args, client, screen).await,
             Self::Sim(command) => modems::sim(command, client, screen).await,
             Self::Ussd(args) => ussd::run(args, client, screen).await,
+            Self::Balance(args) => balance::run(args, client, screen).await,
             Self::Route(args) => route::run(args, client, screen).await,
             Self::Preview(args) => route::preview(args, client, screen).await,
             Self::Health(args) => health::run(args, client, screen).await,

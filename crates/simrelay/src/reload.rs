@@ -135,6 +135,9 @@ impl Running {
         self.api.reload(&api).await.map_err(|error| told(error.to_string()))?;
 
         self.gateway().adopt(prepared).await;
+        if let Err(error) = self.gateway().adopt_care(settings.care_settings()).await {
+            error!("balances and tests stay as they were: {error}");
+        }
         self.carrier.journal_in(journals(&settings));
         if let Err(troubles) = self.pool.reload(settings.pool()).await {
             // They were checked above.

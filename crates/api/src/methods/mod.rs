@@ -2,6 +2,7 @@
 
 mod alerts;
 mod attendance;
+mod balance;
 mod look;
 mod operator;
 mod sms;
@@ -89,6 +90,7 @@ pub(crate) fn table() -> impl Iterator<Item = &'static Method> {
         sms::METHODS,
         subscribe::METHODS,
         ussd::METHODS,
+        balance::METHODS,
         look::METHODS,
         attendance::METHODS,
         alerts::METHODS,

@@ -259,6 +259,11 @@ const FETCH: Method = Method {
             Kind::Text,
             "only texts that match this regular expression",
         ),
+        may(
+            "probes",
+            Kind::Flag,
+            "the gateway's own tests too, of the kind `probe` (default: false)",
+        ),
     ],
     result: "Page",
     errors: &[

@@ -134,6 +134,7 @@ async fn begin(params: &Params<'_>, app: &App, extensions: &Extensions) -> Resul
         wait_s: Some(WAIT_S),
         from_matches: asked.from_matches,
         text_matches: asked.text_matches,
+        probes: false,
     };
     let probe = FetchQuery {
         limit: Some(1),

@@ -212,6 +212,7 @@ fn kind(kind: InboundKind) -> &'static str {
         InboundKind::WapPush => "wap_push",
         InboundKind::Waiting => "waiting",
         InboundKind::Undecodable => "undecodable",
+        InboundKind::Probe => "probe",
     }
 }
 

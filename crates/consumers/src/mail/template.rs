@@ -135,6 +135,7 @@ fn nothing_to_read(kind: InboundKind) -> &'static str {
         InboundKind::WapPush => "(WAP push)",
         InboundKind::Waiting => "(waiting indication)",
         InboundKind::Undecodable => "(cannot be read)",
+        InboundKind::Probe => "(test)",
     }
 }
 
@@ -145,7 +146,7 @@ fn note(sms: &Inbound) -> String {
         let _ = write!(note, " {} of its {} parts did not arrive.", sms.missing, sms.parts);
     }
     note.push_str(match sms.kind {
-        InboundKind::Text | InboundKind::Waiting => "",
+        InboundKind::Text | InboundKind::Waiting | InboundKind::Probe => "",
         InboundKind::Data => " It holds data, which is attached.",
         InboundKind::WapPush => " It is a WAP push, most often the notice of an MMS.",
         InboundKind::Undecodable => " It cannot be read and is attached as it came.",

@@ -152,6 +152,13 @@ impl Default for Schedule {
     }
 }
 
+impl Schedule {
+    /// Whether it is done at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.every != Every::Never
+    }
+}
+
 impl Amount {
     /// Reads what an operator wrote: `12`, `12.5`, `12,50`, `-0.30`; thousands may be parted as in `1.234,56`. Nothing
     /// where it is no amount.

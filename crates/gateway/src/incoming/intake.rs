@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::read::{Reading, join, read};
+use crate::care::Probes;
 use crate::carrier::{Carrier, CarrierEvent};
 use crate::clock;
 use crate::in_force::InForce;
@@ -28,6 +29,8 @@ pub(crate) struct Intake {
     pub(crate) in_force: Arc<InForce>,
     /// Where something lies that could not be kept or confirmed.
     pub(crate) unkept: Arc<Unkept>,
+    /// Our own tests that are on their way.
+    pub(crate) probes: Arc<Probes>,
 }
 
 /// How many received PDUs are being kept at once. More are not taken: they stay in the modem's memory, and the next
@@ -98,7 +101,7 @@ impl Intake {
         &self,
         route: &RouteId,
         raw: RawInbound,
-        payload: message::Payload,
+        mut payload: message::Payload,
     ) -> Result<Committed<Received>, store::Error> {
         let status = self.carrier.route(route);
         let reception = status.map_or_else(Reception::default, |status| Reception {
@@ -106,18 +109,27 @@ impl Intake {
             network: status.network,
         });
         let from = payload.from.clone();
+        let mut probe = None;
         if payload.kind == InboundKind::Text && payload.concat.is_none() {
+            let text = join(&[Some(raw.pdu.clone())]).text;
             // Before the message is kept: a crash in between only makes it come again.
-            self.obey_stop(&from, &raw.pdu).await?;
+            self.obey_stop(&from, &text).await?;
+            probe = self.probes.recognise(&text);
+            if probe.is_some() {
+                payload.kind = InboundKind::Probe;
+            }
         }
         let kept = self.store.receive(route, raw, payload, reception, clock::now()).await?;
+        if let Some(token) = probe {
+            self.take_probe(route, &token).await?;
+        }
         let Received { twin, completed } = kept.get();
         if *twin {
             debug!(modem = %route, "the same message again; it was kept before");
         }
         if let Some(message) = completed {
             info!(modem = %route, sms = %message.id, parts = message.parts, "received");
-            if !matches!(from, Number::Name(_)) {
+            if !matches!(from, Number::Name(_)) && message.kind != InboundKind::Probe {
                 // Only where a reply would leave from is lost when the dispatcher is overwhelmed.
                 let _ = self.dispatcher.try_send(Command::Contact(from, route.clone()));
             }
@@ -125,8 +137,17 @@ impl Intake {
         Ok(kept)
     }
 
-    async fn obey_stop(&self, from: &Number, pdu: &[u8]) -> Result<(), store::Error> {
-        let text = join(&[Some(pdu.to_vec())]).text;
+    /// One of our own tests arrived.
+    async fn take_probe(&self, route: &RouteId, token: &str) -> Result<(), store::Error> {
+        let now = clock::now();
+        let wrong = self.probes.arrived(token, route, now);
+        if let Some(wrong) = &wrong {
+            warn!(modem = %route, "a test of our own: {wrong}");
+        }
+        self.store.probe_arrived(token, now, wrong).await.map(drop)
+    }
+
+    async fn obey_stop(&self, from: &Number, text: &str) -> Result<(), store::Error> {
         if !self.in_force.now().stop_words.contains(&text.trim().to_uppercase()) || matches!(from, Number::Name(_)) {
             return Ok(());
         }

@@ -41,6 +41,10 @@ pub(crate) struct InboxArgs {
     #[arg(long, value_name = "REGEX")]
     text_matches: Option<String>,
 
+    /// The gateway's own tests too
+    #[arg(long)]
+    probes: bool,
+
     /// Only messages after this cursor; 0 begins with the oldest one kept
     #[arg(long, value_name = "CURSOR", value_parser = clap::value_parser!(i64).range(0..))]
     after: Option<i64>,
@@ -106,6 +110,7 @@ impl Inbox<'_> {
             number: self.args.number.clone(),
             from_matches: self.args.from_matches.clone(),
             text_matches: self.args.text_matches.clone(),
+            probes: self.args.probes,
             ..FetchQuery::default()
         }
     }
@@ -161,6 +166,7 @@ fn words(message: &Inbound) -> String {
         InboundKind::WapPush => format!("[WAP push] {}{}", message.text, data()),
         InboundKind::Waiting => format!("[waiting] {}", message.text),
         InboundKind::Undecodable => format!("[unreadable] {}", data()),
+        InboundKind::Probe => format!("[test] {}", message.text),
     };
     match message.missing {
         0 => text,

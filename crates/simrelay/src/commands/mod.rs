@@ -4,6 +4,7 @@ pub(crate) mod alert;
 pub(crate) mod attendance;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod balance;
 pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod hardening;

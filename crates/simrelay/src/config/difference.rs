@@ -35,7 +35,8 @@ impl Difference {
                 (false, _) => self.changed.push(format!("slots.{name} (new)")),
                 (_, false) => self.changed.push(format!("slots.{name} (gone)")),
                 _ if old.pool.slots.get(name) != new.pool.slots.get(name)
-                    || old.routes.get(name) != new.routes.get(name) =>
+                    || old.routes.get(name) != new.routes.get(name)
+                    || old.care.get(name) != new.care.get(name) =>
                 {
                     self.changed.push(format!("slots.{name}"));
                 }
@@ -58,6 +59,8 @@ impl Difference {
         self.live("api.certificate", files(old) != files(new));
         self.live("gateway", old.gateway != new.gateway);
         self.live("routing", old.routing != new.routing);
+        self.live("self_test", old.self_test != new.self_test);
+        self.live("ring", old.ring != new.ring);
         self.live("retention", old.retention != new.retention);
     }
 

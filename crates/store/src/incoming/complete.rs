@@ -21,8 +21,8 @@ pub(crate) struct Whole {
     pub(crate) reception: Reception,
     pub(crate) service_centre_time: Option<i64>,
     pub(crate) pdus: Vec<Option<Vec<u8>>>,
-    /// Whether nobody could decode it: then it is shown raw.
-    pub(crate) unreadable: bool,
+    /// What the gateway took it for: what nobody could decode is shown raw, and of a test of our own nobody is told.
+    pub(crate) kind: InboundKind,
 }
 
 /// Completes the groups that waited too long, at most `limit`.
@@ -74,16 +74,17 @@ fn read_group(row: &Row<'_>) -> rusqlite::Result<Whole> {
         },
         service_centre_time: row.get(3)?,
         pdus: vec![None; usize::from(row.get::<_, u8>(4)?)],
-        unreadable: false,
+        kind: InboundKind::Text,
     })
 }
 
 /// Makes a message of its parts: text, cursor, event and deliveries.
 pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite::Result<Inbound> {
-    let joined = match whole.unreadable {
-        true => raw(&whole.pdus),
-        false => join(&desk.memory.join, &whole.pdus),
+    let joined = match whole.kind {
+        InboundKind::Undecodable => raw(&whole.pdus),
+        _ => join(&desk.memory.join, &whole.pdus),
     };
+    let is_probe = whole.kind == InboundKind::Probe;
     desk.memory.cursor += 1;
     let missing = whole.pdus.iter().filter(|pdu| pdu.is_none()).count();
     let inbound = Inbound {
@@ -93,7 +94,7 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         from: whole.sender.clone(),
         to: whole.reception.own.clone(),
         text: joined.text,
-        kind: joined.kind,
+        kind: if is_probe { whole.kind } else { joined.kind },
         class: joined.class,
         alphabet: joined.alphabet,
         network: whole.reception.network.clone(),
@@ -105,7 +106,9 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
     };
     insert(desk, whole, &inbound, at)?;
     desk.memory.tally.add_on(Some(whole.route), Total::Received);
-    events::add_message(desk, inbound.cursor, at)?;
+    if !is_probe {
+        events::add_message(desk, inbound.cursor, at)?;
+    }
     Ok(inbound)
 }
 
@@ -164,6 +167,7 @@ pub(crate) fn kind_code(kind: InboundKind) -> u8 {
         InboundKind::WapPush => 2,
         InboundKind::Waiting => 3,
         InboundKind::Undecodable => 4,
+        InboundKind::Probe => 5,
     }
 }
 
@@ -174,6 +178,7 @@ pub(crate) fn kind(code: u8) -> InboundKind {
         1 => InboundKind::Data,
         2 => InboundKind::WapPush,
         3 => InboundKind::Waiting,
+        5 => InboundKind::Probe,
         _ => InboundKind::Undecodable,
     }
 }

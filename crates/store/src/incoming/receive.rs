@@ -87,7 +87,7 @@ fn single(desk: &mut Desk<'_>, arrival: &Arrival<'_>) -> rusqlite::Result<messag
         reception: arrival.reception.clone(),
         service_centre_time: payload.service_centre_time.map(millis),
         pdus: vec![Some(arrival.pdu.to_vec())],
-        unreadable: payload.kind == InboundKind::Undecodable,
+        kind: payload.kind,
     };
     let inbound = complete(desk, &whole, arrival.at)?;
     desk.conn

@@ -5,6 +5,8 @@ mod attendance;
 mod audit;
 mod backup;
 mod cards;
+mod care;
+mod clock;
 mod common;
 mod crash;
 mod deliveries;
