@@ -41,9 +41,10 @@ fn judge(from: Timestamp, until: Timestamp, now: Timestamp) -> Check {
         return Check::critical(SUBJECT, format!("it expired on {}", local(until)), RENEW);
     }
     let sentence = format!("valid until {}", local(until));
-    match until.duration_since(now) < SOON {
-        true => Check::warning(SUBJECT, sentence, RENEW),
-        false => Check::ok(SUBJECT, sentence),
+    match until.duration_since(now) {
+        left if left < URGENT => Check::critical(SUBJECT, sentence, RENEW),
+        left if left < SOON => Check::warning(SUBJECT, sentence, RENEW),
+        _ => Check::ok(SUBJECT, sentence),
     }
 }
 
@@ -60,7 +61,9 @@ const SUBJECT: &str = "certificate";
 const KEY: &str = "certificate key";
 const MAKE: &str = "set api.certificate and api.key; simrelay certificate makes new ones";
 const RENEW: &str = "renew it; a changed file is taken up without a restart";
-const SOON: SignedDuration = SignedDuration::from_hours(21 * 24);
+/// As health judges it.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+const URGENT: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 #[cfg(test)]
 mod tests {
@@ -87,6 +90,7 @@ mod tests {
         assert_eq!(judged("2025-12-31T23:59:59Z"), Level::Critical);
         assert_eq!(judged("2026-06-01T00:00:00Z"), Level::Ok);
         assert_eq!(judged("2026-12-20T00:00:00Z"), Level::Warning);
+        assert_eq!(judged("2026-12-30T00:00:00Z"), Level::Critical);
         assert_eq!(judged("2027-01-01T00:00:00Z"), Level::Critical);
     }
 

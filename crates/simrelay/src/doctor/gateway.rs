@@ -1,17 +1,21 @@
 //! What a running gateway says of itself, and what its slots show.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use api::Health;
-use message::{Finding, Level, Lock, Registration, SlotSnapshot, SlotState};
+use message::{Finding, Level, Lock, Registration, RouteId, SlotSnapshot, SlotState};
 use serde_json::json;
 
 use crate::client::Client;
 use crate::failure::Failure;
 
 use super::check::Check;
+use super::composite;
 
 /// Asks the gateway, if one runs.
-pub(super) async fn look(client: &Client) -> Vec<Check> {
-    match ask(client).await {
+pub(super) async fn look(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> Vec<Check> {
+    match ask(client, named).await {
         Ok(checks) => checks,
         Err(Failure::Unauthorised(sentence)) => vec![Check::warning(
             SUBJECT,
@@ -26,7 +30,7 @@ pub(super) async fn look(client: &Client) -> Vec<Check> {
     }
 }
 
-async fn ask(client: &Client) -> Result<Vec<Check>, Failure> {
+async fn ask(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> Result<Vec<Check>, Failure> {
     let health: Health = client.call("health", json!({})).await?;
     let slots: Vec<SlotSnapshot> = client.call("modems.list", json!({})).await?;
     let mut checks = vec![Check::ok(SUBJECT, "it answers")];
@@ -35,6 +39,13 @@ async fn ask(client: &Client) -> Result<Vec<Check>, Failure> {
         checks.push(Check::ok("health", "it has nothing to complain about"));
     }
     checks.extend(slots.iter().flat_map(slot_checks));
+    let system = Path::new("/sys");
+    let port = |slot: &SlotSnapshot| named.get(&slot.slot).map(PathBuf::as_path);
+    checks.extend(
+        slots
+            .iter()
+            .filter_map(|slot| composite::look(slot, port(slot), system)),
+    );
     Ok(checks)
 }
 
@@ -50,7 +61,13 @@ fn found(finding: &Finding) -> Check {
 /// What the facts of a slot say, whatever the gateway makes of them.
 fn slot_checks(slot: &SlotSnapshot) -> Vec<Check> {
     let name = slot.slot.as_str();
-    let all = [lock(slot), smsc(slot), registration(slot), reports(slot)];
+    let all = [
+        lock(slot),
+        smsc(slot),
+        registration(slot),
+        lte_alone(slot),
+        reports(slot),
+    ];
     let mut checks: Vec<Check> = all.into_iter().flatten().collect();
     checks.extend(
         slot.storage
@@ -132,6 +149,53 @@ fn registration(slot: &SlotSnapshot) -> Option<Check> {
     ))
 }
 
+/// A SIM that only LTE takes: SMS go over SGs or IMS there, which not every contract and modem has. What is known are the
+/// three registrations, and whether messages go out.
+fn lte_alone(slot: &SlotSnapshot) -> Option<Check> {
+    let each = slot.registrations;
+    let refused = |registration| {
+        matches!(
+            registration,
+            Registration::Denied | Registration::Off | Registration::Searching
+        )
+    };
+    let alone = each.eps.is_usable() && refused(each.circuit) && !each.packet.is_usable();
+    if !slot.state.can_send() || !alone {
+        return None;
+    }
+    let facts = format!(
+        "+CEREG says {}, +CREG {}, +CGREG {}",
+        word(each.eps),
+        word(each.circuit),
+        word(each.packet)
+    );
+    let name = slot.slot.as_str();
+    let fix = "have the operator allow SMS over SGs or IMS (often with VoLTE) and switch IMS on in the modem (Quectel: \
+               AT+QCFG=\"ims\",1), or let it use 2G or 3G where these exist";
+    match (slot.failures_in_row, slot.last_sent) {
+        (0, Some(_)) => Some(Check::ok(name, format!("in LTE alone ({facts}), and messages go out"))),
+        (0, None) => {
+            let sentence = format!("it is in LTE alone ({facts}), and nothing was sent yet: SMS may not work there");
+            Some(Check::warning(name, sentence, fix))
+        }
+        (failures, _) => {
+            let sentence = format!("it is in LTE alone ({facts}), and the last {failures} parts failed");
+            Some(Check::critical(name, sentence, fix))
+        }
+    }
+}
+
+fn word(registration: Registration) -> &'static str {
+    match registration {
+        Registration::Unknown => "nothing",
+        Registration::Off => "not registered",
+        Registration::Searching => "searching",
+        Registration::Denied => "denied",
+        Registration::Home => "home",
+        Registration::Roaming => "roaming",
+    }
+}
+
 fn reports(slot: &SlotSnapshot) -> Option<Check> {
     (slot.state.can_send() && !slot.reports).then(|| {
         Check::warning(
@@ -146,7 +210,7 @@ const SUBJECT: &str = "gateway";
 
 #[cfg(test)]
 mod tests {
-    use message::{RouteId, StorageUse};
+    use message::StorageUse;
 
     use super::*;
 
@@ -207,6 +271,29 @@ mod tests {
         assert_eq!(
             worst(&searching),
             (Level::Critical, "the network refuses the SIM".to_owned())
+        );
+
+        let each = |circuit, failures_in_row| SlotSnapshot {
+            registrations: message::Registrations {
+                circuit,
+                packet: Registration::Off,
+                eps: Registration::Home,
+            },
+            failures_in_row,
+            ..ready()
+        };
+        let (level, sentence) = worst(&each(Registration::Denied, 0));
+        assert_eq!(level, Level::Warning);
+        assert!(
+            sentence.contains("+CEREG says home, +CREG denied, +CGREG not registered"),
+            "{sentence}"
+        );
+        assert_eq!(worst(&each(Registration::Denied, 2)).0, Level::Critical);
+        assert_eq!(worst(&each(Registration::Home, 2)).0, Level::Ok);
+        assert_eq!(
+            worst(&each(Registration::Unknown, 2)).0,
+            Level::Ok,
+            "a modem without +CREG tells nothing"
         );
 
         let silent = SlotSnapshot {

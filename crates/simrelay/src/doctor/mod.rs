@@ -2,16 +2,18 @@
 
 mod certificate;
 mod check;
+mod composite;
 mod database;
 mod gateway;
 mod hardening;
 mod machine;
 mod ports;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use message::Level;
+use message::{Level, RouteId};
 
 use crate::client::Client;
 use crate::commands::modems::level_word;
@@ -40,13 +42,20 @@ pub(crate) struct DoctorArgs {
 /// Looks at everything and tells it, worst first.
 pub(crate) async fn run(args: &DoctorArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let mut checks = here(&args.config).await;
-    checks.extend(gateway::look(client).await);
+    checks.extend(gateway::look(client, &named_ports(&args.config)).await);
     checks.sort_by_key(|check| std::cmp::Reverse(check.level));
     show(&checks, screen)?;
     match checks.iter().map(|check| check.level).max() {
         Some(Level::Critical) => Err(Failure::Told(1)),
         _ => Ok(()),
     }
+}
+
+/// The ports that the configuration names, by slot; none where it cannot be read, which is told elsewhere.
+fn named_ports(file: &Path) -> BTreeMap<RouteId, PathBuf> {
+    let settings = config::load(file).unwrap_or_default();
+    let slots = settings.pool.slots.into_iter();
+    slots.filter_map(|(name, slot)| Some((name, slot.port?))).collect()
 }
 
 /// What can be seen without a running gateway.

@@ -53,6 +53,13 @@ fn look_at(port: &Path, processes: &Path) -> Check {
     }
     match holder(port, processes) {
         Some(holder) if holder.starts_with("simrelay") => Check::ok(SUBJECT, format!("{name} is held by the gateway")),
+        Some(holder) if holder.starts_with("ModemManager") => Check::critical(
+            SUBJECT,
+            format!("{name} is held by {holder}, which takes it from the gateway again and again"),
+            "systemctl disable --now ModemManager; or, where another modem needs it, let it ignore this one by the udev rule \
+             in docs/operate.md (ID_MM_DEVICE_IGNORE), then: udevadm control --reload && udevadm trigger && systemctl \
+             restart ModemManager",
+        ),
         Some(holder) => Check::warning(
             SUBJECT,
             format!("{name} is held by {holder}"),
@@ -167,12 +174,13 @@ mod tests {
         assert_eq!(look_at(&port, &processes).level, Level::Ok);
         symlink(fs::canonicalize(&port).unwrap(), process.join("fd/7")).unwrap();
         let check = look_at(&port, &processes);
-        assert_eq!(check.level, Level::Warning);
+        assert_eq!(check.level, Level::Critical);
         assert!(
-            check.sentence.contains("ModemManager (process 4711)"),
-            "{}",
-            check.sentence
+            check.sentence.contains("ModemManager (process 4711)") && check.fix.contains("ID_MM_DEVICE_IGNORE"),
+            "{check:?}"
         );
+        fs::write(process.join("comm"), "minicom\n").unwrap();
+        assert_eq!(look_at(&port, &processes).level, Level::Warning);
         fs::write(process.join("comm"), "simrelay\n").unwrap();
         assert_eq!(look_at(&port, &processes).level, Level::Ok);
     }
