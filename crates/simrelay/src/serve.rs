@@ -95,7 +95,7 @@ async fn daemon(
         }
     };
     info!("stopping");
-    reporting.end();
+    reporting.end(STOP_LIMIT);
     tokio::select! {
         () = running.stop() => info!("stopped"),
         () = signals.stop() => warn!("stopped at once; a part that is with a modem is uncertain now"),

@@ -22,12 +22,17 @@ impl Reporting {
         Self(api.spawn(report(gateway.clone())))
     }
 
-    /// It has begun to stop; nobody expects an answer any more.
-    pub(crate) fn end(self) {
-        tell(&[
+    /// It has begun to stop, which may take `limit`: no answers come any more, and the watchdog shall not wait for them.
+    pub(crate) fn end(self, limit: Duration) {
+        let mut news = vec![
             NotifyState::Stopping,
             NotifyState::Status("stopping: waiting for the modems"),
-        ]);
+        ];
+        let patience = u32::try_from((limit + NEWS).as_micros()).unwrap_or(u32::MAX);
+        if sd_notify::watchdog_enabled().is_some() {
+            news.push(NotifyState::WatchdogUsec(patience));
+        }
+        tell(&news);
     }
 }
 
