@@ -28,7 +28,9 @@ fn town() -> (Rig, Gateway) {
     told.expect("delivered");
     eventually("it is counted", LONG, || {
         let text = scrape(&gateway, "");
-        (value(&text, "simrelay_sms_received_total") == "1" && text.contains("result=\"delivered\"} 1\n")).then_some(())
+        (value(&text, "simrelay_sms_received_total{modem=\"sim-0\"}") == "1"
+            && text.contains("result=\"delivered\"} 1\n"))
+        .then_some(())
     });
     (rig, gateway)
 }
@@ -88,6 +90,13 @@ fn a_scrape_says_what_the_statistics_say_and_names_no_number() {
         "1"
     );
     assert!(!page.contains("simrelay_modem_signal_dbm{modem=\"gone\"}"), "{page}");
+    for known in [
+        "simrelay_disk_free_bytes",
+        "simrelay_database_bytes",
+        "simrelay_certificate_not_after_timestamp_seconds",
+    ] {
+        assert!(value(&page, known).parse::<f64>().expect(known) > 1e4, "{page}");
+    }
     let sent: u64 = ["sim-0", "sim-1"]
         .map(|modem| {
             value(

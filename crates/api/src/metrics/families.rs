@@ -1,16 +1,19 @@
 //! What is told: each family with its name, its help, and where the snapshot has it.
 
 use jiff::Timestamp;
-use message::{Durations, Level, Registration, SlotSnapshot, SlotState, Snapshot};
+use message::{
+    ConsumerFacts, Durations, Finding, Level, LimitUse, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot,
+};
 
 use super::exposition::{Format, Kind, Page};
 use super::process::Process;
 
-/// The page of a snapshot and of the process.
-pub(super) fn write(snapshot: &Snapshot, process: Option<&Process>, format: Format) -> String {
+/// The page of a snapshot, of what the API finds wrong with itself, and of the process.
+pub(super) fn write(snapshot: &Snapshot, own: &[Finding], process: Option<&Process>, format: Format) -> String {
     let mut page = Page::new(format);
     gateway(snapshot, &mut page);
-    health(snapshot, &mut page);
+    let findings: Vec<&Finding> = snapshot.findings.iter().chain(own).collect();
+    health(&findings, &mut page);
     queue(snapshot, &mut page);
     let used: Vec<(&str, &SlotSnapshot)> = snapshot
         .slots
@@ -20,6 +23,8 @@ pub(super) fn write(snapshot: &Snapshot, process: Option<&Process>, format: Form
         .collect();
     modems(&used, &mut page);
     sims(&used, &mut page);
+    consumers(snapshot, &mut page);
+    storage_facts(snapshot, &mut page);
     process_facts(snapshot.started_at, process, &mut page);
     page.end()
 }
@@ -32,21 +37,13 @@ fn gateway(snapshot: &Snapshot, page: &mut Page) {
     page.family(name, Kind::Gauge, "When the facts on this page were put together.");
     page.gauge(name, &[], seconds(snapshot.at));
     let totals = &snapshot.totals;
-    for (name, help, value) in [
-        (
-            "simrelay_sms_submitted",
-            "Messages accepted for sending since the database was made.",
-            totals.accepted,
-        ),
-        (
-            "simrelay_sms_received",
-            "Messages received since the database was made.",
-            totals.received,
-        ),
-    ] {
-        page.family(name, Kind::Counter, help);
-        page.counter(name, &[], value);
-    }
+    let name = "simrelay_sms_submitted";
+    page.family(
+        name,
+        Kind::Counter,
+        "Messages accepted for sending since the database was made.",
+    );
+    page.counter(name, &[], totals.accepted);
     let name = "simrelay_sms_parts";
     page.family(
         name,
@@ -62,18 +59,19 @@ fn gateway(snapshot: &Snapshot, page: &mut Page) {
     }
 }
 
-fn health(snapshot: &Snapshot, page: &mut Page) {
+fn health(findings: &[&Finding], page: &mut Page) {
     let name = "simrelay_health_level";
     page.family(
         name,
         Kind::Gauge,
         "The worst that is wrong: 0 nothing, 1 WARNING, 2 CRITICAL.",
     );
-    page.gauge(name, &[], number(snapshot.level()));
+    let level = findings.iter().map(|finding| finding.level).max();
+    page.gauge(name, &[], number(level.unwrap_or(Level::Ok)));
     let name = "simrelay_findings";
     page.family(name, Kind::Gauge, "How many things are wrong.");
     for (word, level) in [("warning", Level::Warning), ("critical", Level::Critical)] {
-        let found = snapshot.findings.iter().filter(|finding| finding.level == level);
+        let found = findings.iter().filter(|finding| finding.level == level);
         page.gauge(name, &[("level", word)], found.count());
     }
 }
@@ -140,7 +138,7 @@ fn modems(slots: &Slots<'_>, page: &mut Page) {
         |slot| slot.signal_dbm.map(f64::from),
     );
     storage(slots, page);
-    for (name, help, value) in SINCE_START {
+    for (name, help, value) in COUNTED {
         page.family(name, Kind::Counter, help);
         for (modem, slot) in slots {
             page.counter(name, &[("modem", *modem)], value(slot));
@@ -193,7 +191,128 @@ fn storage(slots: &Slots<'_>, page: &mut Page) {
     }
 }
 
-fn sims(_slots: &Slots<'_>, _page: &mut Page) {}
+fn sims(slots: &Slots<'_>, page: &mut Page) {
+    let name = "simrelay_sim_balance";
+    page.family(name, Kind::Gauge, "The balance, as the operator told it last.");
+    let balances = || {
+        slots
+            .iter()
+            .filter_map(|(modem, slot)| Some((*modem, slot.balance.as_ref()?)))
+    };
+    for (modem, balance) in balances() {
+        let labels = [("modem", modem), ("currency", balance.currency.as_str())];
+        page.gauge(name, &labels, balance.micros as f64 / 1e6);
+    }
+    let name = "simrelay_sim_balance_timestamp_seconds";
+    page.family(name, Kind::Gauge, "When the operator told the balance.");
+    for (modem, balance) in balances() {
+        page.gauge(name, &[("modem", modem)], seconds(balance.at));
+    }
+    for (name, help, value) in LIMITED {
+        page.family(name, Kind::Gauge, help);
+        for (modem, slot) in slots {
+            for limit in &slot.limits {
+                page.gauge(
+                    name,
+                    &[("modem", *modem), ("limit", limit.limit.as_str())],
+                    value(limit),
+                );
+            }
+        }
+    }
+    probes(slots, page);
+}
+
+fn probes(slots: &Slots<'_>, page: &mut Page) {
+    let probes = || {
+        let of = |slot: &&'_ SlotSnapshot| [("self_test", slot.self_test.clone()), ("ring", slot.ring.clone())];
+        slots.iter().flat_map(move |(modem, slot)| {
+            let probes = of(slot).into_iter();
+            probes.filter_map(move |(kind, probe)| Some((*modem, kind, probe?)))
+        })
+    };
+    let name = "simrelay_probe_latency_seconds";
+    page.family(
+        name,
+        Kind::Gauge,
+        "From handing in to arrival, of the last message between own SIMs that arrived.",
+    );
+    for (modem, kind, probe) in probes() {
+        let Some(latency) = probe.latency_ms else { continue };
+        let labels = [("modem", modem), ("to", probe.to.as_str()), ("kind", kind)];
+        page.gauge(name, &labels, latency as f64 / 1000.0);
+    }
+    let name = "simrelay_probe_well";
+    page.family(
+        name,
+        Kind::Gauge,
+        "Whether the last message between own SIMs arrived, or may still.",
+    );
+    for (modem, kind, probe) in probes() {
+        let well = matches!(probe.state, ProbeState::Arrived | ProbeState::Waiting);
+        let labels = [("modem", modem), ("to", probe.to.as_str()), ("kind", kind)];
+        page.gauge(name, &labels, u8::from(well));
+    }
+}
+
+fn consumers(snapshot: &Snapshot, page: &mut Page) {
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&ConsumerFacts) -> f64| {
+        page.family(name, Kind::Gauge, help);
+        for consumer in &snapshot.consumers {
+            page.gauge(name, &[("consumer", consumer.name.as_str())], value(consumer));
+        }
+    };
+    each(
+        "simrelay_consumer_waiting",
+        "Events that a consumer has not worked yet.",
+        &|consumer| consumer.waiting as f64,
+    );
+    let at = snapshot.at;
+    each(
+        "simrelay_consumer_oldest_age_seconds",
+        "How long the oldest of them waits; 0 where none does.",
+        &|consumer| (seconds(at) - seconds(consumer.oldest.unwrap_or(at))).max(0.0),
+    );
+    each(
+        "simrelay_consumer_given_up",
+        "Events that a consumer gave up, as far as they are kept.",
+        &|consumer| consumer.gave_up as f64,
+    );
+}
+
+fn storage_facts(snapshot: &Snapshot, page: &mut Page) {
+    let mut gauge = |name: &str, help: &str, value: Option<f64>| {
+        page.family(name, Kind::Gauge, help);
+        value.into_iter().for_each(|value| page.gauge(name, &[], value));
+    };
+    let disk = snapshot.disk.as_ref();
+    gauge(
+        "simrelay_disk_free_bytes",
+        "What the gateway may still take of the disk of its database.",
+        disk.map(|disk| disk.free as f64),
+    );
+    gauge(
+        "simrelay_disk_size_bytes",
+        "The size of that disk.",
+        disk.map(|disk| disk.size as f64),
+    );
+    let database = snapshot.database.as_ref();
+    gauge(
+        "simrelay_database_bytes",
+        "What the database takes, with its log.",
+        database.map(|database| database.bytes as f64),
+    );
+    gauge(
+        "simrelay_database_limit_bytes",
+        "What it may grow to, where that is set.",
+        database.and_then(|database| Some(database.limit? as f64)),
+    );
+    gauge(
+        "simrelay_certificate_not_after_timestamp_seconds",
+        "Until when the API's certificate is valid.",
+        snapshot.certificate.as_ref().map(|shown| seconds(shown.not_after)),
+    );
+}
 
 fn process_facts(started_at: Timestamp, process: Option<&Process>, page: &mut Page) {
     let mut gauge = |name: &str, help: &str, value: Option<f64>| {
@@ -290,21 +409,47 @@ fn registration(registration: Registration) -> &'static str {
 /// A counter of a slot: name, help, and where it is.
 type Counted = (&'static str, &'static str, fn(&SlotSnapshot) -> u64);
 
-/// What is counted since the gateway's start; a restart begins anew, which `rate` and `increase` know.
-const SINCE_START: &[Counted] = &[
+/// What is counted of a slot: its messages since the database was made; its troubles since the gateway's start, where a
+/// restart begins anew, which `rate` and `increase` know.
+const COUNTED: &[Counted] = &[
+    (
+        "simrelay_sms_sent",
+        "Parts that went out, since the database was made.",
+        |slot| slot.totals.sent,
+    ),
+    (
+        "simrelay_sms_delivered",
+        "Parts of which a report said that they arrived, since the database was made.",
+        |slot| slot.totals.delivered,
+    ),
+    (
+        "simrelay_sms_failed",
+        "Parts that failed, since the database was made.",
+        |slot| slot.totals.failed,
+    ),
+    (
+        "simrelay_sms_received",
+        "Messages received, since the database was made.",
+        |slot| slot.totals.received,
+    ),
     ("simrelay_modem_init", "Times the modem was set up.", |slot| {
         slot.initialisations.into()
     }),
     ("simrelay_modem_recoveries", "Steps of recovery.", |slot| {
         slot.recoveries.into()
     }),
-    ("simrelay_modem_parts_sent", "Parts that went out.", |slot| slot.sent),
-    ("simrelay_modem_parts_failed", "Parts that failed.", |slot| slot.failed),
-    (
-        "simrelay_modem_parts_received",
-        "Parts and reports that came in.",
-        |slot| slot.received,
-    ),
+];
+
+/// A number of a limit: name, help, and where it is.
+type Limited = (&'static str, &'static str, fn(&LimitUse) -> u32);
+
+const LIMITED: &[Limited] = &[
+    ("simrelay_sim_limit_used", "How much of a limit is used up.", |limit| {
+        limit.used
+    }),
+    ("simrelay_sim_limit_allowed", "How much a limit allows.", |limit| {
+        limit.allowed
+    }),
 ];
 
 #[cfg(test)]
@@ -314,8 +459,7 @@ mod tests {
     #[test]
     fn a_snapshot_of_nothing_is_a_page_all_the_same() {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let snapshot = Snapshot::blank(at);
-        let text = write(&snapshot, None, Format::Text);
+        let text = write(&Snapshot::blank(at), &[], None, Format::Text);
         assert!(text.contains("\nsimrelay_queue_oldest_age_seconds 0\n"), "{text}");
         assert!(text.contains("\nprocess_start_time_seconds 1800000000\n"), "{text}");
         assert!(text.contains("simrelay_sms_parts_total{result=\"sent\"} 0\n"), "{text}");

@@ -45,7 +45,7 @@ pub(crate) async fn answer(app: &App, address: std::net::IpAddr, headers: &Heade
     let snapshot = app.gateway.snapshot();
     // The system is asked by reading files, if only of memory.
     let process = tokio::task::spawn_blocking(process::Process::read).await.ok().flatten();
-    let text = families::write(&snapshot, process.as_ref(), format);
+    let text = families::write(&snapshot, &app.troubles.findings(), process.as_ref(), format);
     let mut response = Body::from(text).into_response();
     let kind = HeaderValue::from_static(format.content_type());
     response.headers_mut().insert(CONTENT_TYPE, kind);

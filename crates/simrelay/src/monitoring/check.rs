@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
+use api::Stats;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Error};
 use jiff::Timestamp;
@@ -32,8 +33,9 @@ It prints one line with perfdata and is called check_simrelay as well, by a link
 and the scope stats for what is counted.
 
 A RANGE alone is about modems_up, with --modem about signal. METRIC is one of modems_up, queue, queue_age (s), uncertain, \
-accepted, sent, delivered, failed, received; with --modem: up, signal (dBm), storage (%), silence (s without anything \
-received), sent, failed, received, initialisations.
+accepted, sent, delivered, failed, received, consumers_waiting, consumers_age (s), disk_free (%), certificate_days; with \
+--modem: up, signal (dBm), storage (%), silence (s without anything received), balance, sent, delivered, failed, received, \
+initialisations.
 
 Exit codes:
   0  OK
@@ -234,13 +236,44 @@ fn of_gateway(sight: &Sight, now: Timestamp) -> Vec<Metric> {
         count("failed", totals.map(|totals| totals.failed)),
         count("received", totals.map(|totals| totals.received)),
     ]);
+    if let Some(stats) = stats {
+        metrics.extend(of_house(stats, now));
+    }
     metrics
+}
+
+/// What is measured of consumers, disk and certificate.
+fn of_house(stats: &Stats, now: Timestamp) -> Vec<Metric> {
+    let waiting = stats.consumers.iter().map(|consumer| consumer.waiting).sum::<u64>();
+    let oldest = stats.consumers.iter().filter_map(|consumer| consumer.oldest).min();
+    let free = stats
+        .disk
+        .map(|disk| (disk.free as f64 * 100.0 / (disk.size.max(1)) as f64).round());
+    let days = stats.certificate.map(|shown| seconds(now, shown.not_after) / DAY_S);
+    vec![
+        Metric::of("consumers_waiting", Some(waiting as f64)),
+        Metric::of("consumers_age", Some(oldest.map_or(0.0, |oldest| seconds(oldest, now)))).unit(Unit::Seconds),
+        Metric::of("disk_free", free)
+            .unit(Unit::Percent)
+            .within(Some(0.0), Some(100.0)),
+        Metric::of("certificate_days", days.map(f64::floor)),
+    ]
 }
 
 /// What is measured of one slot; the first is what a range alone is about.
 fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
     let count = |name, value: u64| Metric::of(name, Some(value as f64)).unit(Unit::Counter);
     let silence = slot.last_received.map(|at| seconds(at, now));
+    let balance = Metric {
+        label: match slot.balance.as_ref().map(|balance| balance.currency.as_str()) {
+            None | Some("") => String::from("balance"),
+            Some(currency) => format!("balance_{currency}"),
+        },
+        ..Metric::of(
+            "balance",
+            slot.balance.as_ref().map(|balance| balance.micros as f64 / 1e6),
+        )
+    };
     vec![
         Metric::of("signal", slot.signal_dbm.map(f64::from)).within(None, None),
         Metric::of("up", Some(if slot.state.can_send() { 1.0 } else { 0.0 })).within(Some(0.0), Some(1.0)),
@@ -248,9 +281,11 @@ fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
             .unit(Unit::Percent)
             .within(Some(0.0), Some(100.0)),
         Metric::of("silence", silence).unit(Unit::Seconds),
-        count("sent", slot.sent),
-        count("failed", slot.failed),
-        count("received", slot.received),
+        balance.within(None, None),
+        count("sent", slot.totals.sent),
+        count("delivered", slot.totals.delivered),
+        count("failed", slot.totals.failed),
+        count("received", slot.totals.received),
         count("initialisations", slot.initialisations.into()),
     ]
 }
@@ -280,6 +315,8 @@ fn seconds(since: Timestamp, now: Timestamp) -> f64 {
 
 /// How long a check may take where nothing else is said, in seconds: the plugins' default.
 const LIMIT_S: u64 = 10;
+
+const DAY_S: f64 = 86_400.0;
 
 /// The exit code after `-h` and `-V`: a check whose command asks for its help checks nothing.
 const ASKED_FOR_HELP: u8 = 3;

@@ -11,9 +11,69 @@ use super::words::{Field, Graph};
 pub(super) fn of(sight: &Sight, only: Option<&SlotSnapshot>) -> Vec<Graph> {
     let mut graphs = match only {
         Some(_) => Vec::new(),
-        None => of_gateway(sight),
+        None => [of_gateway(sight), of_house(sight)].concat(),
     };
     graphs.extend(of_slots(sight, only));
+    graphs
+}
+
+/// Consumers, disk and certificate.
+fn of_house(sight: &Sight) -> Vec<Graph> {
+    let Some(stats) = sight.stats.as_ref() else {
+        return Vec::new();
+    };
+    let waiting = stats.consumers.iter().map(|consumer| {
+        let name = names::field(&consumer.name);
+        Field::gauge(name, consumer.name.as_str(), Some(consumer.waiting.to_string()))
+    });
+    let free = stats
+        .disk
+        .map(|disk| (disk.free as f64 * 100.0 / disk.size.max(1) as f64).round());
+    let left = stats
+        .certificate
+        .map(|shown| shown.not_after.duration_since(stats.at).as_hours() / 24);
+    let house = |name: &str, title: &str, unit, about: &str, fields| Graph {
+        name: name.into(),
+        title: title.into(),
+        unit,
+        from_zero: true,
+        about: about.into(),
+        fields,
+    };
+    let mut graphs = vec![
+        house(
+            "simrelay_disk",
+            "simrelay: disk",
+            "% free",
+            "What is left of the disk of the database",
+            vec![Field {
+                warning: Some("10:"),
+                critical: Some("3:"),
+                ..Field::gauge("free", "free", free.map(|percent| percent.to_string()))
+            }],
+        ),
+        house(
+            "simrelay_certificate",
+            "simrelay: certificate",
+            "days",
+            "How long the certificate is still valid",
+            vec![Field {
+                warning: Some("14:"),
+                critical: Some("3:"),
+                ..Field::gauge("left", "left", left.map(|days| days.to_string()))
+            }],
+        ),
+    ];
+    if !stats.consumers.is_empty() {
+        let about = "Events that a consumer has not worked yet";
+        graphs.push(house(
+            "simrelay_consumers",
+            "simrelay: consumers",
+            "events",
+            about,
+            waiting.collect(),
+        ));
+    }
     graphs
 }
 
@@ -147,15 +207,15 @@ const PER_SLOT: &[PerSlot] = &[
         unit: "parts per ${graph_period}",
         from_zero: true,
         about: "Parts that went out",
-        field: |name, slot| Field::count(name, label(slot), Some(slot.sent)),
+        field: |name, slot| Field::count(name, label(slot), Some(slot.totals.sent)),
     },
     PerSlot {
         name: "simrelay_slot_received",
         title: "received",
         unit: "parts per ${graph_period}",
         from_zero: true,
-        about: "Parts and reports that came in",
-        field: |name, slot| Field::count(name, label(slot), Some(slot.received)),
+        about: "Messages that came in",
+        field: |name, slot| Field::count(name, label(slot), Some(slot.totals.received)),
     },
     PerSlot {
         name: "simrelay_slot_failed",
@@ -163,7 +223,7 @@ const PER_SLOT: &[PerSlot] = &[
         unit: "parts per ${graph_period}",
         from_zero: true,
         about: "Parts that failed",
-        field: |name, slot| Field::count(name, label(slot), Some(slot.failed)),
+        field: |name, slot| Field::count(name, label(slot), Some(slot.totals.failed)),
     },
     PerSlot {
         name: "simrelay_slot_signal",
@@ -172,6 +232,20 @@ const PER_SLOT: &[PerSlot] = &[
         from_zero: false,
         about: "Signal: -113 is none, -51 the best that is told",
         field: |name, slot| Field::gauge(name, label(slot), slot.signal_dbm.map(|dbm| dbm.to_string())),
+    },
+    PerSlot {
+        name: "simrelay_slot_balance",
+        title: "balance",
+        unit: "money",
+        from_zero: false,
+        about: "The balance, as the operator told it last",
+        field: |name, slot| {
+            let balance = slot.balance.as_ref();
+            let currency = balance.map_or("", |balance| balance.currency.as_str());
+            let said = format!("{} {currency}", label(slot));
+            let value = balance.map(|balance| (balance.micros as f64 / 1e6).to_string());
+            Field::gauge(name, said.trim_end(), value)
+        },
     },
     PerSlot {
         name: "simrelay_slot_storage",
