@@ -18,6 +18,7 @@ use crate::monitoring::{check as plugin, munin};
 use crate::pdu;
 use crate::screen::Screen;
 use crate::serve;
+use crate::traffic;
 
 /// Send and receive SMS through a pool of USB GSM modems
 #[derive(Debug, Parser)]
@@ -63,6 +64,8 @@ enum Command {
     Token(token::TokenCommand),
     #[command(subcommand)]
     Pdu(pdu::Args),
+    #[command(subcommand)]
+    Smpp(traffic::Args),
     #[command(subcommand)]
     Config(check::ConfigCommand),
     Reload(reload::ReloadArgs),
@@ -136,6 +139,7 @@ impl Command {
             Self::Hardening(command) => hardening::run(&command, screen),
             Self::Audit(command) => audit::run(&command, screen),
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
+            Self::Smpp(args) => traffic::run(&args, screen),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
             Self::Munin(args) => munin::run(&args, connection, screen),
@@ -183,6 +187,7 @@ impl Command {
             | Self::Pdu(_)
             | Self::Check(_)
             | Self::Munin(_)
+            | Self::Smpp(_)
             | Self::Config(_)
             | Self::Certificate(_)
             | Self::ImportSmsgate(_)
@@ -243,8 +248,9 @@ fn flowing(text: &str) -> String {
 }
 
 /// The commands that ask no gateway.
-const OFFLINE: [&str; 12] = [
+const OFFLINE: [&str; 13] = [
     "pdu",
+    "smpp",
     "man",
     "completions",
     "config",
@@ -290,6 +296,7 @@ mod tests {
         for offline in [
             &["pdu", "encode"][..],
             &["pdu", "decode"],
+            &["smpp", "analyze"],
             &["man"],
             &["completions"],
             &["config", "check"],

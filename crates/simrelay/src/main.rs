@@ -1,7 +1,8 @@
 //! The simrelay program: the daemon, the demonstration and the command line client.
 //!
 //! - [`cli`] reads the arguments and leads to each command. [`commands`] holds those that ask a running gateway through
-//!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs.
+//!   [`client`], the JSON-RPC client, and the small ones that ask nobody; [`pdu`] reads and writes PDUs, [`traffic`]
+//!   explains SMPP traffic.
 //! - [`serve`] is the daemon and [`demo`] the demonstration. Both are a [`running`] gateway: its parts started from the
 //!   bottom up and stopped from the top down, on its [`threads`], which share their memory ([`arena`]); [`consuming`] makes
 //!   its consumers, [`post`] its SMTP server, [`intake`] its listeners for alerts; [`reload`] gives it other settings. [`config`] is the one way to its
@@ -46,6 +47,7 @@ mod serve;
 mod supervisor;
 mod text;
 mod threads;
+mod traffic;
 mod when;
 
 use std::ffi::OsString;

@@ -39,6 +39,8 @@ const COMMANDS: &[&str] = &[
     "token hash",
     "pdu decode",
     "pdu encode",
+    "smpp decode",
+    "smpp analyze",
     "config check",
     "reload",
     "backup",

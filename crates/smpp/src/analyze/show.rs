@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Analysis, MessageView, SessionView, Window};
+use super::{Analysis, Anomaly, Kind, MessageView, SessionView, Window};
 use crate::{DefaultAlphabet, Oddity, Payload, Pdu, Receipt, Value};
 
-/// The whole analysis: sessions with their windows and latencies, what was wrong, and how often.
+/// The whole analysis: sessions with their windows and latencies, what was wrong, how often, and the first cases.
 pub fn show(analysis: &Analysis) -> String {
     let mut out = String::new();
     for session in &analysis.sessions {
@@ -26,18 +26,39 @@ pub fn show(analysis: &Analysis) -> String {
         analysis.messages.len(),
         analysis.anomalies.len()
     );
-    for anomaly in &analysis.anomalies {
-        let sequence = anomaly
-            .sequence
-            .map_or(String::new(), |sequence| format!(" #{sequence}"));
-        let (at, session, name) = (anomaly.at, anomaly.session, anomaly.kind.name());
-        let _ = writeln!(out, "{at} session {session}{sequence} {name}: {}", anomaly.what);
-        let _ = writeln!(out, "    {}", anomaly.rule);
+    for kind in Kind::all() {
+        show_kind(kind, analysis, &mut out);
     }
     if analysis.more_anomalies > 0 {
         let _ = writeln!(out, "and {} more", analysis.more_anomalies);
     }
     out
+}
+
+/// What was wrong in one way: the rule, how often, and the first cases.
+fn show_kind(kind: Kind, analysis: &Analysis, out: &mut String) {
+    let cases: Vec<&Anomaly> = analysis
+        .anomalies
+        .iter()
+        .filter(|anomaly| anomaly.kind == kind)
+        .collect();
+    let Some(first) = cases.first() else { return };
+    let name = kind.name();
+    let _ = writeln!(out, "{name} × {}: {}", cases.len(), first.rule);
+    for anomaly in cases.iter().take(MOST_CASES) {
+        let sequence = anomaly
+            .sequence
+            .map_or(String::new(), |sequence| format!(" #{sequence}"));
+        let (at, session) = (anomaly.at, anomaly.session);
+        let other_rule = match anomaly.rule == first.rule {
+            true => String::new(),
+            false => format!(" ({})", anomaly.rule),
+        };
+        let _ = writeln!(out, "  {at} session {session}{sequence}: {}{other_rule}", anomaly.what);
+    }
+    if cases.len() > MOST_CASES {
+        let _ = writeln!(out, "  and {} more", cases.len() - MOST_CASES);
+    }
 }
 
 /// One message with its answer and its receipts.
@@ -199,6 +220,9 @@ fn time(us: u64) -> String {
 }
 
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Cases of one kind that are shown; programs are given all.
+const MOST_CASES: usize = 20;
 
 /// The longest bar of a histogram, in characters.
 const BAR: usize = 40;

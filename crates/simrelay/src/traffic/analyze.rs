@@ -1,0 +1,71 @@
+//! `simrelay smpp analyze`: what went on in a capture of the network.
+
+use std::fs;
+
+use clap::Args;
+use smpp::analyze::{Analysis, analyze, show, show_message};
+
+use super::Alphabet;
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// Read a capture of SMPP traffic: who sent what, what became of it, and what was wrong
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tcpdump -i any -w session.pcap tcp port 2775
+  simrelay smpp analyze session.pcap
+  simrelay smpp analyze session.pcap --messages --number 491711234567
+  simrelay smpp analyze session.pcap --json | jq '.anomalies[].kind' | sort | uniq -c
+
+pcap and pcapng are read. Connections that speak SMPP are found by themselves, whatever the port;
+inside TLS nobody can look. Messages are joined with their responses and receipts, long messages
+put together, and everything against the rules is told with the rule.")]
+pub(crate) struct AnalyzeArgs {
+    /// The capture
+    capture: String,
+
+    /// Show every message with its response and receipts
+    #[arg(long)]
+    messages: bool,
+
+    /// Only messages from or to this number, or with this message id
+    #[arg(long, value_name = "NUMBER", requires = "messages")]
+    number: Option<String>,
+
+    /// What data_coding 0 means
+    #[arg(long, value_enum, default_value = "gsm7", value_name = "ALPHABET")]
+    default_alphabet: Alphabet,
+}
+
+/// Reads and shows.
+///
+/// # Errors
+/// A file that cannot be read or is no capture.
+pub(super) fn run(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
+    let path = &args.capture;
+    let file = fs::read(path).map_err(|error| Failure::Usage(format!("{path} cannot be read: {error}")))?;
+    let analysis =
+        analyze(&file, args.default_alphabet.into()).map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
+    if screen.is_json() {
+        return screen.value(&analysis);
+    }
+    if args.messages {
+        screen.text(&messages(&analysis, args.number.as_deref()))?;
+    }
+    screen.text(&show(&analysis))
+}
+
+fn messages(analysis: &Analysis, number: Option<&str>) -> String {
+    let mut shown = String::new();
+    for message in &analysis.messages {
+        let id = message
+            .response
+            .as_ref()
+            .and_then(|response| response.message_id.as_deref());
+        let names = [Some(&*message.source), Some(&*message.destination), id];
+        if number.is_none_or(|number| names.contains(&Some(number.trim_start_matches('+')))) {
+            shown.push_str(&show_message(message));
+        }
+    }
+    shown
+}

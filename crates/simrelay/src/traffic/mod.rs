@@ -1,0 +1,56 @@
+//! `simrelay smpp`: SMPP traffic by hand, without a gateway.
+//!
+//! - [`decode`] shows PDUs field by field; [`fields`] names what is in them for programs.
+//! - [`analyze`] reads a capture of the network and tells what went on.
+
+mod analyze;
+mod decode;
+mod fields;
+
+use clap::{Subcommand, ValueEnum};
+use smpp::DefaultAlphabet;
+
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// Read SMPP traffic: PDUs and captures of the network; no gateway is asked
+#[derive(Debug, Subcommand)]
+pub(crate) enum Args {
+    Decode(decode::DecodeArgs),
+    Analyze(analyze::AnalyzeArgs),
+}
+
+/// What data_coding 0 means to these peers.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Alphabet {
+    /// GSM 7 bit, a septet an octet
+    Gsm7,
+    /// ISO 8859-1
+    Latin1,
+    /// UTF-8
+    Utf8,
+    /// ASCII
+    Ascii,
+}
+
+/// Does it.
+///
+/// # Errors
+/// Input that cannot be read.
+pub(crate) fn run(args: &Args, screen: &Screen) -> Result<(), Failure> {
+    match args {
+        Args::Decode(args) => decode::run(args, screen),
+        Args::Analyze(args) => analyze::run(args, screen),
+    }
+}
+
+impl From<Alphabet> for DefaultAlphabet {
+    fn from(alphabet: Alphabet) -> Self {
+        match alphabet {
+            Alphabet::Gsm7 => Self::Gsm7,
+            Alphabet::Latin1 => Self::Latin1,
+            Alphabet::Utf8 => Self::Utf8,
+            Alphabet::Ascii => Self::Ascii,
+        }
+    }
+}
