@@ -2,4 +2,5 @@
 
 mod audit;
 mod backup;
+mod certificate;
 mod reload;
