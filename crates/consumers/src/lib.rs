@@ -23,7 +23,7 @@ mod consumer;
 pub mod mail;
 pub mod mail_to_sms;
 mod places;
-mod ports;
+pub mod ports;
 mod problem;
 mod room;
 mod rules;
@@ -33,6 +33,7 @@ pub mod webhook;
 mod worker;
 
 pub use consumer::{Consumer, FAREWELL, Patience, Verdict, Wish};
+pub use places::{Place, Places};
 pub use problem::Problem;
 pub use room::Room;
 pub use rules::{Pattern, Rule, Rules, Then};

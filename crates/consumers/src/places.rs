@@ -1,4 +1,4 @@
-//! Places for connections, for every listener of this crate.
+//! Places for connections, for every listener.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places for connections: so many in all, so many a neighbour.
-pub(crate) struct Places {
+pub struct Places {
     free: Arc<Semaphore>,
     all: u32,
     each: u32,
@@ -16,7 +16,7 @@ pub(crate) struct Places {
 }
 
 /// A connection's place, free again when it is dropped.
-pub(crate) struct Place {
+pub struct Place {
     neighbour: IpAddr,
     places: Arc<Places>,
     _permit: OwnedSemaphorePermit,
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 
 impl Places {
     /// So many in all, so many for each neighbour.
-    pub(crate) fn new(all: u32, each: u32) -> Arc<Self> {
+    pub fn new(all: u32, each: u32) -> Arc<Self> {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(all as usize)),
             all,
@@ -34,12 +34,12 @@ impl Places {
     }
 
     /// Waits until a place is free.
-    pub(crate) async fn some_free(&self) {
+    pub async fn some_free(&self) {
         let _ = self.free.acquire().await;
     }
 
     /// A place for somebody; `None` where none is free, or they have as many as they may.
-    pub(crate) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    pub fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         let neighbour = neighbour(peer);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +56,7 @@ impl Places {
     }
 
     /// Waits until every connection has ended.
-    pub(crate) async fn all_free(&self) {
+    pub async fn all_free(&self) {
         let _ = self.free.acquire_many(self.all).await;
     }
 }

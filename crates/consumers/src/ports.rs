@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 ///
 /// # Errors
 /// The address that cannot be had, and why.
-pub(crate) async fn take_or(
+pub async fn take_or(
     addresses: &[SocketAddr],
     opened: Vec<net::TcpListener>,
 ) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {

@@ -437,6 +437,11 @@ impl Gateway {
         self.inner.purses.judged(told.collect())
     }
 
+    /// Whether a message can name this as its sender: a slot, or a SIM's number.
+    pub fn has_sender(&self, name: &str) -> bool {
+        self.find_route(name).is_some()
+    }
+
     /// The route with this name, or whose SIM has this number.
     pub(crate) fn find_route(&self, name: &str) -> Option<RouteStatus> {
         let routes = self.routes();

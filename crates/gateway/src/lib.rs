@@ -46,6 +46,7 @@ pub use error::{Error, ErrorKind};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;
 pub use outgoing::desk::Handover;
+pub use outgoing::verbatim::Verbatim;
 pub use pool_carrier::PoolCarrier;
 pub use reload::Prepared;
 pub use store::AuditEntry;

@@ -10,4 +10,5 @@ pub(crate) mod lane;
 pub(crate) mod look;
 pub(crate) mod remake;
 pub(crate) mod send;
+pub(crate) mod verbatim;
 pub(crate) mod verdict;

@@ -160,6 +160,8 @@ fn listening(settings: &Settings) -> Vec<u16> {
     let lists = [
         &settings.smtp.listen,
         &settings.smtp.listen_tls,
+        &settings.smpp.listen,
+        &settings.smpp.listen_tls,
         &alerts.listener.listen,
         &alerts.http.listen,
     ];

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use listenfd::ListenFd;
 use tracing::{info, warn};
@@ -83,6 +83,8 @@ impl Kind {
     pub(crate) const API: Self = Self::new("api", "api.listen");
     pub(crate) const SMTP: Self = Self::new("smtp", "smtp.listen");
     pub(crate) const SMTPS: Self = Self::new("smtps", "smtp.listen_tls");
+    pub(crate) const SMPP: Self = Self::new("smpp", "smpp.listen");
+    pub(crate) const SMPPS: Self = Self::new("smpps", "smpp.listen_tls");
     pub(crate) const ALERTS: Self = Self::new("alerts", "alerts.listener.listen");
     pub(crate) const ALERTS_HTTP: Self = Self::new("alerts-http", "alerts.http.listen");
 
@@ -96,10 +98,26 @@ impl Kind {
     }
 }
 
+/// The sockets that stand for these addresses; where there are no addresses nothing is served.
+pub(crate) fn open_already(addresses: &[SocketAddr], kind: Kind, sockets: &mut Handover) -> Vec<TcpListener> {
+    match addresses.is_empty() {
+        true => Vec::new(),
+        false => sockets.take(kind),
+    }
+}
+
 fn take(handed: &mut ListenFd, index: usize) -> io::Result<Option<TcpListener>> {
     let socket = handed.take_tcp_listener(index)?;
     socket.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
     Ok(socket)
 }
 
-const KINDS: [Kind; 5] = [Kind::API, Kind::SMTP, Kind::SMTPS, Kind::ALERTS, Kind::ALERTS_HTTP];
+const KINDS: [Kind; 7] = [
+    Kind::API,
+    Kind::SMTP,
+    Kind::SMTPS,
+    Kind::SMPP,
+    Kind::SMPPS,
+    Kind::ALERTS,
+    Kind::ALERTS_HTTP,
+];

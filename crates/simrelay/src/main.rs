@@ -44,6 +44,7 @@ mod reload;
 mod running;
 mod screen;
 mod serve;
+mod smpp;
 mod supervisor;
 mod text;
 mod threads;

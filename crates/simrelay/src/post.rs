@@ -1,6 +1,6 @@
 //! The SMTP server of a configuration: who takes mail, and who may bring it.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use consumers::alerts::intake::{AlertMailbox, Raiser};
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::handover::{Handover, Kind};
+use crate::handover::{Handover, Kind, open_already};
 use crate::running::cannot_listen;
 
 /// The ports of the SMTP server, and the threads that serve it: those of the API, so that no flood of mail holds up a
@@ -91,14 +91,6 @@ impl PostOffice {
         let _ = self.stop.send(());
         // One that panicked has stopped.
         let _ = self.serving.await;
-    }
-}
-
-/// The sockets that stand for these addresses; where there are no addresses nothing is served.
-fn open_already(addresses: &[SocketAddr], kind: Kind, sockets: &mut Handover) -> Vec<TcpListener> {
-    match addresses.is_empty() {
-        true => Vec::new(),
-        false => sockets.take(kind),
     }
 }
 

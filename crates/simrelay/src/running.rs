@@ -24,6 +24,7 @@ use crate::handover::{Handover, Kind};
 use crate::intake::{Intake, IntakeDoor};
 use crate::post::{PostDoor, PostOffice};
 use crate::reload::{Bell, journals};
+use crate::smpp::{SmppDesk, SmppDoor, SmppOffice};
 
 /// A gateway that works.
 pub(crate) struct Running {
@@ -34,6 +35,7 @@ pub(crate) struct Running {
     pub(crate) alerts: Alerts,
     post: Option<PostOffice>,
     intake: Intake,
+    smpp: Option<SmppOffice>,
     /// Ends once nothing brings alerts any more and all are kept.
     raising: JoinHandle<()>,
     pub(crate) store: Store,
@@ -80,6 +82,7 @@ impl Running {
         let rules = Rules::new(settings.rules.clone());
         let post = PostDoor::open(&settings, &mut door.sockets, &door.api).await?;
         let intake = IntakeDoor::open(&settings, &mut door.sockets, &door.api).await?;
+        let smpp = SmppDoor::open(&settings, &mut door.sockets, &door.api).await?;
         door.sockets.close();
         let address = door.listener.local_addr().unwrap_or(settings.api.listen);
         let routes = settings.route_settings();
@@ -101,6 +104,8 @@ impl Running {
         let gateway = Gateway::start(parts)
             .await
             .map_err(|error| Failure::refused(error.to_string()))?;
+        let smpp = smpp.map(|door| door.staff(&settings, &gateway));
+        consumers.extend(smpp.iter().flat_map(SmppDesk::mailmen));
         let (room, alerts, raising) = {
             // Mail servers, webhooks and floods of alerts have the API's threads: none of it may hold up a modem.
             let _apart = door.api.enter();
@@ -126,6 +131,7 @@ impl Running {
             .map(|door| door.serve(&settings, &gateway, &raiser, &api))
             .transpose()?;
         let intake = intake.serve(&settings, &raiser, &api)?;
+        let smpp = smpp.map(|desk| desk.serve(&api)).transpose()?;
         let (stop_api, stopped) = oneshot::channel::<()>();
         let serving = door.api.spawn(server.serve(door.listener, async move {
             // A sender that is gone means stop as well.
@@ -139,6 +145,7 @@ impl Running {
             alerts,
             post,
             intake,
+            smpp,
             raising,
             store,
             api,
@@ -175,7 +182,7 @@ impl Running {
         Failure::refused(format!("the API does not work any more: {why}"))
     }
 
-    /// Stops in order: API, mail and alerts coming in, what consumers work, what is with a modem, the ports, the database. Takes
+    /// Stops in order: API, mail, alerts and SMPP coming in, what consumers work, what is with a modem, the ports, the database. Takes
     /// as long as a network may take to answer a modem.
     pub(crate) async fn stop(self) {
         // The API may have ended by itself.
@@ -184,6 +191,9 @@ impl Running {
             post.stop().await;
         }
         self.intake.stop().await;
+        if let Some(smpp) = self.smpp {
+            smpp.stop().await;
+        }
         // It ends by itself; one that panicked has ended.
         let _ = self.raising.await;
         if !self.serving.is_finished() {

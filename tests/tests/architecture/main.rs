@@ -20,7 +20,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("api", 5),
     ("consumers", 5),
     ("hardening", 5),
-    ("simrelay", 6),
+    ("smsc", 6),
+    ("simrelay", 7),
 ];
 
 /// What may do I/O; nothing below these may even depend on what can.

@@ -142,7 +142,8 @@ fn validity_octet(tpdu: &mut [u8]) -> Option<&mut u8> {
     tpdu.get_mut(4 + digits.div_ceil(2) + 2)
 }
 
-fn address(to: &Number) -> Address {
+/// TP-DA of a number.
+pub(crate) fn address(to: &Number) -> Address {
     match to {
         Number::International(digits) => Address::international(digits),
         Number::Short(digits) => Address::new(TypeOfNumber::Unknown, NumberingPlan::ISDN, digits),

@@ -8,6 +8,7 @@ use tpdu::{Direction, Pdu, Tpdu};
 use tracing::{info, warn};
 
 use super::compose::{Composer, Form, Written};
+use super::verbatim::is_verbatim;
 use super::verdict::Remake;
 use crate::clock;
 
@@ -53,6 +54,9 @@ impl Remaker {
         let Tpdu::Submit(old) = Pdu::decode_bare(&remake.template, Direction::ToNetwork).ok()?.tpdu else {
             return None;
         };
+        if is_verbatim(&old, view.parts.len()) {
+            return None;
+        }
         let form = Form {
             class: old.dcs.class().map(|class| Class(class.number())),
             report: old.report_request,

@@ -7,7 +7,7 @@ use message::{Accepted, Class, Number, Priority, RouteId, SendRequest, TEXT_LIMI
 use router::RouteConfig;
 use store::{AcceptError, AcceptedParts, NewMessage};
 
-use super::compose::Form;
+use super::compose::{Form, Written};
 use super::dispatch::Command;
 use crate::carrier::RouteStatus;
 use crate::error::shown;
@@ -36,7 +36,11 @@ impl Gateway {
         self.hand_in(origin, message).await
     }
 
-    async fn hand_in(&self, origin: &Origin, message: NewMessage) -> Result<Accepted, Error> {
+    /// Accepts what was drafted: when this answers, the message is durable.
+    ///
+    /// # Errors
+    /// The token spent what it may a day, the queue is full, or the store does not work.
+    pub async fn hand_in(&self, origin: &Origin, message: NewMessage) -> Result<Accepted, Error> {
         self.check_spend(origin, &message).await?;
         let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
         Ok(self.accepted(kept))
@@ -58,6 +62,21 @@ impl Gateway {
     /// # Errors
     /// All that can be said against the message.
     pub fn draft(&self, origin: &Origin, request: SendRequest) -> Result<NewMessage, Error> {
+        check_text(&request.text)?;
+        let composer = &self.inner.composer;
+        self.draft_of(origin, request, |to, text, form| {
+            let written = composer.compose(to, text, form);
+            written.map_err(|error| Error::invalid("text", error.to_string()))
+        })
+    }
+
+    /// A message to be kept, whose parts `write` makes for the recipient.
+    pub(super) fn draft_of(
+        &self,
+        origin: &Origin,
+        request: SendRequest,
+        write: impl FnOnce(&Number, &str, &Form) -> Result<Written, Error>,
+    ) -> Result<NewMessage, Error> {
         let now = clock::now();
         check(&request, now)?;
         let terms = self.terms();
@@ -74,8 +93,7 @@ impl Gateway {
             alphabet: None,
             validity,
         };
-        let written = self.inner.composer.compose(&to, &request.text, &form);
-        let written = written.map_err(|error| Error::invalid("text", error.to_string()))?;
+        let written = write(&to, &request.text, &form)?;
         let (from, strict) = sender.map_or((None, false), |sender| (Some(sender.route), sender.strict));
         Ok(NewMessage {
             id: message::MessageId::fresh(),
@@ -226,16 +244,20 @@ fn check_routes(terms: &Terms, origin: &Origin, to: &Number, sender: Option<&Sen
     })
 }
 
-/// What can be said against a request without looking anything up.
-fn check(request: &SendRequest, now: Timestamp) -> Result<(), Error> {
-    if request.text.is_empty() {
+fn check_text(text: &str) -> Result<(), Error> {
+    if text.is_empty() {
         return Err(Error::invalid("text", "the text is empty"));
     }
-    let length = request.text.chars().count();
+    let length = text.chars().count();
     if length > TEXT_LIMIT {
         let reason = format!("the text has {length} characters, {TEXT_LIMIT} are the most a message can hold");
         return Err(Error::invalid("text", reason));
     }
+    Ok(())
+}
+
+/// What can be said against the rest of a request without looking anything up.
+fn check(request: &SendRequest, now: Timestamp) -> Result<(), Error> {
     if request.priority.is_some_and(|priority| priority > Priority::ALARM.0) {
         return Err(Error::invalid(
             "priority",
@@ -326,6 +348,7 @@ mod tests {
 
     fn field(request: &SendRequest) -> Option<&'static str> {
         check(request, Timestamp::UNIX_EPOCH)
+            .and_then(|()| check_text(&request.text))
             .err()
             .and_then(|error| error.field)
     }

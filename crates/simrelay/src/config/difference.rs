@@ -128,6 +128,7 @@ impl Difference {
         self.fixed_if("api (limits)", api(old) != api(new));
         self.fixed_if("store", store(old) != store(new));
         self.fixed_if("smtp", old.smtp != new.smtp);
+        self.fixed_if("smpp", old.smpp != new.smpp);
         self.fixed_if("mail_to_sms", old.mail_to_sms != new.mail_to_sms);
     }
 

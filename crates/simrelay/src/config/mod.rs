@@ -23,6 +23,7 @@ mod settings;
 #[cfg(test)]
 mod shipped_test;
 mod slots;
+mod smpp;
 mod source;
 mod suggest;
 mod words;
@@ -394,7 +395,7 @@ prefixes = ["+49", "49"]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, metrics, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, metrics, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, smpp, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

@@ -17,6 +17,7 @@ use super::post;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
+use super::smpp;
 use super::source;
 
 /// Checks everything that a type cannot say.
@@ -49,6 +50,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     alerts::check(settings, reader);
     mail::check(settings, reader);
     post::check(settings, reader);
+    smpp::check(settings, reader);
     set_elsewhere(reader);
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) smtp: smtp::Config,
     /// Mail that goes on as messages.
     pub(crate) mail_to_sms: mail_to_sms::Config,
+    /// The message centre that applications bind to.
+    pub(crate) smpp: smsc::Config,
     /// Who is told of events, a hook each.
     pub(crate) webhooks: Vec<webhook::Config>,
     /// Which consumer takes or copies a received message.
@@ -81,6 +83,7 @@ impl Default for Settings {
             mail: mail::Config::default(),
             smtp: smtp::Config::default(),
             mail_to_sms: mail_to_sms::Config::default(),
+            smpp: smsc::Config::default(),
             webhooks: Vec::new(),
             rules: Vec::new(),
             retention: store::Retention::default(),
@@ -96,6 +99,8 @@ impl Settings {
         let alerts = self.alerts.hears().then(|| alerts::NAME.to_owned());
         let alert_mail = self.alerts.mails().then(|| alerts::MAIL_NAME.to_owned());
         let hooks = self.webhooks.iter().map(webhook::Config::consumer);
+        let accounts = self.smpp.accounts.iter().filter(|_| self.smpp.is_on());
+        let smpp = accounts.map(|account| smsc::consumer_name(&account.system_id));
         let bounces = self.has_bounces().then(|| mail_to_sms::NAME.to_owned());
         attendance
             .chain(alerts)
@@ -103,6 +108,7 @@ impl Settings {
             .chain(alert_mail)
             .chain(bounces)
             .chain(hooks)
+            .chain(smpp)
             .collect()
     }
 

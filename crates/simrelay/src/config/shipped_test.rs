@@ -150,7 +150,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 38] = [
+const TABLES: [&str; 40] = [
     "",
     "[log]",
     "[hardening]",
@@ -187,6 +187,8 @@ const TABLES: [&str; 38] = [
     "[smtp]",
     "[[smtp.senders]]",
     "[mail_to_sms]",
+    "[smpp]",
+    "[[smpp.accounts]]",
     "[[webhooks]]",
     "[[rules]]",
 ];
@@ -277,7 +279,7 @@ user, or 640 if it belongs to root and the gateway's group. PINs can stay in fil
 `simrelay reload` and SIGHUP make a running gateway read the file again. A file that is not right is refused whole. Slots,
 tokens, certificate, routes, limits, rules, mail, webhooks, rules of alerts, retention, and the keys, people and hours of
 attendance are taken; a slot that stays as it is keeps its modem undisturbed. The answer and the log name what needs a
-restart: `data`, `[log]`, `[store]`, `[smtp]`, `[mail_to_sms]`, where anything listens, the API's limits, and a consumer that
+restart: `data`, `[log]`, `[store]`, `[smtp]`, `[mail_to_sms]`, `[smpp]`, where anything listens, the API's limits, and a consumer that
 is new or gone.
 
 ";

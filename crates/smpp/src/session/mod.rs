@@ -223,6 +223,12 @@ impl Session {
         self.write_request(&Body::Outbind(outbind), &Tlvs::NONE).map(drop)
     }
 
+    /// Sets how many requests may wait for their answers, either way: who binds may be known to deserve another window.
+    pub fn set_window(&mut self, window: usize) {
+        self.config.window_in = window;
+        self.config.window_out = window;
+    }
+
     /// SMSC: lets in who asked.
     pub fn accept(&mut self, owed: Owed, now: Instant) {
         self.now = now;

@@ -1,0 +1,297 @@
+//! What an operator says about SMPP.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use consumers::Problem;
+
+use message::{Network, RouteId, TokenId};
+use serde::Deserialize;
+use smpp::session::{Timer, TimerTable};
+use smpp::{DefaultAlphabet, LongForm};
+
+/// The message centre (`[smpp]`).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where it listens. Empty here and below: nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// Where it listens with TLS from the first octet.
+    pub listen_tls: Vec<SocketAddr>,
+    /// What it calls itself, at most 15 octets.
+    pub system_id: String,
+    /// Open connections of everybody.
+    pub connections: u32,
+    /// Open connections of one address.
+    pub connections_per_address: u32,
+    /// How long a connection may stay without a bind, in seconds.
+    pub bind_s: u32,
+    /// After how many seconds of silence an application is asked whether it is there.
+    pub enquire_link_s: u32,
+    /// After how many seconds without a message an application is unbound; 0: never.
+    pub inactivity_s: u32,
+    /// How long an application may take to answer, in seconds.
+    pub response_s: u32,
+    /// Who may bind.
+    pub accounts: Vec<Account>,
+}
+
+/// Who may bind, and with which rights (`[[smpp.accounts]]`).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Account {
+    /// Its name, at most 15 letters, digits, `-` and `_`.
+    pub system_id: String,
+    /// The bcrypt hash of its password, which has at most 8 octets.
+    pub hash: String,
+    /// Where it may come from; empty: from anywhere.
+    pub networks: Vec<Network>,
+    /// How many sessions it may have.
+    pub binds: u32,
+    /// How many of its requests may wait for an answer, and how many of ours, a session.
+    pub window: u16,
+    /// How many messages it may submit in a second; 0: any number.
+    pub rate: u32,
+    /// The only SIMs that it sends over and receives from. Absent: all.
+    pub sims: Option<Vec<RouteId>>,
+    /// The only prefixes it may send to; empty: all.
+    pub prefixes: Vec<String>,
+    /// What its messages may cost a day, in millionths of the currency.
+    pub daily_spend_micros: Option<i64>,
+    /// What its source addresses mean.
+    pub source: Source,
+    /// What data_coding 0 is.
+    pub charset: Charset,
+    /// How it gets long messages.
+    pub long: Long,
+    /// Whether it gets received messages.
+    pub receive: bool,
+    /// The only first words of the received messages that it gets, whatever their case; empty: all messages.
+    pub keywords: Vec<String>,
+    /// Whether it may bind again on a connection that is bound.
+    pub rebind: bool,
+}
+
+/// What the source address of a message means. SIMs have their own numbers, and nothing else can stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A SIM's number or slot chooses that SIM; anything else is passed over.
+    #[default]
+    Prefer,
+    /// A SIM's number or slot chooses that SIM; anything else is refused, but nothing at all is not.
+    Strict,
+    /// Nothing.
+    Ignore,
+}
+
+/// What data_coding 0 is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Charset {
+    /// GSM 7 bit, a septet an octet.
+    #[default]
+    Gsm7,
+    /// ISO 8859-1.
+    Latin1,
+    /// UTF-8.
+    Utf8,
+    /// ASCII.
+    Ascii,
+}
+
+/// How an application gets long messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Long {
+    /// In parts with a user data header.
+    #[default]
+    Udhi,
+    /// In parts with sar_ parameters.
+    Sar,
+    /// In one piece, in message_payload where it is too long for short_message.
+    Payload,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            listen_tls: Vec::new(),
+            system_id: "simrelay".into(),
+            connections: 1100,
+            connections_per_address: 256,
+            bind_s: 10,
+            enquire_link_s: 30,
+            inactivity_s: 0,
+            response_s: 60,
+            accounts: Vec::new(),
+        }
+    }
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            system_id: String::new(),
+            hash: String::new(),
+            networks: Vec::new(),
+            binds: 10,
+            window: 100,
+            rate: 0,
+            sims: None,
+            prefixes: Vec::new(),
+            daily_spend_micros: None,
+            source: Source::default(),
+            charset: Charset::default(),
+            long: Long::default(),
+            receive: true,
+            keywords: Vec::new(),
+            rebind: false,
+        }
+    }
+}
+
+impl Config {
+    /// Whether it listens anywhere.
+    pub fn is_on(&self) -> bool {
+        !(self.listen.is_empty() && self.listen_tls.is_empty())
+    }
+
+    /// Everything in it that cannot be used.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let least = [
+            ("connections", self.connections),
+            ("connections_per_address", self.connections_per_address),
+            ("bind_s", self.bind_s),
+            ("enquire_link_s", self.enquire_link_s),
+            ("response_s", self.response_s),
+        ];
+        for (key, _) in least.iter().filter(|(_, value)| *value == 0) {
+            problems.push(Problem::new(*key, "nobody could stay bound", "at least 1"));
+        }
+        if !is_system_id(&self.system_id) {
+            problems.push(Problem::new("system_id", "cannot be told in a bind", NAME));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, account) in self.accounts.iter().enumerate() {
+            let key = |name: &str| format!("accounts[{index}].{name}");
+            problems.extend(account.problems().into_iter().map(|problem| Problem {
+                key: key(&problem.key),
+                ..problem
+            }));
+            if !seen.insert(&account.system_id) {
+                problems.push(Problem::new(key("system_id"), "is there twice", "another name"));
+            }
+        }
+        if self.is_on() && self.accounts.is_empty() {
+            problems.push(Problem::new("accounts", "nobody could bind", "an [[smpp.accounts]]"));
+        }
+        problems
+    }
+
+    /// How long everything takes.
+    pub(crate) fn timers(&self) -> TimerTable {
+        let mut timers = TimerTable::default();
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        timers.set(Timer::SessionInit, seconds(self.bind_s));
+        timers.set(Timer::EnquireLink, seconds(self.enquire_link_s));
+        timers.set(Timer::Inactivity, seconds(self.inactivity_s));
+        timers.set(Timer::Response, seconds(self.response_s));
+        timers
+    }
+}
+
+impl Account {
+    /// Whose its messages are.
+    pub(crate) fn token(&self) -> TokenId {
+        // Tokens of the API have no dot in their names, so nobody shares one with an account.
+        TokenId::new(&format!("smpp.{}", self.system_id))
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if !is_system_id(&self.system_id) {
+            problems.push(Problem::new("system_id", "cannot be told in a bind", NAME));
+        }
+        let cost = self.hash.parse::<bcrypt::HashParts>().map(|parts| parts.get_cost());
+        if !cost.is_ok_and(|cost| (4..=14).contains(&cost)) {
+            let right = "a bcrypt hash of cost 4 to 14, as `htpasswd -nbB -C 10 x PASSWORD | cut -d: -f2` prints it";
+            problems.push(Problem::new("hash", "no password fits it", right));
+        }
+        if self.binds == 0 || self.window == 0 {
+            let key = if self.binds == 0 { "binds" } else { "window" };
+            problems.push(Problem::new(key, "nothing could be submitted", "at least 1"));
+        }
+        for (index, prefix) in self.prefixes.iter().enumerate() {
+            if !message::is_prefix(prefix) {
+                let key = format!("prefixes[{index}]");
+                problems.push(Problem::new(key, "no prefix", "a plus and digits, as +49"));
+            }
+        }
+        problems
+    }
+}
+
+impl From<Charset> for DefaultAlphabet {
+    fn from(charset: Charset) -> Self {
+        match charset {
+            Charset::Gsm7 => Self::Gsm7,
+            Charset::Latin1 => Self::Latin1,
+            Charset::Utf8 => Self::Utf8,
+            Charset::Ascii => Self::Ascii,
+        }
+    }
+}
+
+impl From<Long> for LongForm {
+    fn from(long: Long) -> Self {
+        match long {
+            Long::Udhi => Self::Header,
+            Long::Sar => Self::Sar,
+            Long::Payload => Self::Payload,
+        }
+    }
+}
+
+fn is_system_id(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=15).contains(&name.len()) && name.chars().all(plain)
+}
+
+const NAME: &str = "1 to 15 letters, digits, '-' and '_'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_off_until_it_has_an_address() {
+        assert!(!Config::default().is_on());
+        assert_eq!(Config::default().problems(), []);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let bad = Account {
+            system_id: "a b".into(),
+            hash: "secret".into(),
+            window: 0,
+            prefixes: vec!["+49".into(), "x".into()],
+            ..Account::default()
+        };
+        let config = Config {
+            system_id: "sixteen-letters-".into(),
+            bind_s: 0,
+            accounts: vec![bad.clone(), bad],
+            ..Config::default()
+        };
+        let keys: Vec<String> = config.problems().into_iter().map(|problem| problem.key).collect();
+        assert_eq!(keys[..2], ["bind_s", "system_id"]);
+        let first = ["system_id", "hash", "window", "prefixes[1]"];
+        assert_eq!(keys[2..6], first.map(|key| format!("accounts[0].{key}")));
+        assert_eq!(keys[10], "accounts[1].system_id", "it is there twice");
+    }
+}

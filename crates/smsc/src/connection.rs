@@ -1,0 +1,332 @@
+//! One connection: a session and the socket it speaks over.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use message::MessageId;
+use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Role, Session, Why};
+use smpp::{Bind, Body, Status, Tlvs};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::member::{House, Member, Seat};
+use crate::question;
+use crate::refusal::Refusal;
+use crate::submit::{Submission, payload};
+
+/// Something to be delivered over this connection.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) body: Body,
+    pub(crate) tlvs: Tlvs,
+    /// Told the application's answer; dropped where there is none.
+    pub(crate) done: oneshot::Sender<Status>,
+}
+
+/// A connection.
+pub(crate) struct Connection {
+    pub(crate) house: Arc<House>,
+    pub(crate) peer: IpAddr,
+    /// Becomes true when the gateway stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// What came of something that was worked beside the conversation.
+enum Worked {
+    Login(Owed, BindMode, Result<Arc<Member>, Status>),
+    /// With the messages that were taken.
+    Answer(Owed, Box<Answer>, Vec<MessageId>),
+}
+
+/// The conversation over a connection.
+struct Talk {
+    id: u64,
+    house: Arc<House>,
+    peer: IpAddr,
+    session: Session,
+    seat: Option<Seat>,
+    working: FuturesUnordered<BoxFuture<'static, Worked>>,
+    /// What was delivered and is not answered yet.
+    waiting: HashMap<u64, oneshot::Sender<Status>>,
+    next_ticket: u64,
+    /// Messages whose answers are among the octets that are being written.
+    answered: Vec<MessageId>,
+    /// For the deliveries of this session.
+    orders: mpsc::Sender<Order>,
+}
+
+impl Connection {
+    /// Speaks until one of the two ends it.
+    pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send>(self, stream: S) {
+        let Self {
+            house,
+            peer,
+            mut stopping,
+        } = self;
+        let (orders, mut deliveries) = mpsc::channel(DELIVERIES);
+        let mut talk = Talk::new(house, peer, orders);
+        let (mut read, mut write) = tokio::io::split(stream);
+        let mut octets = vec![0; READ];
+        let mut unread = 0..0;
+        let mut leaving = false;
+        loop {
+            if !unread.is_empty() && talk.session.wants_octets() {
+                let taken = talk.session.receive(&octets[unread.clone()], Instant::now());
+                unread.start += taken;
+            }
+            talk.work_events();
+            if talk.session.is_closed() && talk.session.outgoing().is_empty() {
+                break;
+            }
+            let due = talk.session.due().map(tokio::time::Instant::from_std);
+            let mut alarm = pin!(async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            });
+            let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
+            let may_deliver = talk.seat.is_some() && talk.session.may_submit().is_ok();
+            // Answers stand before deliveries, so that no receipt overtakes the answer to its message.
+            tokio::select! {
+                biased;
+                Some(worked) = talk.working.next(), if !talk.working.is_empty() => talk.worked(worked),
+                written = write.write(talk.session.outgoing()), if !talk.session.outgoing().is_empty() => match written {
+                    Ok(written) if written > 0 => talk.wrote(written),
+                    _ => break,
+                },
+                Some(order) = deliveries.recv(), if may_deliver => talk.deliver(order),
+                heard = read.read(&mut octets), if may_read => match heard {
+                    Ok(heard) if heard > 0 => unread = 0..heard,
+                    _ => break,
+                },
+                () = &mut alarm => talk.session.tick(Instant::now()),
+                // A sender that is gone means stop as well.
+                _ = stopping.wait_for(|stopping| *stopping), if !leaving => {
+                    leaving = true;
+                    talk.session.unbind(Instant::now());
+                }
+            }
+        }
+        talk.session.lost(Instant::now());
+        talk.work_events();
+        talk.forget_answers().await;
+        // Whoever does not take the end of the conversation has ended it.
+        let _ = tokio::time::timeout(GOODBYE, write.shutdown()).await;
+    }
+}
+
+impl Talk {
+    fn new(house: Arc<House>, peer: IpAddr, orders: mpsc::Sender<Order>) -> Self {
+        let config = Config {
+            system_id: house.config.system_id.as_str().into(),
+            timers: house.config.timers(),
+            rebind: Rebind::Ask,
+            ..Config::default()
+        };
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            session: Session::new(Role::Smsc, config, Instant::now()),
+            house,
+            peer,
+            seat: None,
+            working: FuturesUnordered::new(),
+            waiting: HashMap::new(),
+            next_ticket: 0,
+            answered: Vec::new(),
+            orders,
+        }
+    }
+
+    fn work_events(&mut self) {
+        while let Some(event) = self.session.poll() {
+            self.happened(event);
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        match event {
+            Event::BindRequested { owed, mode, bind } => self.login(owed, mode, bind),
+            Event::Request { owed, body, tlvs } => self.request(owed, body, tlvs),
+            Event::Answered { ticket, status, .. } => {
+                if let Some(done) = self.waiting.remove(&ticket) {
+                    // Whoever gave the order may have gone.
+                    let _ = done.send(status);
+                }
+            }
+            Event::Unanswered { ticket, .. } => drop(self.waiting.remove(&ticket)),
+            Event::Closed(why) => self.closed(&why),
+            Event::Malformed(error) => tracing::debug!(peer = %self.peer, %error, "a PDU that cannot be read"),
+            Event::Stray(header) => tracing::debug!(peer = %self.peer, ?header, "an answer to nothing"),
+            Event::Paused(_) | Event::Resumed | Event::Bound { .. } | Event::Outbind(_) | Event::Alert(_) => {}
+        }
+    }
+
+    fn closed(&mut self, why: &Why) {
+        let name = self.seat.as_ref().map(|seat| seat.member().account.system_id.clone());
+        match name {
+            Some(name) => tracing::info!(peer = %self.peer, account = name, "SMPP session ended: {why}"),
+            None => tracing::debug!(peer = %self.peer, "SMPP connection ended: {why}"),
+        }
+        self.seat = None;
+    }
+
+    fn login(&mut self, owed: Owed, mode: BindMode, bind: Bind) {
+        if let Some(seat) = &self.seat
+            && !seat.member().account.rebind
+        {
+            return self.session.refuse(owed, Status::ALREADY_BOUND, Instant::now());
+        }
+        let (house, peer) = (Arc::clone(&self.house), self.peer);
+        let login = async move {
+            let admitted = house.admit(peer, &bind).await;
+            Worked::Login(owed, mode, admitted)
+        };
+        self.working.push(login.boxed());
+    }
+
+    fn request(&mut self, owed: Owed, body: Body, tlvs: Tlvs) {
+        let Some(seat) = &self.seat else {
+            return self.respond(owed, Answer::refused(Status::WRONG_BIND_STATE));
+        };
+        let member = Arc::clone(seat.member());
+        let submits = Submission::of(&body).is_some();
+        if submits && !member.may_submit() {
+            return self.respond(owed, Answer::refused(Status::THROTTLED));
+        }
+        let house = Arc::clone(&self.house);
+        let work = async move {
+            let (answer, taken) = match submits {
+                true => submit(&house, &member, &body, &tlvs).await,
+                false => (question::answer(&house.gateway, &member, &body).await, Vec::new()),
+            };
+            Worked::Answer(owed, Box::new(answer), taken)
+        };
+        self.working.push(work.boxed());
+    }
+
+    fn worked(&mut self, worked: Worked) {
+        match worked {
+            Worked::Login(owed, mode, Ok(member)) => self.let_in(owed, mode, &member),
+            Worked::Login(owed, _, Err(status)) => self.session.refuse(owed, status, Instant::now()),
+            Worked::Answer(owed, answer, taken) => {
+                self.respond(owed, *answer);
+                self.answered.extend(taken);
+            }
+        }
+    }
+
+    fn let_in(&mut self, owed: Owed, mode: BindMode, member: &Arc<Member>) {
+        // A second bind gives back the first one's seat.
+        self.seat = None;
+        let receives = mode != BindMode::Transmitter;
+        let Some(seat) = member.seat(self.id, receives.then(|| self.orders.clone())) else {
+            tracing::warn!(peer = %self.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
+            return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
+        };
+        tracing::info!(peer = %self.peer, account = member.account.system_id, ?mode, "SMPP session bound");
+        self.session.set_window(member.account.window.into());
+        self.seat = Some(seat);
+        self.session.accept(owed, Instant::now());
+    }
+
+    fn respond(&mut self, owed: Owed, answer: Answer) {
+        if let Err(error) = self.session.respond(owed, answer, Instant::now()) {
+            tracing::error!(peer = %self.peer, %error, "an answer that cannot be written");
+        }
+    }
+
+    fn deliver(&mut self, order: Order) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        // What is not taken is given back by dropping its `done`.
+        match self.session.submit(&order.body, &order.tlvs, ticket, Instant::now()) {
+            Ok(()) => drop(self.waiting.insert(ticket, order.done)),
+            Err(why) => tracing::debug!(peer = %self.peer, %why, "a delivery is given back"),
+        }
+    }
+
+    fn wrote(&mut self, octets: usize) {
+        self.session.written(octets);
+        if self.session.outgoing().is_empty()
+            && !self.answered.is_empty()
+            && let Some(seat) = &self.seat
+        {
+            seat.member().answers_are_out(&std::mem::take(&mut self.answered));
+        }
+    }
+
+    /// Submissions that are being kept are kept, and their answers reach nobody.
+    async fn forget_answers(&mut self) {
+        let member = self.seat.as_ref().map(|seat| Arc::clone(seat.member()));
+        while let Some(worked) = self.working.next().await {
+            if let Worked::Answer(_, _, taken) = worked {
+                self.answered.extend(taken);
+            }
+        }
+        if let Some(member) = member {
+            member.answers_are_out(&self.answered);
+        }
+    }
+}
+
+/// Keeps what is submitted. The answer says so only then.
+async fn submit(house: &House, member: &Arc<Member>, body: &Body, tlvs: &Tlvs) -> (Answer, Vec<MessageId>) {
+    match keep(house, member, body, tlvs).await {
+        Ok(told) => told,
+        Err(refusal) => {
+            tracing::debug!(account = member.account.system_id, status = %refusal.status, "refused: {}", refusal.why);
+            (refusal.answer(body), Vec::new())
+        }
+    }
+}
+
+async fn keep(
+    house: &House,
+    member: &Arc<Member>,
+    body: &Body,
+    tlvs: &Tlvs,
+) -> Result<(Answer, Vec<MessageId>), Refusal> {
+    let Some(submission) = Submission::of(body) else {
+        return Err(Refusal::new(Status::INVALID_COMMAND, "this is no submission"));
+    };
+    let payload = payload(body, tlvs)?;
+    let mut taken = Vec::new();
+    let mut refused = Vec::new();
+    for to in &submission.to {
+        let sim = submission.sim(to, &payload, member, &house.gateway).await;
+        let kept = match submission.draft(to, &payload, tlvs, member, (&house.gateway, sim)) {
+            Ok(message) => {
+                let id = message.id;
+                member.expect_answer(id);
+                let kept = house.gateway.hand_in(&member.origin, message).await;
+                if kept.is_err() {
+                    member.answers_are_out(&[id]);
+                }
+                kept.map_err(Refusal::from)
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match kept {
+            Ok(accepted) => taken.push(accepted.id),
+            Err(refusal) => refused.push((to, refusal)),
+        }
+    }
+    question::submitted(body, taken, refused)
+}
+
+/// Deliveries that wait for this session; more wait where they come from.
+const DELIVERIES: usize = 16;
+/// What is read from the socket at a time, in octets.
+const READ: usize = 8 * 1024;
+/// How long the end of a conversation may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Numbers of the connections.
+static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -1,0 +1,277 @@
+//! What is told to an application: received messages and receipts, as deliver_sm.
+
+use jiff::Timestamp;
+use message::{Inbound, InboundKind, Number, ReportNotice};
+use smpp::{Body, Carried, Coding, EsmClass, LongForm, MessageState, NetworkError, Octets, Receipt, Sm, Tlvs};
+use tpdu::{Choice, Options, Reference, UserData};
+
+use crate::config::Account;
+use crate::ticket::Ticket;
+
+/// A deliver_sm with its parameters.
+pub(crate) type Letter = (Body, Tlvs);
+
+/// A received message, in as many PDUs as the account's form takes.
+pub(crate) fn of_message(sms: &Inbound, account: &Account) -> Vec<Letter> {
+    let envelope = envelope(sms);
+    let octets = sms.data_hex.as_deref().filter(|_| sms.kind != InboundKind::Text);
+    let (coding, pieces) = match octets.and_then(|hex| tpdu::from_hex(hex).ok()) {
+        Some(octets) => (Coding::DATA, vec![Carried::whole(octets)]),
+        None => text(sms, account),
+    };
+    let letter = |carried: Carried| {
+        let sm = Sm {
+            data_coding: coding.0,
+            esm_class: carried.esm_class,
+            short_message: carried.short_message,
+            ..envelope.clone()
+        };
+        (Body::DeliverSm(sm), carried.tlvs)
+    };
+    pieces.into_iter().map(letter).collect()
+}
+
+/// The text of a message in the account's form: its own data_coding 0 where that has every letter, else UCS-2.
+fn text(sms: &Inbound, account: &Account) -> (Coding, Vec<Carried>) {
+    let default = account.charset.into();
+    let (coding, octets) = Coding::best(&sms.text, default);
+    let flash = sms
+        .class
+        .filter(|_| coding == Coding::UCS2)
+        .map(|class| Coding(0x18 | class & 3));
+    let coding = flash.unwrap_or(coding);
+    let form: LongForm = account.long.into();
+    let fits = octets.len() <= if coding == Coding::DEFAULT { SEPTETS } else { OCTETS };
+    if fits || form == LongForm::Payload || account.charset != crate::Charset::Gsm7 {
+        return (coding, vec![Carried::whole(octets)]);
+    }
+    let options = Options {
+        alphabet: match coding == Coding::DEFAULT {
+            true => Choice::Gsm7,
+            false => Choice::Ucs2,
+        },
+        // Any number does that the next message does not have.
+        reference: Reference::Sixteen(u16::try_from(sms.cursor & 0xFFFF).unwrap_or_default()),
+        ..Options::default()
+    };
+    match tpdu::compose(&sms.text, &options) {
+        Ok(composed) => (
+            coding,
+            composed
+                .parts
+                .iter()
+                .map(|part: &UserData| Carried::part(part, form))
+                .collect(),
+        ),
+        Err(_) => (coding, vec![Carried::whole(octets)]),
+    }
+}
+
+fn envelope(sms: &Inbound) -> Sm {
+    let (source_addr_ton, source_addr_npi, source_addr) = address(&sms.from);
+    let own = sms.to.as_ref().map(address);
+    let (dest_addr_ton, dest_addr_npi, destination_addr) =
+        own.unwrap_or_else(|| (ALPHANUMERIC, 0, sms.sim.as_str().into()));
+    Sm {
+        source_addr_ton,
+        source_addr_npi,
+        source_addr,
+        dest_addr_ton,
+        dest_addr_npi,
+        destination_addr,
+        ..Sm::default()
+    }
+}
+
+/// What became of a message; `error`: the network's number of what went wrong.
+pub(crate) fn of_notice(notice: &ReportNotice, ticket: &Ticket, state: MessageState, error: Option<u16>) -> Letter {
+    let id: Octets = notice.id.to_string().into();
+    let date = |at: Timestamp| Receipt::date(at.as_second(), false);
+    let delivered = u32::from(state == MessageState::Delivered);
+    let receipt = Receipt {
+        id: Some(id.clone()),
+        sub: Some(1),
+        dlvrd: Some(delivered),
+        submit_date: date(ticket.at),
+        done_date: date(notice.at),
+        stat: Some(state.stat().into()),
+        err: Some(format!("{:03}", error.unwrap_or_default()).into()),
+        text: Some(
+            ticket
+                .start
+                .chars()
+                .map(|c| if c.is_ascii() { c } else { '?' })
+                .collect::<String>()
+                .into(),
+        ),
+        receipted_message_id: Some(id),
+        message_state: Some(state),
+        network_error: error.map(|code| NetworkError { network: GSM, code }),
+    };
+    let mut tlvs = Tlvs::NONE;
+    receipt.push_tlvs(&mut tlvs);
+    let class = match state.is_final() {
+        true => EsmClass::RECEIPT,
+        false => EsmClass::INTERMEDIATE,
+    };
+    // It goes the other way, so sender and recipient change places.
+    let sm = Sm {
+        source_addr_ton: ticket.destination.ton,
+        source_addr_npi: ticket.destination.npi,
+        source_addr: ticket.destination.octets(),
+        dest_addr_ton: ticket.source.ton,
+        dest_addr_npi: ticket.source.npi,
+        destination_addr: ticket.source.octets(),
+        esm_class: class.0,
+        short_message: receipt.to_text().into(),
+        ..Sm::default()
+    };
+    (Body::DeliverSm(sm), tlvs)
+}
+
+/// Type, plan and octets of a number (clauses 5.2.5 and 5.2.6). Names are cut to what the field holds.
+fn address(number: &Number) -> (u8, u8, Octets) {
+    let (ton, npi, text) = match number {
+        Number::International(digits) => (INTERNATIONAL, ISDN, digits),
+        Number::Short(digits) => (UNKNOWN, ISDN, digits),
+        Number::Name(name) => (ALPHANUMERIC, UNKNOWN, name),
+    };
+    let octets: Vec<u8> = text
+        .chars()
+        .map(|c| u8::try_from(c).ok().filter(|octet| *octet != 0).unwrap_or(b'?'))
+        .take(ADDRESS_MOST)
+        .collect();
+    (ton, npi, octets.into())
+}
+
+const UNKNOWN: u8 = 0;
+const INTERNATIONAL: u8 = 1;
+const ALPHANUMERIC: u8 = 5;
+/// Numbering plan E.164.
+const ISDN: u8 = 1;
+/// The longest address of a deliver_sm, without its NUL.
+const ADDRESS_MOST: usize = 20;
+/// The network of network_error_code that is GSM (clause 5.3.2.31).
+const GSM: u8 = 3;
+/// What one SMS holds.
+const SEPTETS: usize = 160;
+const OCTETS: usize = 140;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Charset, Long};
+    use crate::ticket::Address;
+
+    fn account(long: Long) -> Account {
+        Account {
+            long,
+            ..Account::default()
+        }
+    }
+
+    fn sms(text: &str) -> Inbound {
+        let at = Timestamp::from_second(1_800_000_000).expect("a time");
+        let mut sms = Inbound::of_text("sim1", "+491711234567", text, at);
+        sms.to = Some(Number::received("+4915100000001"));
+        sms
+    }
+
+    fn fields(letter: &Letter) -> (&Sm, &Tlvs) {
+        let Body::DeliverSm(sm) = &letter.0 else {
+            panic!("a deliver_sm")
+        };
+        (sm, &letter.1)
+    }
+
+    #[test]
+    fn a_message_keeps_its_numbers_and_its_letters() {
+        for (text, charset, coding, octets) in [
+            ("a@ä", Charset::Gsm7, 0, &[b'a', 0x00, 0x7B][..]),
+            ("a@ä", Charset::Latin1, 0, b"a@\xE4"),
+            ("a@ä", Charset::Utf8, 0, "a@ä".as_bytes()),
+            ("a@ä", Charset::Ascii, 8, &[0, b'a', 0, b'@', 0, 0xE4]),
+            ("я", Charset::Gsm7, 8, &[0x04, 0x4F]),
+        ] {
+            let account = Account {
+                charset,
+                ..Account::default()
+            };
+            let letters = of_message(&sms(text), &account);
+            let (sm, _) = fields(&letters[0]);
+            assert_eq!(
+                (letters.len(), sm.data_coding, &*sm.short_message),
+                (1, coding, octets),
+                "{text}"
+            );
+            assert_eq!((sm.source_addr_ton, &*sm.source_addr), (1, &b"491711234567"[..]));
+            assert_eq!((sm.dest_addr_ton, &*sm.destination_addr), (1, &b"4915100000001"[..]));
+        }
+    }
+
+    #[test]
+    fn a_long_message_has_the_form_of_the_account() {
+        let text = "x".repeat(400);
+        let header = of_message(&sms(&text), &account(Long::Udhi));
+        assert_eq!(header.len(), 3);
+        assert!(header.iter().all(|letter| fields(letter).0.esm_class == EsmClass::UDHI));
+        let sar = of_message(&sms(&text), &account(Long::Sar));
+        assert!(
+            sar.iter()
+                .all(|letter| fields(letter).1.number(smpp::Tag::SAR_TOTAL_SEGMENTS) == Some(3))
+        );
+        let payload = of_message(&sms(&text), &account(Long::Payload));
+        let (sm, tlvs) = fields(&payload[0]);
+        assert!(payload.len() == 1 && sm.short_message.is_empty());
+        assert_eq!(tlvs.get(smpp::Tag::MESSAGE_PAYLOAD).map(<[u8]>::len), Some(400));
+    }
+
+    #[test]
+    fn octets_stay_octets_and_names_are_names() {
+        let mut data = sms("");
+        data.kind = InboundKind::Data;
+        data.data_hex = Some("00FF".into());
+        data.from = Number::Name("Ünal\0".into());
+        let letters = of_message(&data, &Account::default());
+        let (sm, _) = fields(&letters[0]);
+        assert_eq!((sm.data_coding, &*sm.short_message), (4, &[0, 0xFF][..]));
+        assert_eq!((sm.source_addr_ton, &*sm.source_addr), (5, &b"\xDCnal?"[..]));
+    }
+
+    #[test]
+    fn a_receipt_says_in_text_and_parameters_what_became_of_the_message() {
+        let at = Timestamp::from_second(1_800_000_000).expect("a time");
+        let notice = ReportNotice {
+            id: message::MessageId::from_bytes([7; 16]),
+            to: Number::received("+491711234567"),
+            state: message::MessageState::Failed,
+            at,
+            sim: None,
+            token: None,
+            reason: None,
+            note: None,
+        };
+        let ticket = Ticket {
+            wants: 1,
+            source: Address::new(5, 0, &"Shop".into()),
+            destination: Address::new(1, 1, &"491711234567".into()),
+            at,
+            start: "Grüße".into(),
+        };
+        let letter = of_notice(&notice, &ticket, MessageState::Undeliverable, Some(38));
+        let (sm, tlvs) = fields(&letter);
+        assert_eq!(
+            String::from_utf8_lossy(&sm.short_message),
+            format!(
+                "id:{} sub:001 dlvrd:000 submit date:2701150800 done date:2701150800 stat:UNDELIV err:038 text:Gr??e",
+                notice.id
+            )
+        );
+        assert_eq!(
+            (sm.esm_class, &*sm.source_addr, &*sm.destination_addr),
+            (4, &b"491711234567"[..], &b"Shop"[..])
+        );
+        assert_eq!(tlvs.number(smpp::Tag::MESSAGE_STATE), Some(5));
+        assert_eq!(tlvs.get(smpp::Tag::NETWORK_ERROR_CODE), Some(&[3, 0, 38][..]));
+    }
+}

@@ -1,0 +1,33 @@
+//! The message centre: applications bind by SMPP 3.4 and use the SIMs as if they were an operator.
+//!
+//! # Tour
+//!
+//! [`Smsc`] listens. Each connection is a task that drives a [`smpp::session::Session`] (`connection`); who may bind, and
+//! with which rights, is an account (`member`). What is submitted becomes a message of the gateway (`submit`), and the
+//! answer goes out when it is kept. Questions about messages are answered in `question`. What is to be told goes the other
+//! way: [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts
+//! for those who asked (`ticket` is what is remembered of the asking). Parts that are submitted one by one leave from one SIM (`train`). Which status stands for which refusal is one table
+//! (`refusal`).
+//!
+//! # Promises
+//!
+//! submit_sm_resp means that the message is durable. A receipt never overtakes the answer to its message. Whatever is to be
+//! told is kept until the application has answered it, and told again on its next bind; never more is held in memory than
+//! the windows allow.
+#![forbid(unsafe_code)]
+
+mod config;
+mod connection;
+mod letter;
+mod mailman;
+mod member;
+mod question;
+mod refusal;
+mod server;
+mod submit;
+mod ticket;
+mod train;
+
+pub use config::{Account, Charset, Config, Long, Source};
+pub use mailman::{Mailman, consumer_name};
+pub use server::{Ports, Smsc};

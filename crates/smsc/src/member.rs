@@ -1,0 +1,307 @@
+//! Accounts at work: who is bound, what waits for its answer, and who may come in.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gateway::{Gateway, Origin};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use message::MessageId;
+use smpp::{Bind, Octets, Status};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use zeroize::Zeroizing;
+
+use crate::config::{Account, Config};
+use crate::connection::Order;
+use crate::train::Trains;
+
+/// Everything that connections share.
+pub(crate) struct House {
+    pub(crate) config: Config,
+    pub(crate) gateway: Gateway,
+    pub(crate) members: Vec<Arc<Member>>,
+    /// Threads that may work bcrypt at the same time.
+    hashing: Semaphore,
+    /// Logins that failed, by address.
+    failures: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+/// An account and its sessions.
+pub(crate) struct Member {
+    pub(crate) account: Account,
+    pub(crate) origin: Origin,
+    /// Sessions of any kind.
+    binds: AtomicU32,
+    /// Sessions that take what is delivered.
+    receivers: Mutex<Vec<Receiver>>,
+    /// Somebody bound who takes what is delivered.
+    came: Notify,
+    /// Where the next delivery goes.
+    turn: AtomicUsize,
+    /// Messages whose submit_sm_resp is not on the wire yet.
+    unanswered: Mutex<HashSet<MessageId>>,
+    answered: Notify,
+    rate: Option<DefaultDirectRateLimiter>,
+    /// Messages of which some parts are submitted.
+    pub(crate) trains: Trains,
+}
+
+/// A session that takes what is delivered.
+#[derive(Debug, Clone)]
+pub(crate) struct Receiver {
+    pub(crate) session: u64,
+    pub(crate) orders: mpsc::Sender<Order>,
+}
+
+/// A session's place; free again when it is dropped.
+pub(crate) struct Seat {
+    member: Arc<Member>,
+    session: u64,
+}
+
+impl House {
+    pub(crate) fn new(config: Config, gateway: Gateway) -> Self {
+        let members = config
+            .accounts
+            .iter()
+            .cloned()
+            .map(|account| Arc::new(Member::new(account)));
+        Self {
+            members: members.collect(),
+            hashing: Semaphore::new(HASHING),
+            failures: RateLimiter::keyed(Quota::per_minute(FAILURES)),
+            config,
+            gateway,
+        }
+    }
+
+    /// Lets in whoever knows the password of an account.
+    ///
+    /// Wrong names and wrong passwords are answered alike, and after as long.
+    pub(crate) async fn admit(&self, peer: IpAddr, bind: &Bind) -> Result<Arc<Member>, Status> {
+        let known = self
+            .members
+            .iter()
+            .find(|member| bind.system_id == *member.account.system_id);
+        let welcome = known.filter(|member| member.may_come_from(peer));
+        let hash = welcome.map_or(NOBODY, |member| &member.account.hash);
+        let right = self.is_password(&bind.password, hash).await;
+        match welcome.filter(|_| right) {
+            Some(member) => Ok(Arc::clone(member)),
+            None => {
+                // Whoever guesses waits: the answer to a wrong password comes late when there were many.
+                self.failures.until_key_ready(&peer).await;
+                tracing::warn!(%peer, system_id = %bind.system_id.text().escape_debug(), "an SMPP bind is refused");
+                Err(Status::INVALID_PASSWORD)
+            }
+        }
+    }
+
+    async fn is_password(&self, password: &Octets, hash: &str) -> bool {
+        let Ok(_place) = self.hashing.acquire().await else {
+            return false;
+        };
+        let (password, hash) = (Zeroizing::new(password.to_vec()), hash.to_owned());
+        let checking = tokio::task::spawn_blocking(move || bcrypt::non_truncating_verify(&*password, &hash));
+        checking.await.is_ok_and(|checked| checked.unwrap_or(false))
+    }
+}
+
+impl Member {
+    fn new(account: Account) -> Self {
+        let origin = Origin {
+            token: Some(account.token()),
+            admin: false,
+            sims: account.sims.clone(),
+            prefixes: account.prefixes.clone(),
+            daily_spend_micros: account.daily_spend_micros,
+        };
+        let rate = NonZeroU32::new(account.rate).map(|rate| RateLimiter::direct(Quota::per_second(rate)));
+        Self {
+            account,
+            origin,
+            rate,
+            binds: AtomicU32::new(0),
+            receivers: Mutex::default(),
+            came: Notify::new(),
+            turn: AtomicUsize::new(0),
+            unanswered: Mutex::default(),
+            answered: Notify::new(),
+            trains: Trains::default(),
+        }
+    }
+
+    fn may_come_from(&self, peer: IpAddr) -> bool {
+        let networks = &self.account.networks;
+        networks.is_empty() || networks.iter().any(|network| network.holds(peer))
+    }
+
+    /// A seat for a session; `None` where all are taken. `receiver`: where it takes what is delivered.
+    pub(crate) fn seat(self: &Arc<Self>, session: u64, receiver: Option<mpsc::Sender<Order>>) -> Option<Seat> {
+        let most = self.account.binds;
+        let taken = self.binds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |binds| {
+            (binds < most).then_some(binds + 1)
+        });
+        taken.ok()?;
+        if let Some(orders) = receiver {
+            self.receivers().push(Receiver { session, orders });
+            self.came.notify_waiters();
+        }
+        Some(Seat {
+            member: Arc::clone(self),
+            session,
+        })
+    }
+
+    /// Whether one more message may be submitted now.
+    pub(crate) fn may_submit(&self) -> bool {
+        self.rate.as_ref().is_none_or(|rate| rate.check().is_ok())
+    }
+
+    /// The session whose turn it is; waits for one that binds, but not for ever.
+    pub(crate) async fn receiver(&self) -> Option<Receiver> {
+        let found = async {
+            loop {
+                let came = self.came.notified();
+                if let Some(receiver) = self.next_receiver() {
+                    return receiver;
+                }
+                came.await;
+            }
+        };
+        tokio::time::timeout(BIND_WAIT, found).await.ok()
+    }
+
+    fn next_receiver(&self) -> Option<Receiver> {
+        let receivers = self.receivers();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        receivers.get(turn.checked_rem(receivers.len())?).cloned()
+    }
+
+    /// The answer to this message is not on the wire yet.
+    pub(crate) fn expect_answer(&self, id: MessageId) {
+        self.unanswered().insert(id);
+    }
+
+    /// The answers to these messages are on the wire, or never will be.
+    pub(crate) fn answers_are_out(&self, ids: &[MessageId]) {
+        let mut unanswered = self.unanswered();
+        ids.iter().for_each(|id| {
+            unanswered.remove(id);
+        });
+        drop(unanswered);
+        self.answered.notify_waiters();
+    }
+
+    /// Waits until the answer to a message is on the wire. No peer that does not read holds this up for long.
+    pub(crate) async fn answer_is_out(&self, id: MessageId) {
+        let out = async {
+            loop {
+                let answered = self.answered.notified();
+                if !self.unanswered().contains(&id) {
+                    return;
+                }
+                answered.await;
+            }
+        };
+        // A peer that reads nothing gets no receipt either: it stands behind the answer in the same queue.
+        let _ = tokio::time::timeout(ANSWER_WAIT, out).await;
+    }
+
+    fn receivers(&self) -> MutexGuard<'_, Vec<Receiver>> {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashSet<MessageId>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    pub(crate) fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.member
+            .receivers()
+            .retain(|receiver| receiver.session != self.session);
+        self.member.binds.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Member({})", self.account.system_id)
+    }
+}
+
+/// How many threads work bcrypt at the same time, for all binds together.
+const HASHING: usize = 2;
+/// How many binds of an address may fail in a minute before their answers are held back.
+const FAILURES: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
+/// A hash that no password fits, of the usual cost.
+const NOBODY: &str = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8.m9CmGYxFfYzsVfBzT7KqTLK2C0Wy";
+/// How long a delivery waits for somebody who takes it before it rests.
+const BIND_WAIT: Duration = Duration::from_secs(30);
+/// How long a receipt waits for the answer to its message.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(binds: u32) -> Arc<Member> {
+        Arc::new(Member::new(Account {
+            system_id: "shop".into(),
+            binds,
+            rate: 1,
+            ..Account::default()
+        }))
+    }
+
+    #[test]
+    fn seats_are_counted_and_free_again() {
+        let member = member(1);
+        let seat = member.seat(1, None);
+        assert!(seat.is_some() && member.seat(2, None).is_none());
+        drop(seat);
+        assert!(member.seat(3, None).is_some());
+        assert!(member.may_submit() && !member.may_submit(), "one a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delivery_waits_for_somebody_who_binds() {
+        let member = member(2);
+        let waiting = tokio::spawn({
+            let member = Arc::clone(&member);
+            async move { member.receiver().await.map(|receiver| receiver.session) }
+        });
+        tokio::task::yield_now().await;
+        let (orders, _kept) = mpsc::channel(1);
+        let seat = member.seat(7, Some(orders));
+        assert_eq!(waiting.await.ok(), Some(Some(7)));
+        drop(seat);
+        assert!(member.receiver().await.is_none(), "and not for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receipt_waits_for_the_answer_to_its_message() {
+        let member = member(1);
+        let id = MessageId::fresh();
+        member.expect_answer(id);
+        let waiting = tokio::spawn({
+            let member = Arc::clone(&member);
+            async move { member.answer_is_out(id).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        member.answers_are_out(&[id]);
+        assert!(waiting.await.is_ok());
+    }
+}

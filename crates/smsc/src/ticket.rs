@@ -1,0 +1,117 @@
+//! What is remembered of a submission until its last receipt: the message's note.
+
+use jiff::Timestamp;
+use message::{MessageState, ReportNotice};
+use serde::{Deserialize, Serialize};
+use smpp::{MessageState as SmppState, Octets, RegisteredDelivery, Wanted};
+
+/// Who wrote to whom, as the application wrote it, and which receipts it wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ticket {
+    /// registered_delivery.
+    pub(crate) wants: u8,
+    pub(crate) source: Address,
+    pub(crate) destination: Address,
+    /// When it was taken.
+    pub(crate) at: Timestamp,
+    /// How the text begins, for `text:`.
+    pub(crate) start: String,
+}
+
+/// An address as SMPP writes it. Its octets are read as Latin-1, which loses none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Address {
+    pub(crate) ton: u8,
+    pub(crate) npi: u8,
+    pub(crate) address: String,
+}
+
+impl Ticket {
+    /// The note of a message; `None` where the application wants to hear nothing more.
+    pub(crate) fn note(&self) -> Option<String> {
+        let wants = RegisteredDelivery(self.wants);
+        let silent = wants.wanted() == Wanted::Never && !wants.wants_intermediate();
+        (!silent).then(|| serde_json::to_string(self).ok()).flatten()
+    }
+
+    /// The ticket of a message whose fate is told; `None` where there is none.
+    pub(crate) fn of(notice: &ReportNotice) -> Option<Self> {
+        serde_json::from_str(notice.note.as_deref()?).ok()
+    }
+
+    /// Whether the application wants to hear of this state.
+    pub(crate) fn wants(&self, state: SmppState) -> bool {
+        let wants = RegisteredDelivery(self.wants);
+        match (state.is_final(), wants.wanted()) {
+            (false, _) => wants.wants_intermediate(),
+            (true, Wanted::Always) => true,
+            (true, Wanted::OnFailure) => state != SmppState::Delivered,
+            (true, Wanted::Never) => false,
+        }
+    }
+}
+
+impl Address {
+    pub(crate) fn new(ton: u8, npi: u8, address: &Octets) -> Self {
+        Self {
+            ton,
+            npi,
+            address: address.text(),
+        }
+    }
+
+    /// The octets again.
+    pub(crate) fn octets(&self) -> Octets {
+        let octets: Vec<u8> = self.address.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
+        octets.into()
+    }
+}
+
+/// What SMPP calls a message's state.
+pub(crate) fn state(state: MessageState) -> SmppState {
+    match state {
+        MessageState::Queued | MessageState::Sending | MessageState::Uncertain | MessageState::Sent => {
+            SmppState::Enroute
+        }
+        MessageState::Delivered => SmppState::Delivered,
+        MessageState::Failed => SmppState::Undeliverable,
+        MessageState::Expired => SmppState::Expired,
+        MessageState::Cancelled => SmppState::Deleted,
+        MessageState::Refused => SmppState::Rejected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(wants: u8) -> Ticket {
+        Ticket {
+            wants,
+            source: Address::new(5, 0, &Octets::new(b"\xDCnal")),
+            destination: Address::new(1, 1, &"491711234567".into()),
+            at: Timestamp::UNIX_EPOCH,
+            start: "Grüße".into(),
+        }
+    }
+
+    #[test]
+    fn it_comes_back_from_the_note_as_it_was() {
+        let note = ticket(1).note().expect("a receipt is wanted");
+        let back: Ticket = serde_json::from_str(&note).expect("our own");
+        assert_eq!(back, ticket(1));
+        assert_eq!(back.source.octets(), Octets::new(b"\xDCnal"));
+        assert_eq!(ticket(0).note(), None);
+    }
+
+    #[test]
+    fn everybody_hears_what_they_asked_for() {
+        let heard = |wants| {
+            [SmppState::Enroute, SmppState::Delivered, SmppState::Undeliverable].map(|state| ticket(wants).wants(state))
+        };
+        assert_eq!(heard(0x00), [false, false, false]);
+        assert_eq!(heard(0x01), [false, true, true]);
+        assert_eq!(heard(0x02), [false, false, true]);
+        assert_eq!(heard(0x11), [true, true, true]);
+    }
+}
