@@ -64,6 +64,7 @@ const COMMANDS: &[&str] = &[
     "attendance device list",
     "attendance device revoke",
     "attendance device set",
+    "balance",
     "completions",
     "man",
 ];
