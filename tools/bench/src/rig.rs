@@ -246,7 +246,7 @@ fn keep(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// An address nobody listens on now.
-fn free_address() -> Result<SocketAddr, Error> {
+pub(crate) fn free_address() -> Result<SocketAddr, Error> {
     let listener = system("a port", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     system("a port", listener.local_addr())
 }

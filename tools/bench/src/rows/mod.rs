@@ -8,6 +8,7 @@ mod fetch;
 mod kills;
 mod mail;
 mod send;
+mod smpp;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -107,7 +108,7 @@ pub(crate) fn table(figures: &[(&'static str, Measured)]) -> Table {
     table
 }
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 19] = [
     Row {
         name: "throughput-1",
         what: "+CMGS latency 50 ms, 1 modem",
@@ -205,6 +206,20 @@ const ROWS: [Row; 17] = [
         reach: "≥ 200/s; ≤ 64 MB",
         peers: "measured beside it",
         run: |scene| alerts::lines(scene, Some(100_000)),
+    },
+    Row {
+        name: "smpp",
+        what: "submit_sm, durable when answered, one session, by window; a bare group commit of the same rows",
+        reach: "≥ 60 / 60 / 50 % of it at window 1 / 10 / 100; ≥ 12700 / 14400 at 10 / 100",
+        peers: "614 / 1270 / 1440, not synced",
+        run: smpp::submissions,
+    },
+    Row {
+        name: "smpp-sessions",
+        what: "1000 SMPP sessions bound, idle",
+        reach: "≤ 60 MB; ≤ 2 % of a core",
+        peers: "–",
+        run: smpp::idle,
     },
     Row {
         name: "kill-sends",
