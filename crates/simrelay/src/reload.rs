@@ -186,6 +186,7 @@ impl Running {
             store: old.store.clone(),
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),
+            smpp: old.smpp.clone(),
             ..settings
         };
         now.api = api::Config {
