@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use message::MessageId;
 use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Role, Session, Why};
 use smpp::{Bind, Body, Status, Tlvs};
+use store::NewMessage;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
-use crate::member::{House, Member, Seat};
+use crate::member::{House, Member, Seat, Unanswered};
 use crate::question;
 use crate::refusal::Refusal;
 use crate::submit::{Submission, payload};
@@ -42,7 +43,7 @@ pub(crate) struct Connection {
 enum Worked {
     Login(Owed, BindMode, Result<Arc<Member>, Status>),
     /// With the messages that were taken.
-    Answer(Owed, Box<Answer>, Vec<MessageId>),
+    Answer(Owed, Box<Answer>, Vec<Unanswered>),
 }
 
 /// The conversation over a connection.
@@ -57,7 +58,7 @@ struct Talk {
     waiting: HashMap<u64, oneshot::Sender<Status>>,
     next_ticket: u64,
     /// Messages whose answers are among the octets that are being written.
-    answered: Vec<MessageId>,
+    answered: Vec<Unanswered>,
     /// For the deliveries of this session.
     orders: mpsc::Sender<Order>,
 }
@@ -117,9 +118,9 @@ impl Connection {
         }
         talk.session.lost(Instant::now());
         talk.work_events();
-        talk.forget_answers().await;
+        talk.finish().await;
         // Whoever does not take the end of the conversation has ended it.
-        let _ = tokio::time::timeout(GOODBYE, write.shutdown()).await;
+        let _ = timeout(GOODBYE, write.shutdown()).await;
     }
 }
 
@@ -255,30 +256,20 @@ impl Talk {
 
     fn wrote(&mut self, octets: usize) {
         self.session.written(octets);
-        if self.session.outgoing().is_empty()
-            && !self.answered.is_empty()
-            && let Some(seat) = &self.seat
-        {
-            seat.member().answers_are_out(&std::mem::take(&mut self.answered));
+        if self.session.outgoing().is_empty() {
+            self.answered.clear();
         }
     }
 
-    /// Submissions that are being kept are kept, and their answers reach nobody.
-    async fn forget_answers(&mut self) {
-        let member = self.seat.as_ref().map(|seat| Arc::clone(seat.member()));
-        while let Some(worked) = self.working.next().await {
-            if let Worked::Answer(_, _, taken) = worked {
-                self.answered.extend(taken);
-            }
-        }
-        if let Some(member) = member {
-            member.answers_are_out(&self.answered);
-        }
+    /// What is being kept may be kept, though its answers reach nobody. Whoever only waits to be let in is not waited for.
+    async fn finish(&mut self) {
+        let all = async { while self.working.next().await.is_some() {} };
+        let _ = timeout(LAST, all).await;
     }
 }
 
 /// Keeps what is submitted. The answer says so only then.
-async fn submit(house: &House, member: &Arc<Member>, body: &Body, tlvs: &Tlvs) -> (Answer, Vec<MessageId>) {
+async fn submit(house: &House, member: &Arc<Member>, body: &Body, tlvs: &Tlvs) -> (Answer, Vec<Unanswered>) {
     match keep(house, member, body, tlvs).await {
         Ok(told) => told,
         Err(refusal) => {
@@ -293,7 +284,7 @@ async fn keep(
     member: &Arc<Member>,
     body: &Body,
     tlvs: &Tlvs,
-) -> Result<(Answer, Vec<MessageId>), Refusal> {
+) -> Result<(Answer, Vec<Unanswered>), Refusal> {
     let Some(submission) = Submission::of(body) else {
         return Err(Refusal::new(Status::INVALID_COMMAND, "this is no submission"));
     };
@@ -302,30 +293,33 @@ async fn keep(
     let mut refused = Vec::new();
     for to in &submission.to {
         let sim = submission.sim(to, &payload, member, &house.gateway).await;
-        let kept = match submission.draft(to, &payload, tlvs, member, (&house.gateway, sim)) {
-            Ok(message) => {
-                let id = message.id;
-                member.expect_answer(id);
-                let kept = house.gateway.hand_in(&member.origin, message).await;
-                if kept.is_err() {
-                    member.answers_are_out(&[id]);
-                }
-                kept.map_err(Refusal::from)
-            }
+        let draft = submission.draft(to, &payload, tlvs, member, (&house.gateway, sim));
+        let kept = match draft {
+            Ok(message) => keep_one(house, member, message).await,
             Err(refusal) => Err(refusal),
         };
         match kept {
-            Ok(accepted) => taken.push(accepted.id),
+            Ok(unanswered) => taken.push(unanswered),
             Err(refusal) => refused.push((to, refusal)),
         }
     }
-    question::submitted(body, taken, refused)
+    let answer = question::submitted(body, taken.first().map(|first| first.id), refused)?;
+    Ok((answer, taken))
+}
+
+async fn keep_one(house: &House, member: &Arc<Member>, message: NewMessage) -> Result<Unanswered, Refusal> {
+    // Before it is kept, since its receipt may come at once.
+    let unanswered = member.unanswered_yet(message.id);
+    house.gateway.hand_in(&member.origin, message).await?;
+    Ok(unanswered)
 }
 
 /// Deliveries that wait for this session; more wait where they come from.
 const DELIVERIES: usize = 16;
 /// What is read from the socket at a time, in octets.
 const READ: usize = 8 * 1024;
+/// How long submissions may take to be kept when their conversation is over.
+const LAST: Duration = Duration::from_secs(5);
 /// How long the end of a conversation may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Numbers of the connections.

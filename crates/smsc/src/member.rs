@@ -56,6 +56,12 @@ pub(crate) struct Receiver {
     pub(crate) orders: mpsc::Sender<Order>,
 }
 
+/// The mark on a message whose submit_sm_resp is not on the wire yet. It goes when that is, or never will be.
+pub(crate) struct Unanswered {
+    member: Arc<Member>,
+    pub(crate) id: MessageId,
+}
+
 /// A session's place; free again when it is dropped.
 pub(crate) struct Seat {
     member: Arc<Member>,
@@ -181,19 +187,13 @@ impl Member {
         receivers.get(turn.checked_rem(receivers.len())?).cloned()
     }
 
-    /// The answer to this message is not on the wire yet.
-    pub(crate) fn expect_answer(&self, id: MessageId) {
+    /// The answer to this message is not on the wire before the mark is dropped.
+    pub(crate) fn unanswered_yet(self: &Arc<Self>, id: MessageId) -> Unanswered {
         self.unanswered().insert(id);
-    }
-
-    /// The answers to these messages are on the wire, or never will be.
-    pub(crate) fn answers_are_out(&self, ids: &[MessageId]) {
-        let mut unanswered = self.unanswered();
-        ids.iter().for_each(|id| {
-            unanswered.remove(id);
-        });
-        drop(unanswered);
-        self.answered.notify_waiters();
+        Unanswered {
+            member: Arc::clone(self),
+            id,
+        }
     }
 
     /// Waits until the answer to a message is on the wire. No peer that does not read holds this up for long.
@@ -223,6 +223,13 @@ impl Member {
 impl Seat {
     pub(crate) fn member(&self) -> &Arc<Member> {
         &self.member
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.member.unanswered().remove(&self.id);
+        self.member.answered.notify_waiters();
     }
 }
 
@@ -294,14 +301,14 @@ mod tests {
     async fn a_receipt_waits_for_the_answer_to_its_message() {
         let member = member(1);
         let id = MessageId::fresh();
-        member.expect_answer(id);
+        let mark = member.unanswered_yet(id);
         let waiting = tokio::spawn({
             let member = Arc::clone(&member);
             async move { member.answer_is_out(id).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        member.answers_are_out(&[id]);
+        drop(mark);
         assert!(waiting.await.is_ok());
     }
 }

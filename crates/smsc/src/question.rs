@@ -9,18 +9,19 @@ use crate::member::Member;
 use crate::refusal::Refusal;
 use crate::ticket::{self, Address};
 
-/// The answer to a submission: to one, or to several of whom some may have been refused.
+/// The answer to a submission: to one, or to several of whom some may have been refused. `first` is the first message that
+/// was taken.
 pub(crate) fn submitted(
     body: &Body,
-    taken: Vec<MessageId>,
+    first: Option<MessageId>,
     refused: Vec<(&Address, Refusal)>,
-) -> Result<(Answer, Vec<MessageId>), Refusal> {
-    let Some(first) = taken.first() else {
+) -> Result<Answer, Refusal> {
+    let Some(first) = first else {
         let none = || Refusal::new(Status::INVALID_DESTINATION, "there is no recipient");
         return Err(refused.into_iter().next().map_or_else(none, |(_, refusal)| refusal));
     };
     let message_id: Octets = first.to_string().into();
-    let answer = match body {
+    Ok(match body {
         Body::SubmitMulti(_) => {
             let unsuccess_sme = refused.iter().map(|(to, refusal)| Unsuccessful {
                 ton: to.ton,
@@ -34,8 +35,7 @@ pub(crate) fn submitted(
             }))
         }
         _ => Answer::taken(message_id),
-    };
-    Ok((answer, taken))
+    })
 }
 
 /// The answer to a question.
