@@ -4,8 +4,8 @@ use std::fmt;
 
 use futures_util::stream::BoxStream;
 use message::{
-    Committed, JournalEntry, Level, Memory, Number, Outcome, RawInbound, RouteId, SlotSnapshot, TraceView, TraceWish,
-    UssdReply,
+    Committed, JournalEntry, Level, Memory, Number, Outcome, PeerId, RawInbound, Receipt, RouteId, SlotSnapshot,
+    TraceView, TraceWish, UpstreamSnapshot, UssdReply,
 };
 
 use crate::outgoing::desk::Handover;
@@ -24,6 +24,11 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
 
     /// What is shown of its slots, where it has slots.
     fn slots(&self) -> Vec<SlotSnapshot> {
+        Vec::new()
+    }
+
+    /// What is shown of its upstreams, where it has any.
+    fn upstreams(&self) -> Vec<UpstreamSnapshot> {
         Vec::new()
     }
 
@@ -97,6 +102,9 @@ pub struct RouteStatus {
     pub obstacle: Option<Obstacle>,
     /// Its health.
     pub level: Level,
+    /// How many parts it takes at once: one by a modem, as many as are answered together by an upstream. Nought counts
+    /// as one.
+    pub at_once: u16,
 }
 
 /// Why a route cannot send.
@@ -123,6 +131,17 @@ pub enum CarrierEvent {
         outcome: Outcome,
         /// What lies of it on the modem, to be freed once this is kept.
         journal: Option<JournalEntry>,
+        /// With [`Outcome::Sent`]: the name by which receipts will tell of it, where the route gives names.
+        id: Option<PeerId>,
+    },
+    /// An upstream's word on a part; [`Carrier::confirm`] follows when it is kept.
+    Receipt {
+        /// On which route.
+        route: RouteId,
+        /// What it says.
+        receipt: Receipt,
+        /// What is answered once it is kept.
+        place: Memory,
     },
     /// Something arrived.
     Received {

@@ -256,6 +256,7 @@ impl Keeper {
             at: now,
             started_at: self.started_at,
             slots,
+            upstreams: inner.carriers.iter().flat_map(|carrier| carrier.upstreams()).collect(),
             queue,
             findings: Vec::new(),
             totals,

@@ -110,6 +110,7 @@ impl PoolCarrier {
                 ticket,
                 outcome,
                 journal,
+                id: None,
             },
             Event::JournalFound { entry, sent } => CarrierEvent::JournalFound { route, entry, sent },
             Event::JournalFreed { entry, gone } => CarrierEvent::JournalFreed { route, entry, gone },
@@ -150,6 +151,7 @@ impl PoolCarrier {
             network: slot.operator.clone(),
             obstacle,
             level: if broken { Level::Critical } else { Level::Ok },
+            at_once: 1,
         }
     }
 

@@ -72,6 +72,7 @@ impl Pump {
                 ticket,
                 outcome,
                 journal,
+                id: _,
             } => {
                 self.tell(Command::Settled(SettledAttempt {
                     route,
@@ -91,10 +92,14 @@ impl Pump {
             }
             CarrierEvent::PinWanted { route, pin_try } => self.cards.decide(route, pin_try).await,
             CarrierEvent::PinVerdict { pin_try, accepted, .. } => self.cards.keep_verdict(pin_try, accepted).await,
-            CarrierEvent::Received { .. } | CarrierEvent::JournalFound { .. } | CarrierEvent::Called { .. } => {
-                // A full intake drops it: it was not confirmed, so it lies on the modem and is asked for again.
+            CarrierEvent::Received { .. }
+            | CarrierEvent::Receipt { .. }
+            | CarrierEvent::JournalFound { .. }
+            | CarrierEvent::Called { .. } => {
+                // A full intake drops it: it was not confirmed, so it lies on the modem and is asked for again, or an
+                // upstream gets no answer and repeats it.
                 if let Err(full) = taken.try_send(event) {
-                    tracing::warn!("more comes in than can be kept; it stays on the modem and is read again");
+                    tracing::warn!("more comes in than can be kept; it stays where it is and comes again");
                     self.note_unkept(&full.into_inner());
                 }
             }
@@ -102,7 +107,10 @@ impl Pump {
     }
 
     fn note_unkept(&self, event: &CarrierEvent) {
-        if let CarrierEvent::Received { route, .. } | CarrierEvent::JournalFound { route, .. } = event {
+        if let CarrierEvent::Received { route, .. }
+        | CarrierEvent::Receipt { route, .. }
+        | CarrierEvent::JournalFound { route, .. } = event
+        {
             self.intake.unkept.note(route);
         }
     }

@@ -36,6 +36,7 @@ impl Carrier for Hand {
             network: None,
             obstacle: None,
             level: Level::Ok,
+            at_once: 1,
         }]
     }
 
@@ -140,6 +141,7 @@ impl Life {
             ticket,
             outcome,
             journal,
+            id: None,
         })
         .await;
     }

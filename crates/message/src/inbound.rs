@@ -10,10 +10,15 @@ use crate::{Alphabet, MessageId, Number, RouteId};
 /// A place in a modem's memory: the memory's two letters (TS 27.005 3.1) and the index in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Memory {
-    /// `SM`, `ME`, `MT`, `SR`, …
+    /// `SM`, `ME`, `MT`, `SR`, …; [`Memory::UNANSWERED`].
     pub name: [u8; 2],
     /// The index; Huawei starts at 0.
     pub index: u16,
+}
+
+impl Memory {
+    /// No modem's: an upstream waits for the answer to what it handed over, and repeats it where none comes.
+    pub const UNANSWERED: [u8; 2] = *b"DS";
 }
 
 impl fmt::Display for Memory {

@@ -32,9 +32,11 @@ mod number;
 mod outbound;
 mod outcome;
 mod part;
+mod receipt;
 mod reload;
 mod snapshot;
 mod trace;
+mod upstream;
 mod view;
 
 pub use alert::{Alert, AlertLetter, AlertReceipt, ImageNote, NewAlert, RaisedAlert, RawAlert, RawImage, Severity};
@@ -60,11 +62,13 @@ pub use number::{Number, NumberError, is_prefix};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};
 pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome};
 pub use part::{MessageState, PartState};
+pub use receipt::{PeerId, Receipt};
 pub use reload::Reloaded;
 pub use snapshot::{
     Finding, Level, Lock, QueueFacts, Registration, SlotSnapshot, SlotState, Snapshot, StorageUse, Totals,
 };
 pub use trace::{TraceView, TraceWish};
+pub use upstream::{UpstreamSnapshot, UpstreamState};
 pub use view::{
     Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, Resolution, RouteExplanation,
     RouteVerdict, UssdReply, cursor,

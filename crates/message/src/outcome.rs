@@ -62,6 +62,8 @@ pub enum Cause {
     Cme(u16),
     /// TP-ST of a status report (TS 23.040 9.2.3.15).
     Status(u8),
+    /// command_status of a response (SMPP 3.4 5.1.3).
+    Smpp(u32),
     /// A bare `ERROR`, or a text no table knows.
     Plain,
     /// The gateway itself: no port, no answer, not allowed.
@@ -74,6 +76,7 @@ impl fmt::Display for Cause {
             Self::Cms(code) => write!(f, "CMS {code}"),
             Self::Cme(code) => write!(f, "CME {code}"),
             Self::Status(status) => write!(f, "TP-ST 0x{status:02X}"),
+            Self::Smpp(status) => write!(f, "SMPP 0x{status:02X}"),
             Self::Plain => f.write_str("ERROR"),
             Self::Gateway => f.write_str("gateway"),
         }

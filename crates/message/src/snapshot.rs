@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Durations, KeepAlive, LimitUse, Number, Probe,
-    Registrations, RouteId, SlotTotals,
+    Registrations, RouteId, SlotTotals, UpstreamSnapshot,
 };
 
 /// How things stand, all of it, at one moment.
@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub started_at: Timestamp,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotSnapshot>,
+    /// Every upstream, in the order of the configuration.
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamSnapshot>,
     /// The queue.
     pub queue: QueueFacts,
     /// What is wrong, worst first; empty means all is well.
@@ -40,6 +43,7 @@ impl Snapshot {
             at,
             started_at: at,
             slots: Vec::new(),
+            upstreams: Vec::new(),
             queue: QueueFacts::default(),
             findings: Vec::new(),
             totals: Totals::default(),

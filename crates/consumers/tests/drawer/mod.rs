@@ -44,6 +44,7 @@ impl Carrier for Drawer {
                 needs_operator: false,
             }),
             level: Level::Ok,
+            at_once: 1,
         }]
     }
 
