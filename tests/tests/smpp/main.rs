@@ -1,13 +1,12 @@
 //! SMPP: applications bind to the gateway as to an operator. The application is smpplib, which `tools/peers install` brings.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, eventually, free_port};
+use end_to_end::{Gateway, Peer, Rig, eventually, free_port, installed};
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -18,12 +17,6 @@ const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy
 struct Centre {
     rig: Rig,
     port: u16,
-}
-
-/// An application.
-struct Application {
-    child: Child,
-    said: Receiver<Value>,
 }
 
 impl Centre {
@@ -37,73 +30,17 @@ impl Centre {
     }
 
     /// smpplib with these wishes: source, destination and text of each message. `None` where it is not installed.
-    fn bind(&self, password: &str, mode: &str, wishes: &[&str]) -> Option<Application> {
-        let library = smpplib()?;
+    fn bind(&self, password: &str, mode: &str, wishes: &[&str]) -> Option<Peer> {
+        let library = installed("python", "smpplib")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smpp/client.py");
-        let mut child = Command::new("python3")
+        let mut python = Command::new("python3");
+        python
             .env("PYTHONPATH", library)
             .arg(script)
             .args(["127.0.0.1", &self.port.to_string(), "shop", password, mode])
-            .args(wishes)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 starts");
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let (tell, said) = channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let told = serde_json::from_str(&line).expect("an object a line");
-                if tell.send(told).is_err() {
-                    return;
-                }
-            }
-        });
-        Some(Application { child, said })
+            .args(wishes);
+        Some(Peer::start(&mut python))
     }
-}
-
-impl Application {
-    /// The next thing it says under this name.
-    fn hears(&self, name: &str) -> Value {
-        let end = Instant::now() + LONG;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let told = self
-                .said
-                .recv_timeout(left)
-                .unwrap_or_else(|_| panic!("nothing is {name}"));
-            if !told[name].is_null() {
-                return told[name].clone();
-            }
-        }
-    }
-
-    /// Unbinds.
-    fn ends(mut self) -> bool {
-        drop(self.child.stdin.take());
-        self.child.wait().expect("it ends").success()
-    }
-}
-
-impl Drop for Application {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Where smpplib lies; `None`, with a word, where it does not.
-fn smpplib() -> Option<PathBuf> {
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/python");
-    if library.join("smpplib").is_dir() {
-        return Some(library);
-    }
-    let required = std::env::var("SIMRELAY_REQUIRE_PEERS").as_deref() == Ok("1");
-    assert!(!required, "smpplib is missing: run `tools/peers install`");
-    eprintln!("skipped: smpplib is not installed (tools/peers install)");
-    None
 }
 
 /// The receipt that a deliver_sm is: id and state by its text, which must agree with its parameters.
@@ -161,7 +98,7 @@ fn what_an_application_submits_arrives_and_its_receipts_come_back() {
     let mut submitted = Vec::new();
     let mut receipts = Vec::new();
     while receipts.len() < count {
-        let told = application.said.recv_timeout(LONG).expect("receipts for all");
+        let told = application.says(LONG).expect("receipts for all");
         if let Some(id) = told["submitted"].as_str() {
             submitted.push(id.to_owned());
         }
