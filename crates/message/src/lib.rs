@@ -70,6 +70,6 @@ pub use snapshot::{
 pub use trace::{TraceView, TraceWish};
 pub use upstream::{UpstreamSnapshot, UpstreamState};
 pub use view::{
-    Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, Resolution, RouteExplanation,
-    RouteVerdict, UssdReply, cursor,
+    Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, ReceiptView, Resolution,
+    RouteExplanation, RouteVerdict, UssdReply, cursor,
 };

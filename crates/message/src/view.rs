@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Alphabet, Inbound, MessageId, MessageState, Number, PartState, RouteId};
+use crate::{Alphabet, Inbound, MessageId, MessageState, Number, PartState, PeerId, ReportStatus, RouteId};
 
 /// An outgoing message as `sms.status` and `sms.list` show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,12 +45,15 @@ pub struct PartView {
     pub part: u8,
     /// Where it stands.
     pub state: PartState,
-    /// The SIM of the last attempt.
+    /// The SIM, or the upstream, of the last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sim: Option<RouteId>,
     /// TP-MR of the last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<u8>,
+    /// The name that the upstream of the last attempt gave it (message_id).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_id: Option<PeerId>,
     /// How often it was tried.
     pub attempts: u32,
     /// When the last attempt began.
@@ -73,6 +76,26 @@ pub struct PartView {
     pub code: Option<String>,
     /// Whether it was sent again after an uncertain attempt.
     pub maybe_twice: bool,
+    /// What its upstream said of it, in the order in which that came. The first final word counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// A receipt of an upstream, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptView {
+    /// When it came.
+    pub at: Timestamp,
+    /// What it says became of the part.
+    pub status: ReportStatus,
+    /// Its error code, as it was written; another list than that of answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// When the upstream says that this was so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discharged: Option<Timestamp>,
+    /// What it says, for people.
+    pub words: String,
 }
 
 /// What `sms.fetch` looks for.

@@ -119,6 +119,7 @@ async fn modem_works(
             result: Settled::Sent {
                 reference: Some(reference),
                 cost_micros: 0,
+                peer_id: None,
             },
             journal: None,
         });

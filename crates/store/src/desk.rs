@@ -9,6 +9,7 @@ use crate::Config;
 use crate::audit::{self, Ledger};
 use crate::incoming::Joiner;
 use crate::names::Names;
+use crate::outgoing::receipt;
 use crate::stop::StopChange;
 use crate::tally::{self, Tally};
 
@@ -38,6 +39,8 @@ pub(crate) struct Memory {
     pub(crate) alert_consumers: Vec<i64>,
     /// Route and reference of reports that fitted nothing yet. May hold too much, never too little.
     pub(crate) unmatched: HashSet<(i64, u8)>,
+    /// Whether receipts may wait for their parts.
+    pub(crate) receipts_wait: bool,
     /// Validities up to this time (and row, among those of one time) were looked at.
     pub(crate) swept: (i64, i64),
     /// What the open transaction changes in the STOP list.
@@ -70,6 +73,7 @@ impl Memory {
             consumers: Vec::new(),
             alert_consumers: Vec::new(),
             unmatched: unmatched(conn)?,
+            receipts_wait: number("SELECT count(*) FROM receipt WHERE due IS NOT NULL")? > 0,
             swept: (number("SELECT swept FROM total")?, 0),
             stops: Vec::new(),
             erased: false,
@@ -105,6 +109,11 @@ impl Memory {
     /// How long a report may still belong to a part, in milliseconds.
     pub(crate) fn window(&self) -> i64 {
         i64::from(self.config.report_window_s) * 1000
+    }
+
+    /// How long a receipt waits for its part, in milliseconds: until the rule of an uncertain part was applied at least.
+    pub(crate) fn receipt_wait(&self) -> i64 {
+        receipt::wait_ms(&self.config)
     }
 
     /// A message with this validity was accepted: the sweep must come by there again.

@@ -41,6 +41,7 @@ enum Trace {
     Inbound(i64),
     Assembly(i64),
     Report(i64),
+    Receipt(i64),
     Audit(i64),
     Event(i64),
     Attendance(i64),
@@ -65,6 +66,10 @@ fn find(glance: &mut Glance<'_>, who: &Number) -> rusqlite::Result<Vec<Trace>> {
     collect("SELECT cursor, sender FROM inbound", Trace::Inbound)?;
     collect("SELECT row, sender FROM assembly", Trace::Assembly)?;
     collect("SELECT row, recipient FROM report", Trace::Report)?;
+    collect(
+        "SELECT row, recipient FROM receipt WHERE recipient IS NOT NULL",
+        Trace::Receipt,
+    )?;
     collect("SELECT row, sender FROM attendance_event", Trace::Attendance)?;
     // A device may have sent it from another number than its owner's.
     collect("SELECT event, sender FROM attendance_state", Trace::Attendance)?;
@@ -121,6 +126,11 @@ fn remove_all(desk: &mut Desk<'_>, traces: &[Trace], who: &Number) -> rusqlite::
                     .execute([row])?;
             }
             Trace::Audit(row) => audit::erase(desk.conn, row, who)?,
+            Trace::Receipt(row) => {
+                desk.conn
+                    .prepare_cached("DELETE FROM receipt WHERE row = ?1")?
+                    .execute([row])?;
+            }
             Trace::Report(row) => {
                 desk.conn
                     .prepare_cached("DELETE FROM report WHERE row = ?1")?

@@ -25,6 +25,10 @@ pub struct RouteTotals {
     pub last_sent: Option<Timestamp>,
     /// When a message came in last.
     pub last_received: Option<Timestamp>,
+    /// Receipts that wait for their parts.
+    pub receipts_waiting: u64,
+    /// Receipts that fitted no part in time.
+    pub receipts_stray: u64,
 }
 
 /// The room that the database has.
@@ -136,10 +140,30 @@ fn route_totals(glance: &mut Glance<'_>) -> rusqlite::Result<HashMap<RouteId, Ro
             counts,
             last_sent: maybe_timestamp(row.get(5)?),
             last_received: maybe_timestamp(row.get(6)?),
+            ..RouteTotals::default()
         };
         totals.insert(route, found);
     }
+    add_receipts(glance, &mut totals)?;
     Ok(totals)
+}
+
+/// Receipts without a part, of each route.
+fn add_receipts(glance: &mut Glance<'_>, totals: &mut HashMap<RouteId, RouteTotals>) -> rusqlite::Result<()> {
+    let mut statement = glance.conn.prepare_cached(
+        "SELECT route, sum(waiting), sum(stray) FROM (
+            SELECT route, count(*) AS waiting, 0 AS stray FROM receipt WHERE due IS NOT NULL GROUP BY route
+            UNION ALL SELECT route, 0, count FROM receipt_stray)
+         GROUP BY route",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let route = glance.names.route(glance.conn, row.get(0)?)?;
+        let found = totals.entry(route).or_default();
+        found.receipts_waiting = count(row, 1)?;
+        found.receipts_stray = count(row, 2)?;
+    }
+    Ok(())
 }
 
 /// A number that is never below zero.

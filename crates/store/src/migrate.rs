@@ -90,6 +90,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "audit",
         sql: include_str!("schema/0016_audit.sql"),
     },
+    Step {
+        name: "upstreams",
+        sql: include_str!("schema/0017_upstreams.sql"),
+    },
 ];
 
 /// The layout this program works with.

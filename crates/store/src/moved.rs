@@ -48,7 +48,7 @@ fn move_deadlines(desk: &mut Desk<'_>, by: i64, now: i64) -> rusqlite::Result<u6
 
 /// `?1`: by how much; `?2`: now, by the clock as it was set. A message that is to be sent at a time to come keeps that time
 /// and its validity after it.
-const DEADLINES: [&str; 4] = [
+const DEADLINES: [&str; 5] = [
     "UPDATE message SET expires_at = expires_at + ?1
      WHERE coalesce(send_at, 0) <= ?2 - ?1 AND row IN
         (SELECT key >> 8 FROM part WHERE rank IS NOT NULL UNION SELECT key >> 8 FROM part WHERE timer IS NOT NULL)",
@@ -56,4 +56,5 @@ const DEADLINES: [&str; 4] = [
      WHERE timer IS NOT NULL AND (SELECT coalesce(send_at, 0) <= ?2 - ?1 FROM message WHERE row = part.key >> 8)",
     "UPDATE assembly SET due_at = due_at + ?1 WHERE ?2 > 0",
     "UPDATE delivery SET due_at = due_at + ?1 WHERE state = 0 AND ?2 > 0",
+    "UPDATE receipt SET due = due + ?1 WHERE due IS NOT NULL AND ?2 > 0",
 ];

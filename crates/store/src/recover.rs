@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::outgoing::{PartKey, journal};
+use crate::outgoing::{PartKey, journal, receipt};
 use crate::{Config, backup, clock};
 
 /// What `open` found.
@@ -50,6 +50,11 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
     transaction.execute(
         "UPDATE part SET timer = ?1 WHERE state = 2 AND timer IS NOT NULL AND timer < ?1",
         [until],
+    )?;
+    // What waits for its part waits at least as long as they are uncertain.
+    transaction.execute(
+        "UPDATE receipt SET due = ?1 WHERE due IS NOT NULL",
+        [now + receipt::wait_ms(config)],
     )?;
     let restored = match backup::is_marked(&transaction)? {
         true => Some(doubt_what_waits(&transaction, now, until)?),

@@ -149,6 +149,7 @@ pub(crate) fn remove_message(desk: &mut Desk<'_>, message: i64) -> rusqlite::Res
     for sql in [
         "DELETE FROM history WHERE part BETWEEN ?1 AND ?2",
         "DELETE FROM journal_doubt WHERE part BETWEEN ?1 AND ?2",
+        "DELETE FROM receipt WHERE part BETWEEN ?1 AND ?2",
     ] {
         desk.conn.prepare_cached(sql)?.execute(range)?;
     }

@@ -187,6 +187,7 @@ impl Intake {
             true => store::Settled::Sent {
                 reference: None,
                 cost_micros: 0,
+                peer_id: None,
             },
             false => store::Settled::Requeued,
         };

@@ -255,6 +255,7 @@ impl Dispatcher {
             Outcome::Sent { reference } => Settled::Sent {
                 reference,
                 cost_micros: 0,
+                peer_id: None,
             },
             Outcome::Failed(failure) => Settled::Retry {
                 due_at: now,

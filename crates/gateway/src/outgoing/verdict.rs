@@ -61,7 +61,11 @@ pub(crate) fn judge(
     match outcome {
         Outcome::Sent { reference } => {
             destinations.reached(&part.to);
-            plain(Settled::Sent { reference, cost_micros })
+            plain(Settled::Sent {
+                reference,
+                cost_micros,
+                peer_id: None,
+            })
         }
         Outcome::Uncertain { reason } => plain(Settled::Uncertain {
             until: now + rules.uncertain_wait,

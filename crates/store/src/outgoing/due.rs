@@ -143,7 +143,8 @@ fn next_due(conn: &Connection, swept: i64) -> rusqlite::Result<Option<Timestamp>
         .prepare_cached(
             "SELECT min(at) FROM (SELECT min(timer) AS at FROM part WHERE state = 0 AND timer IS NOT NULL
              UNION ALL SELECT min(timer) FROM part WHERE state = 2 AND timer IS NOT NULL
-             UNION ALL SELECT min(due_at) FROM assembly)",
+             UNION ALL SELECT min(due_at) FROM assembly
+             UNION ALL SELECT min(due) FROM receipt WHERE due IS NOT NULL)",
         )?
         .query_row([], |row| row.get(0))?;
     let expiry = next_expiry(conn, swept)?;

@@ -5,6 +5,7 @@ mod decide;
 mod due;
 pub(crate) mod journal;
 mod progress;
+pub(crate) mod receipt;
 mod report;
 pub(crate) mod row;
 mod tick;
@@ -13,7 +14,7 @@ mod view;
 use jiff::Timestamp;
 
 use message::{
-    Accepted, Alphabet, Class, Failure, JournalEntry, MessageId, MessageState, Number, OnUncertain, PartState,
+    Accepted, Alphabet, Class, Failure, JournalEntry, MessageId, MessageState, Number, OnUncertain, PartState, PeerId,
     Priority, RouteId, TokenId,
 };
 
@@ -151,6 +152,8 @@ pub enum Settled {
         reference: Option<u8>,
         /// What it cost, in millionths of the currency.
         cost_micros: i64,
+        /// The name that an upstream gave it: its receipts tell it.
+        peer_id: Option<PeerId>,
     },
     /// It did not go out and is tried again.
     Retry {
@@ -220,7 +223,7 @@ pub struct Attempted {
     pub attempts: u32,
 }
 
-/// What a status report did.
+/// What a status report or a receipt did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportOutcome {
     /// It settled a part.
@@ -316,6 +319,8 @@ pub struct Ticked {
     pub held: Vec<MessageId>,
     /// Received messages completed with parts missing.
     pub overdue: Vec<message::Inbound>,
+    /// Receipts of upstreams that fitted no part in time.
+    pub strays: usize,
     /// Whether more was due than one tick may do.
     pub more: bool,
 }

@@ -4,7 +4,7 @@ use message::{ClassWord, Committed, Failure, PartState};
 
 use super::row::{HOLD, Line, MessageFacts, PartRow, Place, WITH_MODEM};
 use super::{Attempt, Attempted, Progress, Settle, Settled};
-use super::{journal, report};
+use super::{journal, receipt, report};
 use crate::clock::millis;
 use crate::desk::Desk;
 use crate::{Error, Store};
@@ -48,7 +48,7 @@ fn attempt(desk: &mut Desk<'_>, next: &Attempt) -> rusqlite::Result<Option<Attem
     desk.conn
         .prepare_cached(
             "UPDATE part SET state = 1, rank = ?2, timer = NULL, route = ?3, attempted_at = ?4, reference = NULL,
-                sent_at = NULL, attempts = attempts + 1 WHERE key = ?1",
+                sent_at = NULL, peer_id = NULL, attempts = attempts + 1 WHERE key = ?1",
         )?
         .execute((key, WITH_MODEM, route, millis(next.at)))?;
     if let Some(tpdu) = &next.tpdu {
@@ -80,7 +80,17 @@ fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
     }
     let at = millis(word.at);
     match &word.result {
-        Settled::Sent { reference, cost_micros } => sent(desk, &part, at, *reference, *cost_micros),
+        Settled::Sent {
+            reference,
+            cost_micros,
+            peer_id,
+        } => {
+            sent(desk, &part, at, *reference, *cost_micros)?;
+            match peer_id {
+                Some(peer_id) => receipt::answered(desk, part.key, peer_id, at),
+                None => Ok(()),
+            }
+        }
         Settled::Retry {
             due_at,
             failure,
@@ -104,7 +114,8 @@ fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
             desk.note(&part, at, Line::plain(route, UNCERTAIN, reason))?;
             journal::doubt(desk.conn, part.key.row())?;
             desk.place(&part, Place::Uncertain(millis(*until)))?;
-            report::settle_waiting(desk, part.key, at)
+            report::settle_waiting(desk, part.key, at)?;
+            receipt::settle_doubt(desk, &part, at)
         }
         Settled::Held { due_at, reason } => {
             desk.note(&part, at, Line::plain(route, HOLD, reason))?;

@@ -67,7 +67,7 @@ fn take(
     };
     insert(desk, &word, discharged, part.map(|part| part.key), pdu)?;
     match part {
-        Some(part) => apply(desk, &part, &word),
+        Some(part) => settle(desk, &part, &word),
         None => {
             desk.memory.unmatched.insert((word.route, word.reference));
             Ok(ReportOutcome::Unmatched {
@@ -91,7 +91,7 @@ pub(crate) fn settle_waiting(desk: &mut Desk<'_>, key: PartKey, at: i64) -> rusq
         desk.conn
             .prepare_cached("UPDATE report SET part = ?2 WHERE row = ?1")?
             .execute((row, key.row()))?;
-        apply(desk, part, &word)?;
+        settle(desk, part, &word)?;
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn candidates(desk: &Desk<'_>, word: &Word) -> rusqlite::Result<Vec<PartRow>> {
     } else {
         let nameless = by_reference(desk, word, None)?;
         parts.extend(nameless.into_iter().filter(|part| part.state == PartState::Sent));
-        parts.extend(in_doubt(desk, word)?);
+        parts.extend(in_doubt(desk, word.route, &word.recipient, word.at)?);
     }
     if parts.len() > 1 {
         narrow(&mut parts, word);
@@ -179,22 +179,27 @@ fn by_reference(desk: &Desk<'_>, word: &Word, reference: Option<u8>) -> rusqlite
     Ok(parts)
 }
 
-/// Parts on the SIM to this recipient that are with the modem, uncertain, or about to be sent again.
-fn in_doubt(desk: &Desk<'_>, word: &Word) -> rusqlite::Result<Vec<PartRow>> {
+/// Parts on the route to this recipient that are with the modem, uncertain, or about to be sent again.
+pub(super) fn in_doubt(desk: &Desk<'_>, route: i64, recipient: &Number, at: i64) -> rusqlite::Result<Vec<PartRow>> {
     let mut parts = Vec::new();
     for sql in [WITH_MODEM, UNCERTAIN, AGAIN] {
-        doubtful(desk, word, sql, &mut parts)?;
+        doubtful(desk, (route, recipient, at), sql, &mut parts)?;
     }
     Ok(parts)
 }
 
-fn doubtful(desk: &Desk<'_>, word: &Word, sql: &str, parts: &mut Vec<PartRow>) -> rusqlite::Result<()> {
+fn doubtful(
+    desk: &Desk<'_>,
+    (route, recipient, at): (i64, &Number, i64),
+    sql: &str,
+    parts: &mut Vec<PartRow>,
+) -> rusqlite::Result<()> {
     let mut statement = desk.conn.prepare_cached(sql)?;
-    let mut rows = statement.query([word.route])?;
+    let mut rows = statement.query([route])?;
     while let Some(row) = rows.next()? {
         let part = PartRow::read(row)?;
-        let begun = part.attempted_at.is_some_and(|begun| begun <= word.at + CLOCK_STEP_MS);
-        if begun && number(row, 9)?.matches(&word.recipient) {
+        let begun = part.attempted_at.is_some_and(|begun| begun <= at + CLOCK_STEP_MS);
+        if begun && number(row, 9)?.matches(recipient) {
             parts.push(part);
         }
     }
@@ -213,8 +218,34 @@ fn narrow(parts: &mut Vec<PartRow>, word: &Word) {
     }
 }
 
+/// What somebody says of a part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Say<'a> {
+    pub(super) route: i64,
+    pub(super) at: i64,
+    pub(super) status: ReportStatus,
+    /// The reference it went out under, where it was not known to have gone out.
+    pub(super) reference: Option<u8>,
+    /// Why it failed, where it did.
+    pub(super) code: &'a str,
+    pub(super) reason: &'a str,
+}
+
+fn settle(desk: &mut Desk<'_>, part: &PartRow, word: &Word) -> rusqlite::Result<ReportOutcome> {
+    let code = Cause::Status(word.status).to_string();
+    let say = Say {
+        route: word.route,
+        at: word.at,
+        status: ReportStatus::of(word.status),
+        reference: Some(word.reference),
+        code: &code,
+        reason: REPORTED_FAILURE,
+    };
+    apply(desk, part, &say)
+}
+
 /// What a report does to the part it means.
-fn apply(desk: &mut Desk<'_>, part: &PartRow, word: &Word) -> rusqlite::Result<ReportOutcome> {
+pub(super) fn apply(desk: &mut Desk<'_>, part: &PartRow, say: &Say<'_>) -> rusqlite::Result<ReportOutcome> {
     let message = MessageFacts::load(desk.conn, part.key.message)?.id;
     let noted = ReportOutcome::Noted { key: part.key, message };
     if part.state.is_final() {
@@ -223,27 +254,26 @@ fn apply(desk: &mut Desk<'_>, part: &PartRow, word: &Word) -> rusqlite::Result<R
     let mut part = *part;
     if part.state != PartState::Sent {
         // Whatever it says: the service centre has it.
-        let sent_at = part.attempted_at.unwrap_or(word.at);
-        desk.place(&part, Place::Sent(sent_at, Some(word.reference)))?;
+        let sent_at = part.attempted_at.unwrap_or(say.at);
+        desk.place(&part, Place::Sent(sent_at, say.reference))?;
         part.state = PartState::Sent;
     }
-    let state = match ReportStatus::of(word.status) {
+    let state = match say.status {
         ReportStatus::Delivered => PartState::Delivered,
         ReportStatus::Failed => PartState::Failed,
         ReportStatus::Expired => PartState::Expired,
         ReportStatus::StillTrying | ReportStatus::Unknown => return Ok(noted),
     };
     if state != PartState::Delivered {
-        let code = Cause::Status(word.status).to_string();
         let line = Line {
-            route: Some(word.route),
+            route: Some(say.route),
             class: "report",
-            code: &code,
-            reason: REPORTED_FAILURE,
+            code: say.code,
+            reason: say.reason,
         };
-        desk.note(&part, word.at, line)?;
+        desk.note(&part, say.at, line)?;
     }
-    desk.place(&part, Place::Final(state, word.at))?;
+    desk.place(&part, Place::Final(state, say.at))?;
     Ok(ReportOutcome::Settled {
         key: part.key,
         message,

@@ -1,10 +1,11 @@
-//! Whatever is due by the clock: ends of validity, times not before, uncertain parts, overdue received messages.
+//! Whatever is due by the clock: ends of validity, times not before, uncertain parts, overdue received messages, receipts that wait.
 
 use jiff::Timestamp;
 
 use message::{Committed, MessageId, OnUncertain, PartState};
 
 use super::progress::requeue;
+use super::receipt;
 use super::row::{Line, MessageFacts, PartRow, Place, select_part};
 use super::{Policies, Ticked};
 use crate::clock::millis;
@@ -27,6 +28,8 @@ fn tick(desk: &mut Desk<'_>, now: i64, limit: u32) -> rusqlite::Result<Ticked> {
     decide(desk, now, limit, &mut ticked)?;
     ticked.overdue = overdue(desk, now, limit)?;
     ticked.more |= ticked.overdue.len() >= limit as usize;
+    ticked.strays = receipt::give_up(desk, now, limit)?;
+    ticked.more |= ticked.strays >= limit as usize;
     Ok(ticked)
 }
 
@@ -106,6 +109,11 @@ fn decide(desk: &mut Desk<'_>, now: i64, limit: u32, ticked: &mut Ticked) -> rus
         .collect::<Result<_, _>>()?;
     ticked.more |= parts.len() >= limit as usize;
     for part in &parts {
+        receipt::settle_doubt(desk, part, now)?;
+        let settled = PartRow::load(desk.conn, part.key)?;
+        if settled.is_none_or(|now| now.state != PartState::Uncertain) {
+            continue;
+        }
         let facts = MessageFacts::load(desk.conn, part.key.message)?;
         let list = match facts.on_uncertain {
             _ if facts.expires_at <= now => give_up(desk, part, now, ENDED).map(|()| &mut ticked.failed)?,

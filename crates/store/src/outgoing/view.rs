@@ -2,8 +2,11 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use message::{ListQuery, MessageId, MessageState, MessageView, Number, PartState, PartView, TokenId};
+use message::{
+    ListQuery, MessageId, MessageState, MessageView, Number, PartState, PartView, PeerId, ReceiptView, TokenId,
+};
 
+use super::receipt::status as status_of;
 use super::row::{alphabet, message_row, number, part_state, parts_of};
 use super::{HistoryLine, Owner};
 use crate::clock::{maybe_timestamp, timestamp};
@@ -91,7 +94,8 @@ fn view(glance: &mut Glance<'_>, row: &Row<'_>) -> rusqlite::Result<MessageView>
 
 fn part_views(glance: &mut Glance<'_>, message: i64) -> rusqlite::Result<Vec<PartView>> {
     let mut statement = glance.conn.prepare_cached(
-        "SELECT key & 255, state, route, reference, attempts, attempted_at, sent_at, settled_at, timer, maybe_twice, key
+        "SELECT key & 255, state, route, reference, attempts, attempted_at, sent_at, settled_at, timer, maybe_twice, key,
+            peer_id
          FROM part WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
     )?;
     let mut rows = statement.query(parts_of(message))?;
@@ -99,11 +103,17 @@ fn part_views(glance: &mut Glance<'_>, message: i64) -> rusqlite::Result<Vec<Par
     while let Some(row) = rows.next()? {
         let state = part_state(row, 1)?;
         let (error, code) = last_error(glance, row.get(10)?, state)?;
+        let peer_id = row.get::<_, Option<String>>(11)?.as_deref().and_then(PeerId::new);
+        let receipts = match &peer_id {
+            Some(_) => receipts(glance, row.get(10)?)?,
+            None => Vec::new(),
+        };
         parts.push(PartView {
             part: row.get(0)?,
             state,
             sim: glance.names.maybe_route(glance.conn, row.get(2)?)?,
             reference: row.get(3)?,
+            peer_id,
             attempts: row.get(4)?,
             attempted_at: maybe_timestamp(row.get(5)?),
             sent_at: maybe_timestamp(row.get(6)?),
@@ -112,9 +122,29 @@ fn part_views(glance: &mut Glance<'_>, message: i64) -> rusqlite::Result<Vec<Par
             error,
             code,
             maybe_twice: row.get(9)?,
+            receipts,
         });
     }
     Ok(parts)
+}
+
+/// What an upstream said of a part, oldest first.
+fn receipts(glance: &Glance<'_>, part: i64) -> rusqlite::Result<Vec<ReceiptView>> {
+    glance
+        .conn
+        .prepare_cached(
+            "SELECT at, status, code, discharged, words FROM receipt WHERE part = ?1 ORDER BY row LIMIT ?2",
+        )?
+        .query_map((part, RECEIPTS), |row| {
+            Ok(ReceiptView {
+                at: timestamp(row.get(0)?),
+                status: status_of(row.get(1)?),
+                code: row.get(2)?,
+                discharged: maybe_timestamp(row.get(3)?),
+                words: row.get(4)?,
+            })
+        })?
+        .collect()
 }
 
 /// What went wrong last; a part that is out has nothing wrong any more.
@@ -216,6 +246,8 @@ const OF_TOKEN: &str = "SELECT row, id, recipient, text, priority, alphabet, acc
      FROM message WHERE row < ?1 AND token = ?2 ORDER BY row DESC LIMIT ?3";
 const OF_ALL: &str = "SELECT row, id, recipient, text, priority, alphabet, accepted_at, send_at, expires_at, token
      FROM message WHERE row < ?1 AND ?2 = 0 ORDER BY row DESC LIMIT ?3";
+/// How many receipts of a part are shown.
+const RECEIPTS: i64 = 50;
 const LIST_DEFAULT: u32 = 50;
 const LIST_LIMIT: u32 = 1000;
 /// Messages looked at in one step.

@@ -180,6 +180,7 @@ pub(crate) fn sent(reference: u8) -> Settled {
     Settled::Sent {
         reference: Some(reference),
         cost_micros: 0,
+        peer_id: None,
     }
 }
 

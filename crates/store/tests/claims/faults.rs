@@ -95,7 +95,7 @@ fn a_folder_that_is_missing_is_named() {
 #[tokio::test]
 async fn a_full_disk_refuses_for_a_while_and_loses_nothing() {
     let bench = Bench::with(Config {
-        max_size: 400 << 10,
+        max_size: 500 << 10,
         queue_limit_token: 0,
         ..Config::default()
     });
@@ -162,6 +162,7 @@ async fn one_job_that_does_not_fit_does_not_fail_its_neighbours() {
             result: Settled::Sent {
                 reference: Some(1),
                 cost_micros: 0,
+                peer_id: None,
             },
             journal: None,
         };

@@ -14,6 +14,7 @@ async fn what_was_spent_is_summed_by_token_from_a_quarter_of_an_hour_on() {
         let paid = Settled::Sent {
             reference: None,
             cost_micros: 75_000,
+            peer_id: None,
         };
         bench.settle(part.key, "sim1", t(at), paid).await;
     }

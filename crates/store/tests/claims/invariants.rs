@@ -89,6 +89,7 @@ impl World {
             0 | 1 => Settled::Sent {
                 reference: Some(key.part % 3),
                 cost_micros: 10,
+                peer_id: None,
             },
             2 => Settled::Retry {
                 due_at,

@@ -16,6 +16,7 @@ mod incoming;
 mod invariants;
 mod journal;
 mod outgoing;
+mod receipts;
 mod reports;
 mod retention;
 mod uncertain;

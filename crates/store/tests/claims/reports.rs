@@ -158,6 +158,7 @@ async fn a_modem_that_tells_no_reference_gets_its_reports_matched_by_recipient()
     let nameless = Settled::Sent {
         reference: None,
         cost_micros: 0,
+        peer_id: None,
     };
     bench.settle(part.key, "sim1", t(2), nameless).await;
     assert!(matches!(
