@@ -1,4 +1,7 @@
-//! SMPP: applications bind to the gateway as to an operator. The application is smpplib, which `tools/peers install` brings.
+//! SMPP: applications bind to the gateway as to an operator. They are other people's, which `tools/peers install` brings: here
+//! smpplib, in `peers` those of npm and the crates.
+
+mod peers;
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -17,16 +20,19 @@ const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy
 struct Centre {
     rig: Rig,
     port: u16,
+    /// With TLS.
+    tls: u16,
 }
 
 impl Centre {
     /// With these lines for the account.
     fn new(lines: &str) -> Self {
-        let port = free_port();
+        let [port, tls] = [free_port(), free_port()];
         let rig = Rig::new(2).config(&format!(
-            "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\n[[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n{lines}"
+            "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\nlisten_tls = [\"127.0.0.1:{tls}\"]\n\
+             [[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n{lines}"
         ));
-        Self { rig, port }
+        Self { rig, port, tls }
     }
 
     /// smpplib with these wishes: source, destination and text of each message. `None` where it is not installed.
