@@ -10,6 +10,7 @@ use crate::Gateway;
 use crate::care::Purses;
 use crate::carrier::{Carrier, CarrierEvent, CarrierEvents, RouteStatus};
 use crate::incoming::intake::Intake;
+use crate::outgoing::desk::End;
 use crate::outgoing::dispatch::{Command, SettledAttempt};
 use crate::sim::Cards;
 use crate::ussd::Dialogues;
@@ -72,13 +73,16 @@ impl Pump {
                 ticket,
                 outcome,
                 journal,
-                id: _,
+                id,
             } => {
                 self.tell(Command::Settled(SettledAttempt {
                     route,
                     ticket,
-                    outcome,
-                    journal,
+                    end: End {
+                        outcome,
+                        journal,
+                        peer_id: id,
+                    },
                 }))
                 .await;
             }

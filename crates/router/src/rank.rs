@@ -41,6 +41,8 @@ pub struct RouteFacts<'a> {
     pub limit: Option<(String, Timestamp)>,
     /// Parts waiting or in flight on it.
     pub load: usize,
+    /// How many parts it takes at once; at least one.
+    pub at_once: usize,
     /// When it was used last.
     pub last_used: Option<Timestamp>,
 }
@@ -178,7 +180,8 @@ fn rank(ask: &Ask<'_>, route: &RouteFacts<'_>, found: &Match<'_>, config: &Routi
         Reverse(preferred),
         Reverse(length),
         found.cost_micros,
-        route.load,
+        // How often it has to be done with what it takes at once before this one begins.
+        route.load / route.at_once.max(1),
         route.last_used,
     )
 }
@@ -225,7 +228,7 @@ fn usable_words(route: &RouteFacts<'_>, found: &Match<'_>, chosen: Option<&Route
 fn no_route(ask: &Ask<'_>, routes: &[RouteFacts<'_>], number: &str, config: &RoutingConfig) -> Decision {
     if routes.is_empty() {
         return Decision::Refuse {
-            reason: "no SIM is configured: add a [slots.NAME] to the configuration".into(),
+            reason: "no SIM is configured: add a [slots.NAME], or an [upstreams.NAME], to the configuration".into(),
         };
     }
     let mut later: Option<(Option<Timestamp>, String)> = None;
@@ -306,6 +309,7 @@ mod tests {
             health: Level::Ok,
             limit: None,
             load: 0,
+            at_once: 1,
             last_used: None,
         }
     }

@@ -25,6 +25,8 @@ pub struct Usage {
     month_count: u32,
     /// Hashes of this month's recipients: enough to count them.
     recipients: HashSet<u64>,
+    /// Hashes of the recipients of parts that are under way: they count as if they had been sent.
+    open: Vec<u64>,
 }
 
 /// A window that a limit is set for.
@@ -63,6 +65,7 @@ impl Usage {
             month: None,
             month_count: 0,
             recipients: HashSet::new(),
+            open: Vec::new(),
         }
     }
 
@@ -87,29 +90,51 @@ impl Usage {
         }
     }
 
+    /// A part to `recipient` is on its way out: it takes its place until [`Usage::end`].
+    pub fn begin(&mut self, recipient: &Number) {
+        self.open.push(hash(recipient));
+    }
+
+    /// It is no longer: where it went out, [`Usage::record`] counts it.
+    pub fn end(&mut self, recipient: &Number) {
+        let hash = hash(recipient);
+        if let Some(place) = self.open.iter().position(|open| *open == hash) {
+            self.open.swap_remove(place);
+        }
+    }
+
     /// Whether one more part to `recipient` is within the limits.
     pub fn permits(&mut self, now: Timestamp, recipient: &Number) -> Result<(), Exceeded> {
         self.turn_month(now);
         for (window, limit, length) in self.sliding() {
-            if let Some(until) = self.blocked_until(limit, length, now) {
+            let left = limit.saturating_sub(self.under_way());
+            if let Some(until) = self.blocked_until(left, length, now) {
+                let until = if left == 0 && limit > 0 { now + SOON } else { until };
                 return Err(Exceeded { window, limit, until });
             }
         }
-        let next_month = || self.next_month(now);
-        if let Some(limit) = self.limits.per_month.filter(|limit| self.month_count >= *limit) {
+        let month = self.month_count.saturating_add(self.under_way());
+        if let Some(limit) = self.limits.per_month.filter(|limit| month >= *limit) {
             return Err(Exceeded {
                 window: Window::Month,
                 limit,
-                until: next_month(),
+                until: self.month_ends(self.month_count >= limit, now),
             });
         }
-        let new_recipient = !self.recipients.contains(&hash(recipient));
-        let full = |limit: &u32| new_recipient && self.recipients.len() >= *limit as usize;
+        let hash = hash(recipient);
+        let new_recipient = !self.recipients.contains(&hash) && !self.open.contains(&hash);
+        let others: HashSet<&u64> = self
+            .open
+            .iter()
+            .filter(|open| !self.recipients.contains(open))
+            .collect();
+        let known = self.recipients.len() + others.len();
+        let full = |limit: &u32| new_recipient && known >= *limit as usize;
         match self.limits.recipients_per_month.filter(full) {
             Some(limit) => Err(Exceeded {
                 window: Window::Recipients,
                 limit,
-                until: next_month(),
+                until: self.month_ends(self.recipients.len() >= limit as usize, now),
             }),
             None => Ok(()),
         }
@@ -172,6 +197,16 @@ impl Usage {
         let place = self.recent.len().checked_sub(limit)?;
         let frees_at = *self.recent.get(place)? + length;
         (frees_at > now).then_some(frees_at)
+    }
+
+    /// How many parts are under way.
+    fn under_way(&self) -> u32 {
+        count(self.open.len())
+    }
+
+    /// When a limit of the month allows one more: soon, where what is under way fills it and may come to nothing.
+    fn month_ends(&self, full: bool, now: Timestamp) -> Timestamp {
+        if full { self.next_month(now) } else { now + SOON }
     }
 
     fn turn_month(&mut self, now: Timestamp) {
@@ -238,6 +273,9 @@ fn hash(recipient: &Number) -> u64 {
 }
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// How soon a limit is looked at again that is filled by what is under way.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

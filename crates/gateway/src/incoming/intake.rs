@@ -6,7 +6,8 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use message::{
-    CallNotice, Committed, Event, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Reception, RouteId,
+    CallNotice, Committed, Event, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Receipt, Reception,
+    RouteId,
 };
 use store::{Received, ReportOutcome, Store};
 use tokio::sync::mpsc;
@@ -56,6 +57,7 @@ impl Intake {
     async fn take(self, event: CarrierEvent) {
         match event {
             CarrierEvent::Received { route, raw } => self.receive(route, raw).await,
+            CarrierEvent::Receipt { route, receipt, place } => self.take_receipt(route, receipt, place).await,
             CarrierEvent::JournalFound { route, entry, sent } => self.take_journal(route, entry, sent).await,
             CarrierEvent::Called { route, from } => self.note_call(route, from).await,
             other => debug!("nothing to keep in {other:?}"),
@@ -84,6 +86,20 @@ impl Intake {
             Ok(kept) => self.confirm(&route, kept),
             Err(error) => {
                 warn!(modem = %route, "cannot keep what came in, so it stays on the modem: {error}");
+                self.unkept.note(&route);
+            }
+        }
+    }
+
+    /// Keeps what an upstream says of a part; it is answered only then.
+    async fn take_receipt(&self, route: RouteId, receipt: Receipt, place: Memory) {
+        match self.store.receipt(&route, receipt, clock::now()).await {
+            Ok(kept) => {
+                log_report(&route, kept.get());
+                self.confirm(&route, kept.map(|_| Some(place)));
+            }
+            Err(error) => {
+                warn!(modem = %route, "cannot keep a receipt, so it is not answered: {error}");
                 self.unkept.note(&route);
             }
         }

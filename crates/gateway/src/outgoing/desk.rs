@@ -5,6 +5,7 @@
 //! `work`. All of them are durable in the store; the desk may forget any of them that is not in work, and reads it
 //! again later.
 
+mod attempts;
 mod by_clock;
 mod lanes;
 mod moving;
@@ -15,17 +16,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use message::{
-    Cause, Committed, ErrorClass, Failure, JournalEntry, Level, MessageId, Number, Outcome, Priority, RouteExplanation,
-    RouteId, TokenId,
+    Cause, Committed, ErrorClass, Failure, JournalEntry, MessageId, Number, Priority, RouteExplanation, RouteId,
+    TokenId,
 };
 use router::{Ask, Decision, RoutingConfig, choose, explain};
-use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
+use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled};
 
-use super::compose;
 use super::destinations::Destinations;
 use super::lane::{Lane, Order, Work, order};
 use super::look::{Look, Page};
-use super::verdict::{Remake, Rules, judge};
+use super::verdict::{Remake, Rules};
+use crate::carrier::RouteStatus;
+pub(crate) use attempts::End;
 pub(crate) use lanes::Reordered;
 
 /// The desk.
@@ -56,8 +58,9 @@ pub(crate) struct Desk {
     pauses_at: Option<Timestamp>,
     /// Nothing new begins any more.
     closing: bool,
-    /// What is made anew once the end of a lane's last attempt is on record: before, the store would not allow it.
-    remakes: HashMap<usize, (MessageId, Remake)>,
+    /// What is made anew once the end of a hand's last attempt (lane and hand) is on record: before, the store would not
+    /// allow it.
+    remakes: HashMap<(usize, usize), (MessageId, Remake)>,
     /// Messages that are being made anew. Until that is done, no part of them goes out as it was.
     remaking: HashSet<MessageId>,
 }
@@ -77,6 +80,8 @@ pub(crate) enum Action {
     Record {
         /// The lane it is for.
         route: RouteId,
+        /// The hand of that lane.
+        hand: usize,
         /// What to record, in one transaction.
         progress: Progress,
     },
@@ -108,7 +113,7 @@ pub(crate) enum Ended {
     /// The one that was open; its part, if its fate is uncertain.
     Settled(Option<PartKey>),
     /// None that is open.
-    Unknown(Outcome),
+    Unknown(End),
 }
 
 /// What somebody wants to know about routing.
@@ -160,17 +165,21 @@ impl Desk {
     }
 
     /// New facts about one route.
-    pub(crate) fn facts(&mut self, route: &RouteId, obstacle: Option<&str>, health: Level, now: Timestamp) {
-        let Some(&at) = self.index.get(route) else { return };
+    pub(crate) fn facts(&mut self, status: &RouteStatus, now: Timestamp) {
+        let Some(&at) = self.index.get(&status.route) else {
+            return;
+        };
+        let obstacle = status.obstacle.as_ref().map(|obstacle| obstacle.sentence.as_str());
         let lane = &mut self.lanes[at];
         if lane.retired {
             return;
         }
+        lane.takes_at_once(status.at_once);
         let was_able = lane.is_able();
         if lane.obstacle.as_deref() != obstacle {
             lane.obstacle = obstacle.map(str::to_owned);
         }
-        lane.health = health;
+        lane.health = status.level;
         let able = lane.is_able();
         if was_able == able {
             return;
@@ -259,103 +268,6 @@ impl Desk {
         }
     }
 
-    /// What became of the attempt under `ticket`, and what lies of it on the modem.
-    pub(crate) fn settled(
-        &mut self,
-        route: &RouteId,
-        ticket: u64,
-        outcome: Outcome,
-        journal: Option<JournalEntry>,
-        now: Timestamp,
-    ) -> Ended {
-        let Some(&at) = self.index.get(route) else {
-            return Ended::Unknown(outcome);
-        };
-        let lane = &mut self.lanes[at];
-        if !matches!(&lane.work, Work::Sending { ticket: current, .. } if *current == ticket) {
-            return Ended::Unknown(outcome);
-        }
-        let Work::Sending { part, cost_micros, .. } = std::mem::take(&mut lane.work) else {
-            return Ended::Unknown(outcome);
-        };
-        let uncertain = matches!(outcome, Outcome::Uncertain { .. }).then_some(part.key);
-        if let (Outcome::Sent { .. }, Some(usage)) = (&outcome, &mut lane.usage) {
-            usage.record(now, &part.to);
-        }
-        lane.last_used = Some(now);
-        self.rest_after(at, &outcome, now);
-        let mut verdict = judge(
-            &part,
-            route,
-            cost_micros,
-            outcome,
-            &mut self.destinations,
-            &self.rules,
-            now,
-        );
-        // The entry of an uncertain attempt has still to tell what became of it.
-        verdict.settle.journal = journal.filter(|_| uncertain.is_none());
-        self.release(&part);
-        if let Some(remake) = verdict.remake {
-            self.forget(part.message);
-            self.remaking.insert(part.message);
-            self.remakes.insert(at, (part.message, remake));
-        }
-        self.record(at, Some(verdict.settle), now);
-        Ended::Settled(uncertain)
-    }
-
-    /// The store recorded what lane `route` asked for.
-    pub(crate) fn recorded(&mut self, route: &RouteId, attempted: Committed<Option<Attempted>>, now: Timestamp) {
-        let Some(&at) = self.index.get(route) else { return };
-        let Work::Recording { settle, next } = std::mem::take(&mut self.lanes[at].work) else {
-            return;
-        };
-        if settle.as_ref().is_some_and(|settle| settle.result.is_queued_again()) {
-            self.look.want();
-        }
-        if let Some((message, remake)) = self.remakes.remove(&at) {
-            self.actions.push_back(Action::Remake { message, remake });
-        }
-        if let Some(entry) = settle.and_then(|settle| settle.journal) {
-            return self.free(at, attempted.map(|_| entry), now);
-        }
-        let more = !self.lanes[at].queue.is_empty();
-        let Some(part) = next else { return self.start(at, now) };
-        let Some(proof) = attempted.transpose() else {
-            // Taken back or expired in the meantime: the store did not let it begin.
-            self.release(&part);
-            return self.start(at, now);
-        };
-        let cost_micros = self.lanes[at].cost_micros(&part.to.to_string());
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        let (route, tpdu) = (route.clone(), part.tpdu.clone());
-        self.actions.push_back(Action::Submit(Handover {
-            route,
-            ticket,
-            tpdu,
-            proof,
-            more,
-        }));
-        self.lanes[at].work = Work::Sending {
-            part,
-            ticket,
-            cost_micros,
-            since: now,
-        };
-        self.look_at_pauses_by(self.lanes[at].slow_at());
-    }
-
-    /// What lay of an attempt on the modem of `route` is gone, or stays.
-    pub(crate) fn freed(&mut self, route: &RouteId, entry: &JournalEntry, now: Timestamp) {
-        let Some(&at) = self.index.get(route) else { return };
-        if matches!(&self.lanes[at].work, Work::Freeing { entry: awaited, .. } if awaited == entry) {
-            self.lanes[at].work = Work::Idle;
-            self.start(at, now);
-        }
-    }
-
     /// A message was made anew, with these parts, or stays as it was.
     pub(crate) fn remade(&mut self, message: MessageId, parts: Option<Vec<DuePart>>, now: Timestamp) {
         self.remaking.remove(&message);
@@ -363,20 +275,6 @@ impl Desk {
             Some(parts) => self.arrive(parts, now),
             None => self.look_again(),
         }
-    }
-
-    /// The store could not record what lane `route` asked for: the part that was to begin waits, the end of the last
-    /// one is tried again until it is kept.
-    pub(crate) fn unrecorded(&mut self, route: &RouteId, now: Timestamp) {
-        let Some(&at) = self.index.get(route) else { return };
-        let Work::Recording { settle, next } = std::mem::take(&mut self.lanes[at].work) else {
-            return;
-        };
-        let until = now + STORE_PAUSE;
-        if let Some(part) = next {
-            self.lanes[at].queue.insert(order(&part), part);
-        }
-        self.lanes[at].work = Work::Blocked { settle, until };
     }
 
     /// Lets time pass: waiting parts are looked at again, blocked lanes try again.
@@ -392,16 +290,7 @@ impl Desk {
             self.look_at_pauses(now);
         }
         for at in 0..self.lanes.len() {
-            let due = matches!(&self.lanes[at].work, Work::Blocked { until, .. } if *until <= now);
-            if due && let Work::Blocked { settle, .. } = std::mem::take(&mut self.lanes[at].work) {
-                self.record(at, settle, now);
-            }
-            if matches!(&self.lanes[at].work, Work::Freeing { until, .. } if *until <= now) {
-                self.lanes[at].work = Work::Idle;
-            }
-            if self.lanes[at].is_idle() {
-                self.start(at, now);
-            }
+            self.tick_lane(at, now);
         }
         self.move_stranded(now);
     }
@@ -437,7 +326,8 @@ impl Desk {
 
     /// When [`Desk::tick`] has something to do.
     pub(crate) fn due(&self) -> Option<Timestamp> {
-        let blocked = self.lanes.iter().filter_map(|lane| match &lane.work {
+        let hands = self.lanes.iter().flat_map(|lane| &lane.hands);
+        let blocked = hands.filter_map(|work| match work {
             Work::Blocked { until, .. } | Work::Freeing { until, .. } => Some(*until),
             _ => None,
         });
@@ -498,7 +388,7 @@ impl Desk {
     }
 
     fn enqueue(&mut self, at: usize, part: Box<DuePart>, now: Timestamp) {
-        if self.lanes[at].queue.len() >= self.lane_room() && part.priority.0 < URGENT {
+        if self.lanes[at].queue.len() >= self.room_of(at) && part.priority.0 < URGENT {
             self.pass_over(&part);
             return;
         }
@@ -513,15 +403,18 @@ impl Desk {
                 .parts += 1;
         }
         self.lanes[at].queue.insert(order(&part), part);
-        if self.lanes[at].is_idle() {
-            self.start(at, now);
-        }
+        self.start(at, now);
     }
 
     /// How many parts may wait on one lane: the desk's room is shared, so that a SIM with a long backlog leaves some to
     /// the others.
     fn lane_room(&self) -> usize {
         (WINDOW / 2 / self.lanes.len().max(1)).clamp(32, 1024)
+    }
+
+    /// How many parts may wait on this lane: enough that none of its hands waits for the store.
+    fn room_of(&self, at: usize) -> usize {
+        self.lane_room().max(2 * self.lanes[at].at_once)
     }
 
     /// Leaves a part to the store until there is a place for it.
@@ -560,84 +453,6 @@ impl Desk {
             journal: None,
         }));
         self.known.remove(&part.key);
-    }
-
-    /// Begins the next part of an idle lane, if there is one.
-    fn start(&mut self, at: usize, now: Timestamp) {
-        self.record(at, None, now);
-    }
-
-    /// Deletes what lies of the last attempt on the modem.
-    fn free(&mut self, at: usize, entry: Committed<JournalEntry>, now: Timestamp) {
-        let lane = &mut self.lanes[at];
-        lane.work = Work::Freeing {
-            entry: entry.get().clone(),
-            until: now + FREE_WAIT,
-        };
-        let route = lane.id.clone();
-        self.actions.push_back(Action::Free { route, entry });
-    }
-
-    /// Records the end of one attempt and, where a part waits, the beginning of the next, in one transaction. The end of
-    /// an attempt of which something lies on the modem is recorded alone: that must be gone first.
-    fn record(&mut self, at: usize, settle: Option<Settle>, now: Timestamp) {
-        let alone = settle.as_ref().is_some_and(|settle| settle.journal.is_some());
-        let mut next = if alone { None } else { self.next_part(at, now) };
-        if settle.is_none() && next.is_none() {
-            return;
-        }
-        if let Some(part) = &next
-            && let Some(home) = self.homes.get_mut(&part.key.message)
-        {
-            home.begun = true;
-        }
-        let lane = &mut self.lanes[at];
-        let route = lane.id.clone();
-        let attempt = next.as_mut().map(|part| {
-            let tpdu = compose::shorten_validity(&mut part.tpdu, part.expires_at, now).then(|| part.tpdu.clone());
-            Attempt {
-                key: part.key,
-                route: route.clone(),
-                at: now,
-                tpdu,
-            }
-        });
-        let progress = Progress {
-            settle: settle.clone(),
-            attempt,
-        };
-        lane.work = Work::Recording { settle, next };
-        self.actions.push_back(Action::Record { route, progress });
-    }
-
-    fn next_part(&mut self, at: usize, now: Timestamp) -> Option<Box<DuePart>> {
-        let lane = &mut self.lanes[at];
-        if self.closing || !lane.is_usable() {
-            return None;
-        }
-        let mut wake: Option<Timestamp> = None;
-        let mut found = None;
-        for (place, part) in &lane.queue {
-            let rest = self.destinations.resting_until(&part.to, now);
-            let full = lane.usage.as_mut().and_then(|usage| usage.permits(now, &part.to).err());
-            match rest.or(full.map(|full| full.until)) {
-                None => {
-                    found = Some(*place);
-                    break;
-                }
-                Some(until) => wake = Some(wake.map_or(until, |at| at.min(until))),
-            }
-        }
-        if found.is_none()
-            && let Some(until) = wake
-        {
-            self.reroute_by(until);
-        }
-        let next = found.and_then(|place| self.lanes[at].queue.remove(&place));
-        if self.lanes[at].queue.len() <= self.lane_room() / 4 {
-            self.look.refill();
-        }
-        next
     }
 
     /// Takes a part off the books.

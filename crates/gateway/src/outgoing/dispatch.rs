@@ -17,7 +17,7 @@ use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, info_span, warn};
 
-use super::desk::{Action, Desk, Ended, Handover, Question, Reordered};
+use super::desk::{Action, Desk, End, Ended, Handover, Question, Reordered};
 use super::look::Page;
 use super::remake::Remaker;
 use crate::carrier::{Carrier, RouteStatus};
@@ -66,8 +66,7 @@ pub(crate) enum Command {
 pub(crate) struct SettledAttempt {
     pub(crate) route: RouteId,
     pub(crate) ticket: u64,
-    pub(crate) outcome: Outcome,
-    pub(crate) journal: Option<JournalEntry>,
+    pub(crate) end: End,
 }
 
 /// How many commands may wait. When it is full, accepted parts are left to the store and found by the next look;
@@ -90,7 +89,7 @@ pub(crate) struct Dispatcher {
 
 /// What came of something the desk wanted.
 enum Done {
-    Recorded(RouteId, Result<Committed<Option<Attempted>>, store::Error>),
+    Recorded(RouteId, usize, Result<Committed<Option<Attempted>>, store::Error>),
     /// Outside the lanes' rhythm; what lies of the attempt on the modem.
     Kept(RouteId, Option<Committed<JournalEntry>>),
     /// What was kept of a journal entry is void, or could not be made so.
@@ -184,22 +183,16 @@ impl Dispatcher {
 
     fn take_facts(&mut self, routes: Vec<RouteStatus>, now: Timestamp) {
         for status in routes {
-            let obstacle = status.obstacle.as_ref().map(|obstacle| obstacle.sentence.as_str());
-            self.desk.facts(&status.route, obstacle, status.level, now);
+            self.desk.facts(&status, now);
         }
         self.desk.tick(now);
     }
 
     fn take_settled(&mut self, settled: SettledAttempt, now: Timestamp) {
-        let SettledAttempt {
-            route,
-            ticket,
-            outcome,
-            journal,
-        } = settled;
+        let SettledAttempt { route, ticket, end } = settled;
         let sms = self.desk.message_of(&route, ticket);
         let part = || info_span!("part", modem = %route, sms = sms.map(display));
-        match &outcome {
+        match &end.outcome {
             // A span costs something, and this is what happens thousands of times a second.
             Outcome::Sent { .. } => debug!(modem = %route, sms = sms.map(display), ticket, "sent"),
             Outcome::Failed(failure) => {
@@ -207,9 +200,9 @@ impl Dispatcher {
             }
             Outcome::Uncertain { reason } => part().in_scope(|| warn!(ticket, "{route}: uncertain: {reason}")),
         }
-        match self.desk.settled(&route, ticket, outcome, journal.clone(), now) {
+        match self.desk.settled(&route, ticket, end, now) {
             Ended::Settled(key) => self.remember(ticket, key),
-            Ended::Unknown(outcome) => self.settle_late(route, ticket, outcome, journal, now),
+            Ended::Unknown(end) => self.settle_late(route, ticket, end, now),
         }
     }
 
@@ -237,25 +230,18 @@ impl Dispatcher {
         self.uncertain.push_back((ticket, key));
     }
 
-    fn settle_late(
-        &mut self,
-        route: RouteId,
-        ticket: u64,
-        outcome: Outcome,
-        journal: Option<JournalEntry>,
-        now: Timestamp,
-    ) {
+    fn settle_late(&mut self, route: RouteId, ticket: u64, end: End, now: Timestamp) {
         let Some(place) = self.uncertain.iter().position(|(known, _)| *known == ticket) else {
             return;
         };
         let Some((_, key)) = self.uncertain.remove(place) else {
             return;
         };
-        let result = match outcome {
+        let result = match end.outcome {
             Outcome::Sent { reference } => Settled::Sent {
                 reference,
                 cost_micros: 0,
-                peer_id: None,
+                peer_id: end.peer_id,
             },
             Outcome::Failed(failure) => Settled::Retry {
                 due_at: now,
@@ -270,7 +256,7 @@ impl Dispatcher {
             route,
             at: now,
             result,
-            journal,
+            journal: end.journal,
         });
         self.desk.look_again();
     }
@@ -278,10 +264,10 @@ impl Dispatcher {
     fn perform(&mut self) {
         while let Some(action) = self.desk.poll() {
             match action {
-                Action::Record { route, progress } => {
+                Action::Record { route, hand, progress } => {
                     let store = self.store.clone();
                     self.working.push(Box::pin(async move {
-                        Done::Recorded(route, store.progress(progress).await)
+                        Done::Recorded(route, hand, store.progress(progress).await)
                     }));
                 }
                 Action::Submit(handover) => self.submit(handover),
@@ -320,7 +306,7 @@ impl Dispatcher {
                 reason,
             };
             self.desk
-                .settled(&route, ticket, Outcome::Failed(failure), None, clock::now());
+                .settled(&route, ticket, Outcome::Failed(failure), clock::now());
         }
     }
 
@@ -357,10 +343,10 @@ impl Dispatcher {
     fn finished(&mut self, done: Done) {
         let now = clock::now();
         match done {
-            Done::Recorded(route, Ok(attempted)) => self.desk.recorded(&route, attempted, now),
-            Done::Recorded(route, Err(error)) => {
+            Done::Recorded(route, hand, Ok(attempted)) => self.desk.recorded(&route, hand, attempted, now),
+            Done::Recorded(route, hand, Err(error)) => {
                 warn!(modem = %route, "cannot record, so nothing is sent: {error}");
-                self.desk.unrecorded(&route, now);
+                self.desk.unrecorded(&route, hand, now);
             }
             Done::Kept(route, Some(entry)) => self.free(&route, entry),
             Done::Kept(_, None) => {}

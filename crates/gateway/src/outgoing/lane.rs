@@ -32,7 +32,10 @@ pub(crate) struct Lane {
     pub(crate) pause: Option<Pause>,
     pub(crate) usage: Option<Usage>,
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
-    pub(crate) work: Work,
+    /// What it is doing: a modem has one hand, an upstream as many as it takes parts at once.
+    pub(crate) hands: Vec<Work>,
+    /// How many of the hands may begin something.
+    pub(crate) at_once: usize,
     pub(crate) last_used: Option<Timestamp>,
     /// Its route is not configured any more: what is with its modem is finished, and nothing begins.
     pub(crate) retired: bool,
@@ -47,7 +50,7 @@ pub(crate) struct Pause {
     pub(crate) until: Option<Timestamp>,
 }
 
-/// What a lane is doing. It does one thing at a time.
+/// What a hand is doing. It does one thing at a time.
 #[derive(Debug, Default)]
 pub(crate) enum Work {
     /// Nothing.
@@ -101,7 +104,8 @@ impl Lane {
             pause: None,
             usage,
             queue: BTreeMap::new(),
-            work: Work::Idle,
+            hands: vec![Work::Idle],
+            at_once: 1,
             last_used: None,
             retired: false,
         }
@@ -121,7 +125,7 @@ impl Lane {
     /// Its route is not configured any more.
     pub(crate) fn retire(&mut self, now: Timestamp) {
         self.retired = true;
-        self.obstacle = Some("its slot is not configured any more".into());
+        self.obstacle = Some("it is not configured any more".into());
         self.pause = None;
         self.unusable_since = Some(now);
     }
@@ -136,26 +140,76 @@ impl Lane {
         self.obstacle.is_none() && self.health != Level::Critical
     }
 
-    /// Whether its exchange has taken so long that others should not wait behind it.
+    /// Whether its exchanges have all taken so long that others should not wait behind them.
     pub(crate) fn is_slow(&self, now: Timestamp) -> bool {
         self.slow_at().is_some_and(|at| at <= now)
     }
 
-    /// When its exchange becomes one that takes too long to wait behind.
+    /// What that is called, for people.
+    pub(crate) fn slow_words(&self) -> &'static str {
+        match self.at_once {
+            1 => "its modem has been busy with one message for long",
+            _ => "it has not answered for long",
+        }
+    }
+
+    /// When that is the case.
     pub(crate) fn slow_at(&self) -> Option<Timestamp> {
-        match &self.work {
-            Work::Sending { since, .. } => Some(*since + SLOW),
-            _ => None,
+        let mut last = None;
+        for work in self.hands.iter().take(self.at_once) {
+            let Work::Sending { since, .. } = work else { return None };
+            last = last.max(Some(*since));
+        }
+        last.map(|since| since + SLOW)
+    }
+
+    /// Its route takes so many parts at once from now on.
+    pub(crate) fn takes_at_once(&mut self, parts: u16) {
+        self.at_once = usize::from(parts.max(1));
+        if self.hands.len() < self.at_once {
+            self.hands.resize_with(self.at_once, Work::default);
         }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        matches!(self.work, Work::Idle)
+        self.hands.iter().all(|work| matches!(work, Work::Idle))
+    }
+
+    /// A hand that has nothing to do.
+    pub(crate) fn free_hand(&self) -> Option<usize> {
+        let mut hands = self.hands.iter().take(self.at_once);
+        hands.position(|work| matches!(work, Work::Idle))
+    }
+
+    /// The hand whose part is with the carrier under this ticket.
+    pub(crate) fn hand_of(&self, wanted: u64) -> Option<usize> {
+        let has = |work: &Work| matches!(work, Work::Sending { ticket, .. } if *ticket == wanted);
+        self.hands.iter().position(has)
+    }
+
+    /// Messages of several parts of which one is on its way: the next goes when that is known to be out, so that a
+    /// message that cannot leave here has lost none to it.
+    pub(crate) fn messages_under_way(&self) -> Vec<i64> {
+        let part = |work: &Work| match work {
+            Work::Recording { next: Some(part), .. } | Work::Sending { part, .. } => {
+                (part.parts > 1).then_some(part.key.message)
+            }
+            _ => None,
+        };
+        self.hands.iter().filter_map(part).collect()
+    }
+
+    /// A part that was to begin does not.
+    pub(crate) fn does_not_begin(&mut self, part: &DuePart) {
+        if let Some(usage) = &mut self.usage {
+            usage.end(&part.to);
+        }
     }
 
     /// Parts waiting or in flight.
     pub(crate) fn load(&self) -> usize {
-        self.queue.len() + usize::from(!self.is_idle())
+        let busy = self.hands.iter().filter(|work| !matches!(work, Work::Idle)).count();
+        self.queue.len() + busy
     }
 
     /// What the router looks at for a message to `to`.
@@ -169,6 +223,7 @@ impl Lane {
         });
         RouteFacts {
             load: self.load(),
+            at_once: self.at_once,
             id: &self.id,
             config: &self.config,
             obstacle: self

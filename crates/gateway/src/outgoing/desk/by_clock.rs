@@ -44,13 +44,15 @@ impl Lane {
             usage.clock_moved(by);
         }
         self.queue.values_mut().for_each(|part| move_part(part, by));
-        match &mut self.work {
-            Work::Idle => {}
-            Work::Recording { next, .. } => next.iter_mut().for_each(|part| move_part(part, by)),
-            Work::Blocked { until, .. } | Work::Freeing { until, .. } => moved(until),
-            Work::Sending { part, since, .. } => {
-                moved(since);
-                move_part(part, by);
+        for work in &mut self.hands {
+            match work {
+                Work::Idle => {}
+                Work::Recording { next, .. } => next.iter_mut().for_each(|part| move_part(part, by)),
+                Work::Blocked { until, .. } | Work::Freeing { until, .. } => moved(until),
+                Work::Sending { part, since, .. } => {
+                    moved(since);
+                    move_part(part, by);
+                }
             }
         }
     }

@@ -14,8 +14,9 @@ use crate::outgoing::verdict::Remake;
 impl Desk {
     /// Which message the part is of that a route has under this ticket.
     pub(crate) fn message_of(&self, route: &RouteId, ticket: u64) -> Option<MessageId> {
-        match &self.lanes[*self.index.get(route)?].work {
-            Work::Sending { part, ticket: own, .. } if *own == ticket => Some(part.message),
+        let lane = &self.lanes[*self.index.get(route)?];
+        match &lane.hands[lane.hand_of(ticket)?] {
+            Work::Sending { part, .. } => Some(part.message),
             _ => None,
         }
     }
@@ -43,14 +44,14 @@ impl Desk {
         match outcome {
             Outcome::Failed(failure) if failure.class == ErrorClass::Hold => {
                 let rest = match failure.cause {
-                    // The part never reached the modem, and its state is about to be told.
-                    Cause::Gateway => UNTOLD,
+                    // The part never reached the modem, or an upstream wants a pause: that is about to be told.
+                    Cause::Gateway | Cause::Smpp(_) => UNTOLD,
                     _ => HELD,
                 };
                 self.pause(at, failure.reason.clone(), Some(now + rest), now);
             }
             Outcome::Uncertain { .. } => {
-                self.pause(at, "its modem did not answer".into(), Some(now + UNTOLD), now);
+                self.pause(at, "it did not answer".into(), Some(now + UNTOLD), now);
             }
             Outcome::Sent { .. } | Outcome::Failed(_) => {}
         }
@@ -63,12 +64,7 @@ impl Desk {
             let lane = &mut self.lanes[at];
             match &lane.pause {
                 None if lane.is_slow(now) => {
-                    self.pause(
-                        at,
-                        "its modem has been busy with one message for long".into(),
-                        None,
-                        now,
-                    );
+                    self.pause(at, self.lanes[at].slow_words().into(), None, now);
                 }
                 None => {
                     let slow_at = lane.slow_at();

@@ -1,10 +1,13 @@
 //! The desk against a carrier and a store in memory, with time as a variable.
 
 use jiff::tz::TimeZone;
-use message::{OnUncertain, Priority};
+use message::{Level, OnUncertain, Outcome, Priority};
 use router::RouteConfig;
+use store::Attempt;
 
 use super::*;
+
+mod wide;
 
 fn t(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
@@ -19,7 +22,7 @@ fn desk(routes: &[&str]) -> Desk {
     for route in routes {
         let id = RouteId::new(route);
         desk.add_lane(Lane::new(id.clone(), RouteConfig::default(), TimeZone::UTC));
-        desk.facts(&id, None, Level::Ok, t(0));
+        desk.facts(&status(route, None, Level::Ok), t(0));
     }
     // The first look finds nothing.
     assert!(matches!(desk.poll(), Some(Action::Reload(Page::First))));
@@ -59,7 +62,7 @@ fn id(message: i64) -> MessageId {
 /// What the desk asks to be recorded next.
 fn record(desk: &mut Desk) -> (RouteId, Progress) {
     match desk.poll() {
-        Some(Action::Record { route, progress }) => (route, progress),
+        Some(Action::Record { route, progress, .. }) => (route, progress),
         other => panic!("a record, not {other:?}"),
     }
 }
@@ -77,15 +80,37 @@ fn hand_over(desk: &mut Desk, route: RouteId, progress: Progress, now: Timestamp
         route: route.clone(),
         attempts: 1,
     };
-    desk.recorded(&route, Committed::witnessed(Some(attempted)), now);
+    desk.recorded(&route, 0, Committed::witnessed(Some(attempted)), now);
     match desk.poll() {
         Some(Action::Submit(handover)) => (attempt.key, handover.route, handover.ticket),
         other => panic!("a handover, not {other:?}"),
     }
 }
 
+/// How a carrier tells that a route stands.
+fn status(route: &str, obstacle: Option<&str>, level: Level) -> RouteStatus {
+    RouteStatus {
+        route: RouteId::new(route),
+        number: None,
+        network: None,
+        obstacle: obstacle.map(|sentence| crate::Obstacle {
+            sentence: sentence.to_owned(),
+            needs_operator: false,
+        }),
+        level,
+        at_once: 1,
+    }
+}
+
 fn sent() -> Outcome {
     Outcome::Sent { reference: Some(7) }
+}
+
+fn ended(outcome: Outcome, entry: JournalEntry) -> End {
+    End {
+        journal: Some(entry),
+        ..End::from(outcome)
+    }
 }
 
 fn failed(class: ErrorClass) -> Outcome {
@@ -106,7 +131,7 @@ fn nothing_is_handed_over_before_its_attempt_is_on_record() {
         Some(PartKey { message: 1, part: 1 })
     );
     assert!(desk.poll().is_none(), "the desk waits for the store");
-    desk.unrecorded(&route, t(1));
+    desk.unrecorded(&route, 0, t(1));
     assert!(desk.poll().is_none(), "a store that cannot record sends nothing");
     assert_eq!(desk.due(), Some(t(2)));
     desk.tick(t(2));
@@ -122,7 +147,7 @@ fn the_end_of_one_attempt_and_the_beginning_of_the_next_are_one_record() {
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
     let (first, route, ticket) = go(&mut desk, t(1));
     assert!(matches!(
-        desk.settled(&route, ticket, sent(), None, t(2)),
+        desk.settled(&route, ticket, sent(), t(2)),
         Ended::Settled(None)
     ));
     let (_, progress) = record(&mut desk);
@@ -165,21 +190,21 @@ fn the_entry_of_an_uncertain_attempt_stays_to_tell_what_became_of_it() {
     desk.arrive([part(1, 1, 1, 1)], t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     let reason = String::from("no answer");
-    desk.settled(&route, ticket, Outcome::Uncertain { reason }, Some(entry(3)), t(2));
+    desk.settled(&route, ticket, ended(Outcome::Uncertain { reason }, entry(3)), t(2));
     let (_, progress) = record(&mut desk);
     assert_eq!(progress.settle.and_then(|settle| settle.journal), None);
-    desk.recorded(&route, Committed::witnessed(None), t(2));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(2));
     assert!(!matches!(desk.poll(), Some(Action::Free { .. })));
 }
 
 /// Sends the first part, of which something lies on the modem afterwards, until its end is recorded.
 fn end_with_entry(desk: &mut Desk) -> RouteId {
     let (_, route, ticket) = go(desk, t(1));
-    desk.settled(&route, ticket, sent(), Some(entry(3)), t(2));
+    desk.settled(&route, ticket, ended(sent(), entry(3)), t(2));
     let (route, progress) = record(desk);
     assert_eq!(progress.settle.and_then(|settle| settle.journal), Some(entry(3)));
     assert_eq!(progress.attempt, None, "the end is recorded alone");
-    desk.recorded(&route, Committed::witnessed(None), t(2));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(2));
     route
 }
 
@@ -196,7 +221,7 @@ fn an_alarm_overtakes_what_waits() {
     desk.arrive((1..=3).map(|message| part(message, 1, 1, 0)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     desk.arrive([part(9, 1, 1, 3)], t(1));
-    desk.settled(&route, ticket, sent(), None, t(2));
+    desk.settled(&route, ticket, sent(), t(2));
     let (_, progress) = record(&mut desk);
     assert_eq!(progress.attempt.map(|attempt| attempt.key.message), Some(9));
 }
@@ -215,7 +240,7 @@ fn parts_of_one_message_leave_from_one_sim() {
     desk.arrive((1..=3).map(|number| part(1, number, 3, 1)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     assert!(desk.poll().is_none(), "the other SIM gets none of it");
-    desk.settled(&route, ticket, sent(), None, t(2));
+    desk.settled(&route, ticket, sent(), t(2));
     assert_eq!(record(&mut desk).0, route);
 }
 
@@ -231,7 +256,6 @@ fn a_dead_number_rests_and_the_next_message_goes_on() {
             after: Duration::ZERO,
             times: None,
         }),
-        None,
         t(2),
     );
     let (_, progress) = record(&mut desk);
@@ -247,14 +271,15 @@ fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
     let (one, other) = (record(&mut desk), record(&mut desk));
     let first = hand_over(&mut desk, one.0, one.1, t(1));
     let second = hand_over(&mut desk, other.0, other.1, t(1));
-    desk.facts(&first.1, Some("unplugged"), Level::Critical, t(2));
+    desk.facts(&status(first.1.as_str(), Some("unplugged"), Level::Critical), t(2));
     desk.tick(t(3));
-    desk.settled(&second.1, second.2, sent(), None, t(3));
+    desk.settled(&second.1, second.2, sent(), t(3));
     let (route, progress) = record(&mut desk);
     assert_eq!(route, second.1);
     let next = progress.attempt.expect("the other SIM goes on");
     desk.recorded(
         &route,
+        0,
         Committed::witnessed(Some(Attempted {
             key: next.key,
             route: route.clone(),
@@ -265,7 +290,7 @@ fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
     let Some(Action::Submit(handover)) = desk.poll() else {
         panic!("goes out")
     };
-    desk.settled(&route, handover.ticket, sent(), None, t(4));
+    desk.settled(&route, handover.ticket, sent(), t(4));
     assert!(
         record(&mut desk).1.attempt.is_some(),
         "all that waited goes over the other SIM"
@@ -277,7 +302,7 @@ fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
     let mut desk = desk(&["a", "b"]);
     desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
-    desk.settled(&route, ticket, failed(ErrorClass::OtherRoute), None, t(2));
+    desk.settled(&route, ticket, failed(ErrorClass::OtherRoute), t(2));
     let (_, progress) = record(&mut desk);
     assert!(
         progress.attempt.is_none(),
@@ -287,11 +312,11 @@ fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
         Some(Action::Remake { message, remake }) => Some((message, remake.exclude)),
         _ => None,
     };
-    desk.unrecorded(&route, t(2));
+    desk.unrecorded(&route, 0, t(2));
     assert!(desk.poll().is_none(), "not made anew before the failure is on record");
     desk.tick(t(3));
     record(&mut desk);
-    desk.recorded(&route, Committed::witnessed(None), t(3));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(3));
     assert_eq!(remade(desk.poll()), Some((id(1), Some(route.clone()))));
     assert!(matches!(desk.poll(), Some(Action::Reload(_))));
     desk.reloaded((1..=2).map(|number| part(1, number, 2, 1)).collect(), true, t(3));
@@ -312,12 +337,12 @@ fn an_uncertain_attempt_is_remembered_and_not_repeated() {
     let uncertain = Outcome::Uncertain {
         reason: "no answer".into(),
     };
-    assert!(matches!(desk.settled(&route, ticket, uncertain, None, t(181)), Ended::Settled(Some(told)) if told == key));
+    assert!(matches!(desk.settled(&route, ticket, uncertain, t(181)), Ended::Settled(Some(told)) if told == key));
     let (_, progress) = record(&mut desk);
     let settle = progress.settle.expect("it is recorded");
     assert!(matches!(settle.result, Settled::Uncertain { until, .. } if until == t(301)));
     assert!(
-        matches!(desk.settled(&route, ticket, sent(), None, t(182)), Ended::Unknown(_)),
+        matches!(desk.settled(&route, ticket, sent(), t(182)), Ended::Unknown(_)),
         "a late answer is told apart"
     );
 }
@@ -327,20 +352,20 @@ fn a_message_taken_back_meanwhile_is_not_sent() {
     let mut desk = desk(&["a"]);
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
     let (route, _) = record(&mut desk);
-    desk.recorded(&route, Committed::witnessed(None), t(1));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(1));
     assert_eq!(go(&mut desk, t(1)).0.message, 2);
 }
 
 #[test]
 fn a_backlog_that_waits_leaves_room_and_is_read_again() {
     let mut desk = desk(&["a"]);
-    desk.facts(&RouteId::new("a"), Some("away"), Level::Critical, t(0));
+    desk.facts(&status("a", Some("away"), Level::Critical), t(0));
     let many = i64::try_from(WAITING).unwrap() + 10;
     desk.arrive((1..=many).map(|message| part(message, 1, 1, 1)), t(1));
     assert_eq!(desk.known.len(), WAITING);
     desk.arrive([part(many + 1, 1, 1, 3)], t(1));
     assert_eq!(desk.known.len(), WAITING + 1, "an alarm finds a place");
-    desk.facts(&RouteId::new("a"), None, Level::Ok, t(2));
+    desk.facts(&status("a", None, Level::Ok), t(2));
     desk.tick(t(3));
     assert!(matches!(desk.poll(), Some(Action::Record { .. })));
     let Some(Action::Reload(Page::After(_, key))) = desk.poll() else {
@@ -369,10 +394,10 @@ fn a_closing_desk_finishes_and_begins_nothing() {
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     desk.close();
-    desk.settled(&route, ticket, sent(), None, t(2));
+    desk.settled(&route, ticket, sent(), t(2));
     let (_, progress) = record(&mut desk);
     assert!(progress.settle.is_some() && progress.attempt.is_none());
-    desk.recorded(&route, Committed::witnessed(None), t(2));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(2));
     assert!(!desk.is_working());
 }
 
@@ -381,15 +406,15 @@ fn a_begun_message_whose_sim_stays_away_moves_as_a_whole() {
     let mut desk = desk(&["a", "b"]);
     desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
-    desk.settled(&route, ticket, sent(), None, t(2));
+    desk.settled(&route, ticket, sent(), t(2));
     let (_, progress) = record(&mut desk);
     assert!(progress.attempt.is_some());
-    desk.recorded(&route, Committed::witnessed(None), t(2));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(2));
     let begun = DuePart {
         route: Some(route.clone()),
         ..part(1, 2, 2, 1)
     };
-    desk.facts(&route, Some("unplugged"), Level::Critical, t(3));
+    desk.facts(&status(route.as_str(), Some("unplugged"), Level::Critical), t(3));
     desk.arrive([begun], t(3));
     desk.tick(t(10));
     assert!(desk.poll().is_none(), "it waits for its SIM");
@@ -401,21 +426,21 @@ fn a_begun_message_whose_sim_stays_away_moves_as_a_whole() {
 fn what_waits_behind_an_exchange_that_takes_too_long_goes_elsewhere() {
     let mut desk = desk(&["a", "b"]);
     let b = RouteId::new("b");
-    desk.facts(&b, Some("no network"), Level::Warning, t(1));
+    desk.facts(&status(b.as_str(), Some("no network"), Level::Warning), t(1));
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 3)], t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     assert_eq!(route.as_str(), "a");
-    desk.facts(&b, None, Level::Ok, t(2));
+    desk.facts(&status(b.as_str(), None, Level::Ok), t(2));
     desk.arrive([part(3, 1, 1, 1)], t(2));
     desk.tick(t(3));
     let (_, second, other) = go(&mut desk, t(3));
     assert_eq!(second.as_str(), "b", "the lane without work takes one");
-    desk.settled(&b, other, sent(), None, t(4));
+    desk.settled(&b, other, sent(), t(4));
 
     assert!(desk.due().is_some_and(|due| due <= t(16)), "{:?}", desk.due());
     while let Some(action) = desk.poll() {
-        if let Action::Record { route, progress } = action {
-            desk.recorded(&route, Committed::witnessed(progress.attempt.map(attempted)), t(4));
+        if let Action::Record { route, progress, .. } = action {
+            desk.recorded(&route, 0, Committed::witnessed(progress.attempt.map(attempted)), t(4));
         }
     }
     let to = Number::International("4917100000009".into());
@@ -434,7 +459,7 @@ fn what_waits_behind_an_exchange_that_takes_too_long_goes_elsewhere() {
             .iter()
             .any(|route| route.why.contains("busy with one message"))
     );
-    desk.settled(&RouteId::new("a"), ticket, sent(), None, t(18));
+    desk.settled(&RouteId::new("a"), ticket, sent(), t(18));
     desk.tick(t(19));
     let told = desk.explain(&Question { to, allowed: None }, t(19));
     assert!(told.routes.iter().all(|route| route.usable), "{told:?}");
@@ -450,13 +475,13 @@ fn a_modem_that_takes_nothing_keeps_no_part_waiting() {
         cause: Cause::Gateway,
         reason: "the modem is not ready: Recovering".into(),
     });
-    desk.settled(&route, ticket, refused, None, t(2));
+    desk.settled(&route, ticket, refused, t(2));
     let (_, progress) = record(&mut desk);
     assert!(
         matches!(&progress.settle, Some(Settle { result: Settled::Held { due_at, .. }, .. }) if *due_at == t(2)),
         "{progress:?}"
     );
-    desk.recorded(&route, Committed::witnessed(None), t(2));
+    desk.recorded(&route, 0, Committed::witnessed(None), t(2));
     assert!(
         matches!(desk.poll(), Some(Action::Reload(Page::First))),
         "it is read again once it is kept"
@@ -473,8 +498,8 @@ fn the_parts_of_a_message_that_has_begun_stay_together() {
     let (_, home, ticket) = go(&mut desk, t(1));
     let other = RouteId::new(if home.as_str() == "a" { "b" } else { "a" });
     // Another SIM comes and goes while one has nothing to do, and then the exchange takes long.
-    desk.facts(&other, Some("no network"), Level::Warning, t(2));
-    desk.facts(&other, None, Level::Ok, t(3));
+    desk.facts(&status(other.as_str(), Some("no network"), Level::Warning), t(2));
+    desk.facts(&status(other.as_str(), None, Level::Ok), t(3));
     for second in 4..30 {
         desk.tick(t(second));
         assert!(
@@ -482,12 +507,12 @@ fn the_parts_of_a_message_that_has_begun_stay_together() {
             "nothing begins on {other}"
         );
     }
-    desk.settled(&home, ticket, sent(), None, t(30));
+    desk.settled(&home, ticket, sent(), t(30));
     for second in 30..33 {
         desk.tick(t(second));
         let (_, route, ticket) = go(&mut desk, t(second));
         assert_eq!(route, home);
-        desk.settled(&home, ticket, sent(), None, t(second));
+        desk.settled(&home, ticket, sent(), t(second));
     }
 }
 
@@ -511,7 +536,7 @@ fn an_alarm_goes_next_however_much_waits_and_however_urgent_that_is() {
     desk.tick(t(1));
     let (_, route, ticket) = go(&mut desk, t(1));
     desk.arrive([part(500_000, 1, 1, Priority::ALARM.0)], t(2));
-    desk.settled(&route, ticket, sent(), None, t(3));
+    desk.settled(&route, ticket, sent(), t(3));
     let (next, ..) = go(&mut desk, t(3));
     assert_eq!(next.message, 500_000);
 }
@@ -541,17 +566,17 @@ fn a_route_that_goes_finishes_what_its_modem_has_and_gives_the_rest_away() {
     desk.reorder(reordered(&[stays.as_str()], &[]), t(2));
     desk.tick(t(3));
     assert!(desk.poll().is_none(), "the one that stays is busy, undisturbed");
-    desk.facts(&gone, None, Level::Ok, t(3));
+    desk.facts(&status(gone.as_str(), None, Level::Ok), t(3));
     assert!(matches!(
-        desk.settled(&gone, ticket, sent(), None, t(4)),
+        desk.settled(&gone, ticket, sent(), t(4)),
         Ended::Settled(None)
     ));
     let (route, progress) = record(&mut desk);
     assert_eq!((&route, progress.settle.map(|settle| settle.key)), (&gone, Some(first)));
     assert!(progress.attempt.is_none(), "nothing more begins there");
-    desk.recorded(&gone, Committed::witnessed(None), t(4));
+    desk.recorded(&gone, 0, Committed::witnessed(None), t(4));
     for now in [5, 6] {
-        desk.settled(&stays, other + u64::from(now == 6), sent(), None, t(now));
+        desk.settled(&stays, other + u64::from(now == 6), sent(), t(now));
         let (_, route, _) = go(&mut desk, t(now));
         assert_eq!(route, stays, "what waited goes over the one that is left");
     }
@@ -578,7 +603,7 @@ fn a_message_that_had_begun_on_a_route_that_goes_is_made_anew_elsewhere() {
     };
     assert_eq!((message, remake.exclude), (id(1), Some(gone.clone())));
     desk.remade(message, None, t(3));
-    desk.settled(&gone, ticket, sent(), None, t(3));
+    desk.settled(&gone, ticket, sent(), t(3));
     assert!(desk.is_working(), "its end is still to be recorded");
 }
 
@@ -590,7 +615,7 @@ fn a_route_that_comes_back_and_one_that_is_new_are_used_once_they_are_heard_of()
     desk.arrive([part(1, 1, 1, 1), part(2, 1, 1, 1)], t(2));
     assert!(desk.poll().is_none(), "nothing is known of them");
     for route in ["a", "n"] {
-        desk.facts(&RouteId::new(route), None, Level::Ok, t(3));
+        desk.facts(&status(route, None, Level::Ok), t(3));
     }
     desk.tick(t(4));
     let used = both_go(&mut desk, t(4)).map(|(_, route, _)| route);

@@ -1,0 +1,287 @@
+//! The course of an attempt: on record, with the carrier, at its end.
+
+use jiff::Timestamp;
+use message::{Committed, JournalEntry, Outcome, PeerId, RouteId};
+use store::{Attempt, Attempted, DuePart, Progress, Settle, Settled};
+
+use super::{Action, Desk, Ended, FREE_WAIT, Handover, STORE_PAUSE};
+use crate::outgoing::compose;
+use crate::outgoing::lane::{Work, order};
+use crate::outgoing::verdict::judge;
+
+/// The end of an attempt, as its carrier told it.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+    /// What lies of it on the modem.
+    pub(crate) journal: Option<JournalEntry>,
+    /// The name by which receipts will tell of it.
+    pub(crate) peer_id: Option<PeerId>,
+}
+
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            journal: None,
+            peer_id: None,
+        }
+    }
+}
+
+impl Desk {
+    /// What became of the attempt under `ticket`, and what lies of it on the modem.
+    pub(crate) fn settled(&mut self, route: &RouteId, ticket: u64, end: impl Into<End>, now: Timestamp) -> Ended {
+        let end = end.into();
+        let Some(&at) = self.index.get(route) else {
+            return Ended::Unknown(end);
+        };
+        let lane = &mut self.lanes[at];
+        let Some(hand) = lane.hand_of(ticket) else {
+            return Ended::Unknown(end);
+        };
+        let Work::Sending { part, cost_micros, .. } = std::mem::take(&mut lane.hands[hand]) else {
+            return Ended::Unknown(end);
+        };
+        let End {
+            outcome,
+            journal,
+            peer_id,
+        } = end;
+        let uncertain = matches!(outcome, Outcome::Uncertain { .. }).then_some(part.key);
+        if let Some(usage) = &mut lane.usage {
+            usage.end(&part.to);
+            if matches!(outcome, Outcome::Sent { .. }) {
+                usage.record(now, &part.to);
+            }
+        }
+        lane.last_used = Some(now);
+        self.rest_after(at, &outcome, now);
+        let mut verdict = judge(
+            &part,
+            route,
+            cost_micros,
+            outcome,
+            &mut self.destinations,
+            &self.rules,
+            now,
+        );
+        if let Settled::Sent { peer_id: told, .. } = &mut verdict.settle.result {
+            *told = peer_id;
+        }
+        // The entry of an uncertain attempt has still to tell what became of it.
+        verdict.settle.journal = journal.filter(|_| uncertain.is_none());
+        self.release(&part);
+        if let Some(remake) = verdict.remake {
+            self.forget(part.message);
+            self.remaking.insert(part.message);
+            self.remakes.insert((at, hand), (part.message, remake));
+        }
+        self.record(at, hand, Some(verdict.settle), now);
+        Ended::Settled(uncertain)
+    }
+
+    /// The store recorded what a hand of lane `route` asked for.
+    pub(crate) fn recorded(
+        &mut self,
+        route: &RouteId,
+        hand: usize,
+        attempted: Committed<Option<Attempted>>,
+        now: Timestamp,
+    ) {
+        let Some((at, settle, next)) = self.take_recording(route, hand) else {
+            return;
+        };
+        if settle.as_ref().is_some_and(|settle| settle.result.is_queued_again()) {
+            self.look.want();
+        }
+        if let Some((message, remake)) = self.remakes.remove(&(at, hand)) {
+            self.actions.push_back(Action::Remake { message, remake });
+        }
+        if let Some(entry) = settle.and_then(|settle| settle.journal) {
+            return self.free(at, hand, attempted.map(|_| entry), now);
+        }
+        let Some(part) = next else { return self.start(at, now) };
+        let Some(proof) = attempted.transpose() else {
+            // Taken back or expired in the meantime: the store did not let it begin.
+            self.lanes[at].does_not_begin(&part);
+            self.release(&part);
+            return self.start(at, now);
+        };
+        self.hand_over(at, hand, part, proof, now);
+    }
+
+    fn hand_over(&mut self, at: usize, hand: usize, part: Box<DuePart>, proof: Committed<Attempted>, now: Timestamp) {
+        let lane = &mut self.lanes[at];
+        let cost_micros = lane.cost_micros(&part.to.to_string());
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.actions.push_back(Action::Submit(Handover {
+            route: lane.id.clone(),
+            ticket,
+            tpdu: part.tpdu.clone(),
+            proof,
+            more: !lane.queue.is_empty(),
+        }));
+        lane.hands[hand] = Work::Sending {
+            part,
+            ticket,
+            cost_micros,
+            since: now,
+        };
+        let slow_at = lane.slow_at();
+        self.look_at_pauses_by(slow_at);
+    }
+
+    /// What lay of an attempt on the modem of `route` is gone, or stays.
+    pub(crate) fn freed(&mut self, route: &RouteId, entry: &JournalEntry, now: Timestamp) {
+        let Some(&at) = self.index.get(route) else { return };
+        let awaits = |work: &Work| matches!(work, Work::Freeing { entry: awaited, .. } if awaited == entry);
+        if let Some(hand) = self.lanes[at].hands.iter().position(awaits) {
+            self.lanes[at].hands[hand] = Work::Idle;
+            self.start(at, now);
+        }
+    }
+
+    /// The store could not record what a hand of lane `route` asked for: the part that was to begin waits, the end of
+    /// the last one is tried again until it is kept.
+    pub(crate) fn unrecorded(&mut self, route: &RouteId, hand: usize, now: Timestamp) {
+        let Some((at, settle, next)) = self.take_recording(route, hand) else {
+            return;
+        };
+        let until = now + STORE_PAUSE;
+        let lane = &mut self.lanes[at];
+        if let Some(part) = next {
+            lane.does_not_begin(&part);
+            lane.queue.insert(order(&part), part);
+        }
+        lane.hands[hand] = Work::Blocked { settle, until };
+    }
+
+    /// What a hand was recording; it is idle then.
+    fn take_recording(&mut self, route: &RouteId, hand: usize) -> Option<Recording> {
+        let at = *self.index.get(route)?;
+        let work = self.lanes[at].hands.get_mut(hand)?;
+        match std::mem::take(work) {
+            Work::Recording { settle, next } => Some((at, settle, next)),
+            other => {
+                *work = other;
+                None
+            }
+        }
+    }
+
+    /// Lets time pass for one lane: what is blocked is tried again, and what is free begins.
+    pub(super) fn tick_lane(&mut self, at: usize, now: Timestamp) {
+        for hand in 0..self.lanes[at].hands.len() {
+            let work = &mut self.lanes[at].hands[hand];
+            match work {
+                Work::Blocked { until, settle } if *until <= now => {
+                    let settle = settle.take();
+                    *work = Work::Idle;
+                    self.record(at, hand, settle, now);
+                }
+                Work::Freeing { until, .. } if *until <= now => *work = Work::Idle,
+                _ => {}
+            }
+        }
+        self.start(at, now);
+    }
+
+    /// Begins as many parts of a lane as it has hands free.
+    pub(super) fn start(&mut self, at: usize, now: Timestamp) {
+        while let Some(hand) = self.lanes[at].free_hand() {
+            if !self.record(at, hand, None, now) {
+                return;
+            }
+        }
+    }
+
+    /// Deletes what lies of the last attempt on the modem.
+    fn free(&mut self, at: usize, hand: usize, entry: Committed<JournalEntry>, now: Timestamp) {
+        let lane = &mut self.lanes[at];
+        lane.hands[hand] = Work::Freeing {
+            entry: entry.get().clone(),
+            until: now + FREE_WAIT,
+        };
+        let route = lane.id.clone();
+        self.actions.push_back(Action::Free { route, entry });
+    }
+
+    /// Records the end of one attempt and, where a part waits, the beginning of the next, in one transaction; whether
+    /// there was any of that. The end of an attempt of which something lies on the modem is recorded alone: that must be
+    /// gone first.
+    fn record(&mut self, at: usize, hand: usize, settle: Option<Settle>, now: Timestamp) -> bool {
+        let alone = settle.as_ref().is_some_and(|settle| settle.journal.is_some());
+        // A route that takes less at once than it did has hands too many.
+        let may_begin = !alone && hand < self.lanes[at].at_once;
+        let mut next = if may_begin { self.next_part(at, now) } else { None };
+        if settle.is_none() && next.is_none() {
+            return false;
+        }
+        if let Some(part) = &next
+            && let Some(home) = self.homes.get_mut(&part.key.message)
+        {
+            home.begun = true;
+        }
+        let lane = &mut self.lanes[at];
+        let route = lane.id.clone();
+        if let (Some(part), Some(usage)) = (&next, &mut lane.usage) {
+            usage.begin(&part.to);
+        }
+        let attempt = next.as_mut().map(|part| {
+            let tpdu = compose::shorten_validity(&mut part.tpdu, part.expires_at, now).then(|| part.tpdu.clone());
+            Attempt {
+                key: part.key,
+                route: route.clone(),
+                at: now,
+                tpdu,
+            }
+        });
+        let progress = Progress {
+            settle: settle.clone(),
+            attempt,
+        };
+        lane.hands[hand] = Work::Recording { settle, next };
+        self.actions.push_back(Action::Record { route, hand, progress });
+        true
+    }
+
+    fn next_part(&mut self, at: usize, now: Timestamp) -> Option<Box<DuePart>> {
+        let lane = &mut self.lanes[at];
+        if self.closing || !lane.is_usable() {
+            return None;
+        }
+        let busy = lane.messages_under_way();
+        let mut wake: Option<Timestamp> = None;
+        let mut found = None;
+        for (place, part) in &lane.queue {
+            if busy.contains(&part.key.message) {
+                continue;
+            }
+            let rest = self.destinations.resting_until(&part.to, now);
+            let full = lane.usage.as_mut().and_then(|usage| usage.permits(now, &part.to).err());
+            match rest.or(full.map(|full| full.until)) {
+                None => {
+                    found = Some(*place);
+                    break;
+                }
+                Some(until) => wake = Some(wake.map_or(until, |at| at.min(until))),
+            }
+        }
+        if found.is_none()
+            && let Some(until) = wake
+        {
+            self.reroute_by(until);
+        }
+        let next = found.and_then(|place| self.lanes[at].queue.remove(&place));
+        if self.lanes[at].queue.len() <= self.room_of(at) / 4 {
+            self.look.refill();
+        }
+        next
+    }
+}
+
+/// The lane, the end that was being recorded, and the part whose attempt was.
+type Recording = (usize, Option<Settle>, Option<Box<DuePart>>);

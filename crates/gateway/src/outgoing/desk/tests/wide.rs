@@ -1,0 +1,181 @@
+//! A route that takes several parts at once.
+
+use message::PeerId;
+
+use super::*;
+
+/// A desk with one upstream that takes so many parts at once.
+fn wide(at_once: u16, config: RouteConfig) -> Desk {
+    let mut desk = desk(&[]);
+    desk.add_lane(Lane::new(RouteId::new("up"), config, TimeZone::UTC));
+    takes(&mut desk, at_once, t(1));
+    desk
+}
+
+fn takes(desk: &mut Desk, at_once: u16, now: Timestamp) {
+    let status = RouteStatus {
+        at_once,
+        ..status("up", None, Level::Ok)
+    };
+    desk.facts(&status, now);
+}
+
+/// Lets the store record all that is to be recorded, and answers which parts went out under which tickets.
+fn all_go(desk: &mut Desk, now: Timestamp) -> Vec<(PartKey, u64)> {
+    let mut gone = Vec::new();
+    while let Some(action) = desk.poll() {
+        match action {
+            Action::Record { route, hand, progress } => {
+                let attempted = progress.attempt.map(attempted);
+                desk.recorded(&route, hand, Committed::witnessed(attempted), now);
+            }
+            Action::Submit(handover) => gone.push((handover.proof.get().key, handover.ticket)),
+            Action::Reload(_) => desk.reloaded(Vec::new(), true, now),
+            other => panic!("{other:?}"),
+        }
+    }
+    gone
+}
+
+fn up() -> RouteId {
+    RouteId::new("up")
+}
+
+#[test]
+fn an_upstream_has_as_many_parts_under_way_as_it_takes_and_answers_them_in_any_order() {
+    let mut desk = wide(3, RouteConfig::default());
+    desk.arrive((1..=5).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    assert_eq!(gone.len(), 3);
+    assert!(all_go(&mut desk, t(2)).is_empty());
+    desk.settled(&up(), gone[2].1, sent(), t(2));
+    let next = all_go(&mut desk, t(2));
+    assert_eq!(next.len(), 1);
+    for (_, ticket) in [gone[0], next[0]] {
+        desk.settled(&up(), ticket, sent(), t(3));
+    }
+    assert_eq!(all_go(&mut desk, t(3)).len(), 1);
+    assert!(desk.is_working());
+}
+
+#[test]
+fn the_name_of_a_part_is_recorded_with_its_end() {
+    let mut desk = wide(2, RouteConfig::default());
+    desk.arrive([part(1, 1, 1, 1)], t(1));
+    let gone = all_go(&mut desk, t(1));
+    let end = End {
+        peer_id: PeerId::new("4F"),
+        ..End::from(sent())
+    };
+    desk.settled(&up(), gone[0].1, end, t(2));
+    let (_, progress) = record(&mut desk);
+    let settled = progress.settle.map(|settle| settle.result);
+    let Some(Settled::Sent { peer_id, .. }) = settled else {
+        panic!("{settled:?}")
+    };
+    assert_eq!(peer_id, PeerId::new("4F"));
+}
+
+#[test]
+fn a_limit_counts_what_is_under_way_and_forgets_what_did_not_go_out() {
+    let config = RouteConfig {
+        limits: router::Limits {
+            per_day: Some(3),
+            ..Default::default()
+        },
+        ..RouteConfig::default()
+    };
+    let mut desk = wide(10, config);
+    desk.arrive((1..=9).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    assert_eq!(gone.len(), 3);
+    desk.settled(&up(), gone[0].1, failed(ErrorClass::Permanent), t(2));
+    desk.tick(t(3));
+    let next = all_go(&mut desk, t(3));
+    assert_eq!(next.len(), 1, "a place became free");
+    for (_, ticket) in [gone[1], gone[2], next[0]] {
+        desk.settled(&up(), ticket, sent(), t(4));
+        desk.tick(t(5));
+        assert!(all_go(&mut desk, t(5)).is_empty());
+    }
+    desk.tick(t(100));
+    assert!(all_go(&mut desk, t(100)).is_empty(), "the day is used up");
+}
+
+#[test]
+fn the_parts_of_one_message_go_one_after_the_other_and_others_beside_them() {
+    let mut desk = wide(8, RouteConfig::default());
+    desk.arrive((1..=3).map(|number| part(1, number, 3, 1)), t(1));
+    desk.arrive([part(2, 1, 1, 1)], t(1));
+    let gone = all_go(&mut desk, t(1));
+    let messages: Vec<i64> = gone.iter().map(|(key, _)| key.message).collect();
+    assert_eq!(messages, [1, 2]);
+    desk.settled(&up(), gone[0].1, sent(), t(2));
+    let next = all_go(&mut desk, t(2));
+    assert_eq!(next[0].0, PartKey { message: 1, part: 2 });
+    desk.settled(&up(), next[0].1, failed(ErrorClass::OtherRoute), t(3));
+    let (_, progress) = record(&mut desk);
+    assert!(progress.attempt.is_none(), "its third part does not follow");
+    desk.recorded(&up(), 0, Committed::witnessed(None), t(3));
+    let remade = matches!(desk.poll(), Some(Action::Remake { message, .. }) if message == id(1));
+    assert!(remade, "all of it is made anew for another route");
+}
+
+#[test]
+fn an_upstream_that_takes_less_than_before_finishes_what_it_has() {
+    let mut desk = wide(4, RouteConfig::default());
+    desk.arrive((1..=8).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    takes(&mut desk, 1, t(2));
+    for (_, ticket) in &gone[1..] {
+        desk.settled(&up(), *ticket, sent(), t(3));
+        assert!(all_go(&mut desk, t(3)).is_empty());
+    }
+    desk.settled(&up(), gone[0].1, sent(), t(4));
+    assert_eq!(all_go(&mut desk, t(4)).len(), 1);
+    takes(&mut desk, 3, t(5));
+    desk.tick(t(5));
+    assert_eq!(all_go(&mut desk, t(5)).len(), 2);
+}
+
+#[test]
+fn what_the_store_could_not_record_waits_and_takes_no_place_of_the_limit() {
+    let config = RouteConfig {
+        limits: router::Limits {
+            per_day: Some(2),
+            ..Default::default()
+        },
+        ..RouteConfig::default()
+    };
+    let mut desk = wide(2, config);
+    desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
+    for _ in 0..2 {
+        let Some(Action::Record { route, hand, .. }) = desk.poll() else {
+            panic!("a record")
+        };
+        desk.unrecorded(&route, hand, t(1));
+    }
+    desk.tick(t(2));
+    assert_eq!(all_go(&mut desk, t(2)).len(), 2);
+}
+
+#[test]
+fn one_answer_that_is_late_does_not_stop_an_upstream_and_all_of_them_do() {
+    let mut desk = wide(2, RouteConfig::default());
+    desk.arrive((1..=4).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    desk.settled(&up(), gone[1].1, sent(), t(14));
+    let next = all_go(&mut desk, t(14));
+    desk.tick(t(17));
+    desk.settled(&up(), next[0].1, sent(), t(18));
+    assert_eq!(all_go(&mut desk, t(18)).len(), 1, "one is late, the other goes on");
+    for second in 18..40 {
+        desk.tick(t(second));
+    }
+    let question = Question {
+        to: Number::International("4917100000001".into()),
+        allowed: None,
+    };
+    let told = desk.explain(&question, t(40));
+    assert!(told.routes[0].why.contains("not answered for long"), "{told:?}");
+}
