@@ -15,7 +15,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
-use message::TokenId;
+use message::{Api, TokenId};
 use moka::sync::Cache;
 use sha2::Sha256;
 use tokio::sync::{Semaphore, watch};
@@ -45,6 +45,7 @@ impl Principal {
             sims: entry.sims.clone(),
             prefixes: entry.prefixes.clone(),
             daily_spend_micros: entry.daily_spend_micros,
+            api: Api::JsonRpc,
         };
         Self {
             origin,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use message::{AlertReceipt, NewAlert, RawAlert};
+use message::{Alert, AlertReceipt, Counted, NewAlert, RawAlert};
 use tokio::sync::Semaphore;
 
 use crate::outgoing::send::unavailable;
@@ -43,8 +43,17 @@ impl Gateway {
         let share = u32::try_from(size.div_ceil(1024).min(ROOM_KIB)).unwrap_or(u32::MAX);
         let stopping = |_| Error::new(ErrorKind::Unavailable, "the gateway is stopping");
         let _place = self.inner.antechamber.0.acquire_many(share).await.map_err(stopping)?;
+        let kinds: Vec<Counted> = alerts.iter().map(|alert| kind_of(&alert.alert)).collect();
         let kept = self.inner.store.raise(alerts).await.map_err(unavailable)?;
+        kinds.into_iter().for_each(|kind| self.inner.tally.count(kind));
         Ok(kept.into_inner())
+    }
+}
+
+fn kind_of(alert: &Alert) -> Counted {
+    Counted::Alert {
+        source: alert.source.clone(),
+        event: alert.event.clone(),
     }
 }
 

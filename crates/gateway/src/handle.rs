@@ -29,6 +29,7 @@ use crate::outgoing::remake::Remaker;
 use crate::outgoing::send::unavailable;
 use crate::outgoing::verdict::Rules;
 use crate::pump::Pump;
+use crate::tally::Tally;
 use crate::unkept::Unkept;
 use crate::ussd::Dialogues;
 use crate::{CareSettings, Config, Error, ErrorKind, Origin, RouteSettings, clock, health};
@@ -52,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) unkept: Arc<Unkept>,
     pub(crate) dialogues: Arc<Dialogues>,
     pub(crate) antechamber: Antechamber,
+    /// What is counted from the start on.
+    pub(crate) tally: Tally,
     /// What those above find wrong, by who says it.
     pub(crate) complaints: Mutex<BTreeMap<&'static str, Vec<Finding>>>,
     /// The certificate that the API shows, as it told.
@@ -93,6 +96,8 @@ pub struct Parts {
     pub carriers: Vec<(Arc<dyn Carrier>, CarrierEvents)>,
     /// The only SIMs that each restricted token may use; they bind its waiting messages after a restart too.
     pub token_sims: BTreeMap<TokenId, Vec<RouteId>>,
+    /// What is counted from the start on, shared with those who count.
+    pub tally: Tally,
 }
 
 /// What joins the parts of received messages, for [`Store::open`].
@@ -115,6 +120,7 @@ impl Gateway {
             store,
             carriers,
             token_sims,
+            tally,
         } = parts;
         let first_reference =
             u16::from_be_bytes([MessageId::fresh().as_bytes()[14], MessageId::fresh().as_bytes()[15]]);
@@ -161,6 +167,7 @@ impl Gateway {
                 unkept: Arc::default(),
                 dialogues,
                 antechamber: Antechamber::default(),
+                tally,
                 complaints: Mutex::default(),
                 certificate: Mutex::default(),
                 refreshed: AtomicU64::new(now_ms()),
@@ -257,6 +264,11 @@ impl Gateway {
     pub fn complain(&self, who: &'static str, findings: Vec<Finding>) {
         let mut complaints = self.complaints();
         complaints.insert(who, findings);
+    }
+
+    /// What is counted from the start on, for those above who count.
+    pub fn tally(&self) -> &Tally {
+        &self.inner.tally
     }
 
     /// The certificate that is shown to clients from now on, for the snapshot.

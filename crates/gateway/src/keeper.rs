@@ -260,6 +260,7 @@ impl Keeper {
             queue,
             findings: Vec::new(),
             totals,
+            counts: inner.tally.counts(),
             consumers: self.backlog.1.iter().map(facts_of).collect(),
             disk: self.room.map(|room| room.disk),
             database: self.room.map(|room| room.database),

@@ -1,6 +1,6 @@
 //! On whose behalf something is done.
 
-use message::{Number, RouteId, TokenId};
+use message::{Api, Number, RouteId, TokenId};
 
 /// Who asks, and what they may touch. Front ends make it from a token; `Origin::operator` is the box's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,8 @@ pub struct Origin {
     pub prefixes: Vec<String>,
     /// What its messages may cost a day, in millionths of the currency.
     pub daily_spend_micros: Option<i64>,
+    /// By which way it comes in, for the count of messages.
+    pub api: Api,
 }
 
 impl Origin {

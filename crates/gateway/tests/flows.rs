@@ -79,6 +79,7 @@ impl World {
             store: store.clone(),
             carriers: vec![(wrap(carrier), events)],
             token_sims: BTreeMap::new(),
+            tally: gateway::Tally::default(),
         };
         let running = Running {
             gateway: Gateway::start(parts).await.unwrap(),

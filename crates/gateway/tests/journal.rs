@@ -99,6 +99,7 @@ impl Life {
             store: store.clone(),
             carriers: vec![(Arc::clone(&hand) as Arc<dyn Carrier>, told)],
             token_sims: BTreeMap::new(),
+            tally: gateway::Tally::default(),
         };
         Self {
             gateway: Gateway::start(parts).await.unwrap(),

@@ -21,6 +21,7 @@ mod alert;
 mod alert_view;
 mod attendance;
 mod committed;
+mod counts;
 mod durations;
 mod event;
 mod facts;
@@ -48,6 +49,7 @@ pub use attendance::{
     AttendanceState, Presence, Whereabouts,
 };
 pub use committed::Committed;
+pub use counts::{Api, Counted};
 pub use durations::Durations;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use facts::{

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Durations, KeepAlive, LimitUse, Number, Probe,
-    Registrations, RouteId, SlotTotals, UpstreamSnapshot,
+    Balance, CertificateFacts, ConsumerFacts, Counted, DatabaseFacts, DiskFacts, Durations, KeepAlive, LimitUse,
+    Number, Probe, Registrations, RouteId, SlotTotals, UpstreamSnapshot,
 };
 
 /// How things stand, all of it, at one moment.
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Counted since the database was made.
     pub totals: Totals,
+    /// Counted since the gateway's start, each with how often.
+    pub counts: Vec<(Counted, u64)>,
     /// Every consumer, in the order of the configuration.
     pub consumers: Vec<ConsumerFacts>,
     /// The disk, where it could be asked.
@@ -47,6 +49,7 @@ impl Snapshot {
             queue: QueueFacts::default(),
             findings: Vec::new(),
             totals: Totals::default(),
+            counts: Vec::new(),
             consumers: Vec::new(),
             disk: None,
             database: None,

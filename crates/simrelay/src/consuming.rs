@@ -7,7 +7,7 @@ use consumers::alerts::{AlertMail, Alerts};
 use consumers::attendance::{Attendance, Keyring, Office};
 use consumers::mail::{Bounces, Mail};
 use consumers::webhook::Webhook;
-use gateway::Gateway;
+use gateway::{Gateway, Tally};
 use store::Store;
 
 use crate::config::Settings;
@@ -46,20 +46,20 @@ impl AttendanceDesk {
 }
 
 /// All other consumers in their order; with attendance and alerts before them it is that of [`Settings::consumers`].
-pub(crate) fn consumers(settings: &Settings, store: &Store) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
+pub(crate) fn consumers(settings: &Settings, store: &Store, tally: &Tally) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
     let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
     if settings.mail.is_on() {
-        let mail = Mail::new(&settings.mail);
+        let mail = Mail::new(&settings.mail).counted(tally);
         consumers.push(Arc::new(match &settings.mail_to_sms.domain {
             Some(domain) => mail.with_replies_to(domain),
             None => mail,
         }));
     }
     if settings.alerts.mails() {
-        consumers.push(Arc::new(AlertMail::new(&settings.mail, store.clone())));
+        consumers.push(Arc::new(AlertMail::new(&settings.mail, store.clone()).counted(tally)));
     }
     if settings.has_bounces() {
-        consumers.push(Arc::new(Bounces::new(&settings.mail)));
+        consumers.push(Arc::new(Bounces::new(&settings.mail).counted(tally)));
     }
     for config in &settings.webhooks {
         consumers.push(hook(config)?);
@@ -68,12 +68,17 @@ pub(crate) fn consumers(settings: &Settings, store: &Store) -> Result<Vec<Arc<dy
 }
 
 /// Those of them that have other settings than before.
-pub(crate) fn changed(old: &Settings, new: &Settings, store: &Store) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
+pub(crate) fn changed(
+    old: &Settings,
+    new: &Settings,
+    store: &Store,
+    tally: &Tally,
+) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
     let mut settings = new.clone();
     // It is taken at the start alone.
     settings.mail_to_sms = old.mail_to_sms.clone();
     settings.webhooks.retain(|hook| !old.webhooks.contains(hook));
-    let mut consumers = consumers(&settings, store)?;
+    let mut consumers = consumers(&settings, store, tally)?;
     if old.mail == new.mail {
         let hooks = settings.webhooks.len();
         consumers.drain(..consumers.len() - hooks);

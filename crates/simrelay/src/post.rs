@@ -7,8 +7,8 @@ use consumers::alerts::intake::{AlertMailbox, Raiser};
 use consumers::mail_to_sms::MailToSms;
 use consumers::smtp::{Account, Doorman, Listener, LoginError, Mailbox, Parts, Ports};
 use futures_util::future::{BoxFuture, FutureExt};
-use gateway::Gateway;
-use message::TokenId;
+use gateway::{Gateway, Origin};
+use message::{Api, TokenId};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -140,7 +140,10 @@ impl Doorman for Tokens {
 
 fn account(rights: api::Rights) -> Account {
     Account {
-        origin: rights.origin,
+        origin: Origin {
+            api: Api::Mail,
+            ..rights.origin
+        },
         may_send: rights.may_send,
     }
 }

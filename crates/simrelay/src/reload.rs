@@ -104,9 +104,8 @@ impl Running {
         let same_consumers = settings.consumers() == self.settings.consumers()
             && settings.alert_consumers() == self.settings.alert_consumers();
         let others = match same_consumers {
-            true => {
-                consuming::changed(&self.settings, &settings, &self.store).map_err(|failure| told(said(&failure)))?
-            }
+            true => consuming::changed(&self.settings, &settings, &self.store, self.gateway().tally())
+                .map_err(|failure| told(said(&failure)))?,
             false => Vec::new(),
         };
         let lacks = start

@@ -9,7 +9,7 @@ use consumers::alerts::Alerts;
 use consumers::alerts::intake::Raiser;
 use consumers::attendance::Office;
 use consumers::{Room, Rules};
-use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier, SettingsDesk};
+use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier, SettingsDesk, Tally};
 use pool::{Pool, PoolHandle};
 use store::Store;
 use tokio::net::TcpListener;
@@ -76,7 +76,8 @@ impl Running {
         mut door: Door,
         bell: Option<Bell>,
     ) -> Result<Self, Failure> {
-        let mut consumers = consuming::consumers(&settings, &store)?;
+        let tally = Tally::default();
+        let mut consumers = consuming::consumers(&settings, &store, &tally)?;
         let attendance = consuming::attendance(&settings, &store)?;
         let office = attendance.as_ref().map(|desk| desk.office().clone());
         let rules = Rules::new(settings.rules.clone());
@@ -100,6 +101,7 @@ impl Running {
             store: store.clone(),
             carriers: vec![(Arc::clone(&carrier) as Arc<dyn Carrier>, events)],
             token_sims: settings.api.token_sims(),
+            tally,
         };
         let gateway = Gateway::start(parts)
             .await

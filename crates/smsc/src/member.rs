@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gateway::{Gateway, Origin};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use message::MessageId;
+use message::{Api, MessageId};
 use smpp::{Bind, Octets, Status};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use zeroize::Zeroizing;
@@ -124,6 +124,7 @@ impl Member {
             sims: account.sims.clone(),
             prefixes: account.prefixes.clone(),
             daily_spend_micros: account.daily_spend_micros,
+            api: Api::Smpp,
         };
         let rate = NonZeroU32::new(account.rate).map(|rate| RateLimiter::direct(Quota::per_second(rate)));
         Self {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use end_to_end::{Gateway, Rig, eventually, free_port};
-use serde_json::Value;
+use end_to_end::{Gateway, MailServer, Rig, eventually, free_port};
+use serde_json::{Value, json};
 
 use crate::site::{LONG, Peer, is_there, shipped};
 
@@ -80,7 +81,7 @@ fn a_token_with_the_scope_or_an_address_on_the_list_opens_it() {
 fn a_scrape_says_what_the_statistics_say_and_names_no_number() {
     let (rig, gateway) = town();
     let page = scrape(&gateway, "");
-    assert_eq!(value(&page, "simrelay_sms_submitted_total"), "1");
+    assert_eq!(value(&page, "simrelay_sms_submitted_total{api=\"json_rpc\"}"), "1");
     assert_eq!(value(&page, "simrelay_sms_parts_total{result=\"sent\"}"), "1");
     assert_eq!(value(&page, "simrelay_modem_up{modem=\"sim-0\"}"), "1");
     assert_eq!(value(&page, "simrelay_modem_up{modem=\"gone\"}"), "0");
@@ -125,13 +126,79 @@ fn a_scrape_says_what_the_statistics_say_and_names_no_number() {
 }
 
 #[test]
+fn mails_alerts_attendance_and_the_ways_in_are_counted_where_they_happen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut server) = MailServer::new(folder.path()) else {
+        return;
+    };
+    let keys = folder.path().join("attendance.keys");
+    fs::write(&keys, "shared a7b2c3d4e5f6g789abcdef0123456789\n").expect("written");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("closed");
+    let rig = Rig::new(1).config(&format!(
+        "[metrics]\nallow = [\"127.0.0.0/8\"]\n[attendance]\nkey_file = {keys:?}\n{}to = [\"ops@example.org\"]\n",
+        server.settings()
+    ));
+    let gateway = rig.start_ready();
+    let page = scrape(&gateway, "");
+    for sample in [
+        "simrelay_mail_sent_total{consumer=\"mail\"}",
+        "simrelay_mail_failed_total{consumer=\"mail\"}",
+    ] {
+        assert_eq!(value(&page, sample), "0", "what may happen is there before it does");
+    }
+    let alert = json!({"source": "dvr", "event": "MOTION", "camera": "gate"});
+    for _ in 0..2 {
+        gateway.api().call("alert.raise", alert.clone()).expect("taken");
+    }
+    // "Arrival 08.00" by the first version of the protocol; and something that is no key of ours.
+    for text in ["$$kpG1avIYqIaaK49i5YE/KQ==$$", "$$kpG1avIYqIaaK49i5YE/KA==$$", "hello"] {
+        let told = rig.network.text(rig.modems[0].number(), "+989126211770", text);
+        told.expect("delivered");
+    }
+    gateway.wait_log("Connection refused");
+    server.start();
+    eventually("the mail is counted", LONG, || {
+        let page = scrape(&gateway, "");
+        (value(&page, "simrelay_mail_sent_total{consumer=\"mail\"}") == "1").then_some(())
+    });
+    let page = eventually("requests are judged", LONG, || {
+        let page = scrape(&gateway, "");
+        page.contains("simrelay_sms_submitted_total{api=\"attendance\"} 1\n")
+            .then_some(page)
+    });
+    let failed: u64 = value(&page, "simrelay_mail_failed_total{consumer=\"mail\"}")
+        .parse()
+        .expect("a number");
+    assert!(failed >= 1, "{page}");
+    for (sample, times) in [
+        ("simrelay_alerts_total{source=\"dvr\",event=\"MOTION\"}", "2"),
+        (
+            "simrelay_attendance_messages_total{proto=\"v1\",verdict=\"taken\"}",
+            "1",
+        ),
+        ("simrelay_sms_submitted_total{api=\"json_rpc\"}", "0"),
+    ] {
+        assert_eq!(value(&page, sample), times, "{page}");
+    }
+    let requests = page
+        .lines()
+        .filter(|line| line.starts_with("simrelay_attendance_messages_total{"));
+    assert_eq!(requests.count(), 2, "{page}");
+    check_with_promtool(&rig, &page);
+}
+
+#[test]
 fn promtool_finds_nothing_wrong_with_a_scrape() {
+    let (rig, gateway) = town();
+    check_with_promtool(&rig, &scrape(&gateway, ""));
+}
+
+fn check_with_promtool(rig: &Rig, page: &str) {
     if !is_there("promtool") {
         return;
     }
-    let (rig, gateway) = town();
     let file = rig.folder().join("scrape");
-    fs::write(&file, scrape(&gateway, "")).expect("written");
+    fs::write(&file, page).expect("written");
     let mut promtool = Command::new("promtool");
     promtool
         .args(["check", "metrics"])

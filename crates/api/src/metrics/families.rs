@@ -5,6 +5,7 @@ use message::{
     ConsumerFacts, Durations, Finding, Level, LimitUse, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot,
 };
 
+use super::counted;
 use super::exposition::{Format, Kind, Page};
 use super::process::Process;
 
@@ -24,6 +25,7 @@ pub(super) fn write(snapshot: &Snapshot, own: &[Finding], process: Option<&Proce
     modems(&used, &mut page);
     sims(&used, &mut page);
     consumers(snapshot, &mut page);
+    counted::write(&snapshot.counts, &mut page);
     storage_facts(snapshot, &mut page);
     process_facts(snapshot.started_at, process, &mut page);
     page.end()
@@ -37,13 +39,6 @@ fn gateway(snapshot: &Snapshot, page: &mut Page) {
     page.family(name, Kind::Gauge, "When the facts on this page were put together.");
     page.gauge(name, &[], seconds(snapshot.at));
     let totals = &snapshot.totals;
-    let name = "simrelay_sms_submitted";
-    page.family(
-        name,
-        Kind::Counter,
-        "Messages accepted for sending since the database was made.",
-    );
-    page.counter(name, &[], totals.accepted);
     let name = "simrelay_sms_parts";
     page.family(
         name,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gateway::{ErrorKind, Origin};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use message::{FetchQuery, Inbound, Level, MessageId, MessageState, SendRequest, SlotSnapshot, SlotState};
+use message::{Api, FetchQuery, Inbound, Level, MessageId, MessageState, SendRequest, SlotSnapshot, SlotState};
 use zeroize::Zeroizing;
 
 use super::fault::{FAILED, Fault, INVALID, NO_METHOD, SWITCHED_OFF};
@@ -223,7 +223,10 @@ impl Who {
     fn of(admitted: &[Arc<Principal>], scope: Scope) -> Option<Self> {
         let mut with_scope = admitted.iter().filter(|principal| principal.may(scope));
         let first = with_scope.next()?.clone();
-        let mut origin = first.origin.clone();
+        let mut origin = Origin {
+            api: Api::XmlRpc,
+            ..first.origin.clone()
+        };
         for other in with_scope.filter(|_| scope != Scope::Send) {
             origin.admin |= other.origin.admin;
             origin.sims = match (origin.sims, &other.origin.sims) {

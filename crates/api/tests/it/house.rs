@@ -243,6 +243,7 @@ async fn start_gateway(folder: &TempDir, config: &Config) -> (Gateway, Store) {
         carriers: Vec::new(),
         care: gateway::CareSettings::default(),
         token_sims: config.token_sims(),
+        tally: gateway::Tally::default(),
     };
     (Gateway::start(parts).await.unwrap(), store)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gateway::{Gateway, Origin};
 use jiff::{SignedDuration, Timestamp};
-use message::{Finding, Level, MessageId, Number, Priority, RaisedAlert, RouteId, SendRequest};
+use message::{Api, Finding, Level, MessageId, Number, Priority, RaisedAlert, RouteId, SendRequest};
 use store::{AlertNotice, AlertWork, DeliveryId, Error, IncidentRow, NewMessage, NoticeBy, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -306,7 +306,7 @@ impl Desk {
             };
             let kept = self.store.alert_work(work).await?.into_inner();
             for parts in kept {
-                self.gateway.accepted(parts);
+                self.gateway.accepted(Api::Alerts, parts);
             }
             for (incident, number) in unreachable {
                 book.unreachable(incident, &number, now);

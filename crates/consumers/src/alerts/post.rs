@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
+use gateway::Tally;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::ContentType;
@@ -46,6 +47,13 @@ impl AlertMail {
             postman: Postman::new(config),
             store,
         }
+    }
+
+    /// The same, and what becomes of its mails is counted.
+    #[must_use]
+    pub fn counted(mut self, tally: &Tally) -> Self {
+        self.postman = self.postman.counted(tally.clone(), MAIL_NAME);
+        self
     }
 
     async fn mail(&self, delivery: &Delivery, letter: &AlertLetter) -> Verdict {

@@ -17,7 +17,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use gateway::{Gateway, Origin};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use message::{Event, Inbound, SendRequest};
+use message::{Api, Counted, Event, Inbound, SendRequest};
 use store::{AttendanceKnown, AttendanceRequest, AttendanceRuling, Attended, Delivery, NewMessage};
 
 use crate::{Consumer, Patience, Verdict, Wish, clock};
@@ -85,7 +85,7 @@ impl Attendance {
     async fn attend(&self, delivery: &Delivery, message: &Inbound) -> Verdict {
         let keys = self.office.keyring().current();
         let reading = Reading::of(message, &keys);
-        let device = reading.device.and_then(|id| keys.device(id));
+        let (version, device) = (reading.version, reading.device.and_then(|id| keys.device(id)));
         let request = AttendanceRequest {
             event: delivery.event_id,
             message: message.id,
@@ -94,7 +94,7 @@ impl Attendance {
             sim: message.sim.clone(),
             service_centre_time: message.service_centre_time,
             received_at: message.received_at,
-            version: reading.version,
+            version,
             frame: reading.frame,
             device: reading.device,
             own_devices: keys.devices_of(&message.from),
@@ -110,8 +110,12 @@ impl Attendance {
         };
         match self.office.store().attend(request, move |known| case.rule(known)).await {
             Ok(kept) => {
-                if let Attended::Now(answer) = kept.into_inner() {
-                    answer.map(|answer| self.gateway.accepted(answer));
+                if let Attended::Now { verdict, answer } = kept.into_inner() {
+                    self.gateway.tally().count(Counted::Attendance {
+                        version,
+                        verdict: verdict.to_owned(),
+                    });
+                    answer.map(|answer| self.gateway.accepted(Api::Attendance, answer));
                     self.projection.iter().for_each(Projection::renew);
                 }
                 Verdict::Done

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
+use gateway::Tally;
 use jiff::Timestamp;
 use lettre::Address;
 use message::{Event, EventId, MessageState, ReportNotice};
@@ -33,6 +34,13 @@ impl Bounces {
             host,
             postman: Postman::new(config),
         }
+    }
+
+    /// The same, and what becomes of its mails is counted.
+    #[must_use]
+    pub fn counted(mut self, tally: &Tally) -> Self {
+        self.postman = self.postman.counted(tally.clone(), crate::mail_to_sms::NAME);
+        self
     }
 
     async fn bounce(&self, delivery: &Delivery, notice: &ReportNotice, note: &Note) -> Verdict {

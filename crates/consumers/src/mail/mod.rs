@@ -24,6 +24,7 @@ mod template;
 mod transaction;
 
 use futures_util::future::BoxFuture;
+use gateway::Tally;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::transport::smtp::extension::ClientId;
@@ -64,6 +65,13 @@ impl Mail {
     #[must_use]
     pub fn with_replies_to(mut self, domain: &str) -> Self {
         self.letterhead.reply_to(domain);
+        self
+    }
+
+    /// The same, and what becomes of its mails is counted.
+    #[must_use]
+    pub fn counted(mut self, tally: &Tally) -> Self {
+        self.postman = self.postman.counted(tally.clone(), NAME);
         self
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use gateway::Tally;
 use lettre::Address;
+use message::Counted;
 use store::Delivery;
 use tracing::{debug, warn};
 
@@ -17,6 +19,7 @@ use crate::{Patience, Verdict};
 pub(crate) struct Postman {
     server: Server,
     patience: Patience,
+    counted: Option<(Tally, &'static str)>,
 }
 
 impl Postman {
@@ -32,7 +35,17 @@ impl Postman {
                 each: limit * MOST_STEPS,
                 ..Patience::default()
             },
+            counted: None,
         }
+    }
+
+    /// The same, and what becomes of its mails is counted as those of `consumer`.
+    pub(crate) fn counted(mut self, tally: Tally, consumer: &'static str) -> Self {
+        for what in [Self::sent, Self::failed] {
+            tally.expect(what(consumer.to_owned()));
+        }
+        self.counted = Some((tally, consumer));
+        self
     }
 
     /// How long it goes on trying.
@@ -67,8 +80,28 @@ impl Postman {
         to: &[Address],
         mail: &[u8],
     ) -> Result<Verdict, Refusal> {
-        let outcome = self.server.deliver(from, &missing(delivery, to), mail).await?;
-        Ok(settle(settled(delivery), delivery, outcome))
+        let delivered = self.server.deliver(from, &missing(delivery, to), mail).await;
+        self.count(delivered.as_ref().ok());
+        Ok(settle(settled(delivery), delivery, delivered?))
+    }
+
+    /// Counts a try; `None`: it failed for everybody.
+    fn count(&self, outcome: Option<&Outcome>) {
+        let Some((tally, consumer)) = &self.counted else { return };
+        if outcome.is_some_and(|outcome| !outcome.accepted.is_empty()) {
+            tally.count(Self::sent((*consumer).to_owned()));
+        }
+        if outcome.is_none_or(|outcome| !outcome.refused.is_empty()) {
+            tally.count(Self::failed((*consumer).to_owned()));
+        }
+    }
+
+    fn sent(consumer: String) -> Counted {
+        Counted::MailSent { consumer }
+    }
+
+    fn failed(consumer: String) -> Counted {
+        Counted::MailFailed { consumer }
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) async fn gateway(store: &Store, number: &str, retention: Retention) -
         carriers: vec![(Arc::new(drawer), futures_util::stream::pending().boxed())],
         care: gateway::CareSettings::default(),
         token_sims: BTreeMap::new(),
+        tally: gateway::Tally::default(),
     };
     Gateway::start(parts).await.expect("a gateway")
 }

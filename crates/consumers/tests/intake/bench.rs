@@ -45,6 +45,7 @@ impl Bench {
             carriers: Vec::new(),
             care: gateway::CareSettings::default(),
             token_sims: BTreeMap::new(),
+            tally: gateway::Tally::default(),
         };
         let gateway = Gateway::start(parts).await.unwrap();
         let (raiser, _) = Raiser::start(gateway.clone());

@@ -46,6 +46,7 @@ impl Office {
             carriers: Vec::new(),
             care: gateway::CareSettings::default(),
             token_sims: BTreeMap::new(),
+            tally: gateway::Tally::default(),
         };
         let gateway = Gateway::start(parts).await.expect("it starts");
         let config = Config {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use message::{Accepted, Class, Number, Priority, RouteId, SendRequest, TEXT_LIMIT};
+use message::{Accepted, Api, Class, Counted, Number, Priority, RouteId, SendRequest, TEXT_LIMIT};
 use router::RouteConfig;
 use store::{AcceptError, AcceptedParts, NewMessage};
 
@@ -43,7 +43,7 @@ impl Gateway {
     pub async fn hand_in(&self, origin: &Origin, message: NewMessage) -> Result<Accepted, Error> {
         self.check_spend(origin, &message).await?;
         let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
-        Ok(self.accepted(kept))
+        Ok(self.accepted(origin.api, kept))
     }
 
     /// Whether a message would be accepted now, as far as that can be said before it is kept: for whoever has to say
@@ -116,8 +116,11 @@ impl Gateway {
         })
     }
 
-    /// A message was kept: its parts go out.
-    pub fn accepted(&self, kept: AcceptedParts) -> Accepted {
+    /// A message was kept that came in by `api`: its parts go out.
+    pub fn accepted(&self, api: Api, kept: AcceptedParts) -> Accepted {
+        if !kept.accepted.repeated {
+            self.inner.tally.count(Counted::Submitted(api));
+        }
         if !kept.due.is_empty() {
             // A dispatcher with more than it can take finds these in the store.
             if self.inner.dispatcher.try_send(Command::Arrived(kept.due)).is_err() {

@@ -104,8 +104,13 @@ pub struct AttendanceRuling {
 pub enum Attended {
     /// Its event was kept before: nothing was done.
     Before,
-    /// Just now, with the parts of its acknowledgement, where it has one.
-    Now(Option<AcceptedParts>),
+    /// Just now.
+    Now {
+        /// What came of it: [`AttendanceRuling::verdict`].
+        verdict: &'static str,
+        /// The parts of its acknowledgement, where it has one.
+        answer: Option<AcceptedParts>,
+    },
 }
 
 /// Which part of the history.
@@ -223,7 +228,8 @@ fn attend(
             )?
             .execute((device, highest, seen.cast_signed(), ruling.ends_first))?;
     }
-    Ok(Ok(Attended::Now(answer)))
+    let verdict = ruling.verdict;
+    Ok(Ok(Attended::Now { verdict, answer }))
 }
 
 fn is_kept(desk: &Desk<'_>, event: EventId) -> rusqlite::Result<bool> {
