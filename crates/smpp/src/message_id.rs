@@ -11,6 +11,8 @@ pub enum IdForm {
     /// As text. Case and leading zeros do not count.
     #[default]
     Text,
+    /// As text, octet by octet: ids that tell upper from lower case, as in base 62.
+    Exact,
     /// Decimal.
     Decimal,
     /// Hexadecimal.
@@ -46,6 +48,7 @@ impl IdForm {
     /// form is folded as text.
     pub fn key(self, id: &[u8]) -> Octets {
         let number = match self {
+            Self::Exact => return id.trim_ascii().into(),
             Self::Text => None,
             Self::Decimal => number(id, 10),
             Self::Hexadecimal => number(id, 16),
@@ -56,10 +59,11 @@ impl IdForm {
         }
     }
 
-    /// `text`, `decimal` or `hex`.
+    /// `text`, `exact`, `decimal` or `hex`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Exact => "exact",
             Self::Decimal => "decimal",
             Self::Hexadecimal => "hex",
         }
@@ -67,7 +71,7 @@ impl IdForm {
 
     /// The form that [`IdForm::name`] calls so.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Text, Self::Decimal, Self::Hexadecimal]
+        [Self::Text, Self::Exact, Self::Decimal, Self::Hexadecimal]
             .into_iter()
             .find(|form| form.name() == name)
     }
@@ -188,6 +192,11 @@ mod tests {
         assert!(IdForms::default().agree(b"00ab", b"AB"));
         assert_eq!(IdForms::from_kannel(1), mixed);
         assert!(mixed.agree(b"not-a-number", b"NOT-A-NUMBER"));
+        let exact = IdForms {
+            response: IdForm::Exact,
+            receipt: IdForm::Exact,
+        };
+        assert!(exact.agree(b"0aB", b"0aB") && !exact.agree(b"0aB", b"0ab") && !exact.agree(b"0aB", b"aB"));
         let long = [b'9'; 64];
         assert!(mixed.agree(&long, &long));
     }
