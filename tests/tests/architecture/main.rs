@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("gateway", 4),
     ("api", 5),
     ("consumers", 5),
+    ("esme", 5),
     ("hardening", 5),
     ("smsc", 6),
     ("simrelay", 7),

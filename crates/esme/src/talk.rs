@@ -1,0 +1,490 @@
+//! The conversation over one connection: a session, what was sent and is not answered, and what is to be answered.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gateway::CarrierEvent;
+use message::{Outcome, RawInbound};
+use smpp::session::{Answer, BindMode, Config as SessionConfig, Event, Owed, Rejected, Role, Session, Silence, Why};
+use smpp::{Bind, Body, Reaction, Status, Tlvs};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::board::{Next, Waiting};
+use crate::config::seconds;
+use crate::deliver::{self, Delivered};
+use crate::dial::Stream;
+use crate::upstream::{Ended, Upstream, unsent};
+use crate::{clock, refusal, submit};
+
+/// How a conversation ended.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) why: Why,
+    /// Since when it was bound, if it was.
+    pub(crate) bound_at: Option<Instant>,
+}
+
+/// The conversation.
+struct Talk {
+    upstream: Arc<Upstream>,
+    /// Which of the upstream's connections.
+    place: usize,
+    session: Session,
+    /// What was sent and is not answered; as many as the window. A late answer finds its part here too.
+    sent: HashMap<u64, Sent>,
+    /// What is to be answered when it is kept; as many as the window.
+    letters: HashMap<u64, Letter>,
+    /// Answers whose octets are not all written.
+    unwritten: VecDeque<(u64, Stamp)>,
+    /// Octets written since the beginning.
+    written: u64,
+    /// Where what is kept is told.
+    kept: mpsc::Sender<u64>,
+    /// When the rate allows the next part.
+    next_send: Option<Instant>,
+    bound_at: Option<Instant>,
+    ended: Option<Why>,
+}
+
+/// A part that was sent.
+struct Sent {
+    since: Instant,
+    /// The octet at which its PDU begins.
+    begins: u64,
+}
+
+/// A deliver_sm or data_sm that is not answered.
+struct Letter {
+    owed: Owed,
+    stamp: Stamp,
+    taken: Instant,
+}
+
+/// What a message is known by when it comes again.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    digest: u64,
+    second: i64,
+}
+
+/// Binds over a connection, and speaks until one of the two ends it.
+pub(crate) async fn over(
+    stream: impl Stream,
+    upstream: &Arc<Upstream>,
+    (place, mode): (usize, BindMode),
+    mut stopping: watch::Receiver<bool>,
+) -> Left {
+    let (mut news, mut again) = (upstream.news.subscribe(), upstream.again.subscribe());
+    let (kept, mut told) = mpsc::channel(usize::from(upstream.config.window) + 1);
+    let mut talk = Talk::new(upstream, place, kept);
+    talk.bind(mode);
+    let (mut read, mut write) = tokio::io::split(stream);
+    let mut octets = vec![0; READ];
+    let mut unread = 0..0;
+    let mut leaving = false;
+    let mut unflushed = false;
+    loop {
+        if !unread.is_empty() && talk.session.wants_octets() {
+            let taken = talk.session.receive(&octets[unread.clone()], clock::steady());
+            unread.start += taken;
+        }
+        talk.work().await;
+        if talk.session.is_closed() && talk.session.outgoing().is_empty() {
+            break;
+        }
+        let due = talk.due().map(tokio::time::Instant::from_std);
+        let mut alarm = pin!(async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        });
+        let to_write = !talk.session.outgoing().is_empty();
+        let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stopping| *stopping), if !leaving => {
+                leaving = true;
+                talk.leave();
+            }
+            Some(letter) = told.recv() => talk.answer(letter),
+            written = put(&mut write, talk.session.outgoing()), if to_write || unflushed => match written {
+                Ok(written) => {
+                    talk.wrote(written);
+                    unflushed = written > 0;
+                }
+                Err(_) => break,
+            },
+            heard = read.read(&mut octets), if may_read => match heard {
+                Ok(heard) if heard > 0 => unread = 0..heard,
+                _ => break,
+            },
+            _ = again.changed() => talk.hand_over_again(AT_LEAST),
+            _ = news.changed() => {}
+            () = &mut alarm => talk.tick(),
+        }
+    }
+    talk.end().await;
+    // Whoever does not take the end of the conversation has ended it.
+    let _ = timeout(GOODBYE, write.shutdown()).await;
+    Left {
+        why: talk.ended.unwrap_or(Why::ConnectionLost),
+        bound_at: talk.bound_at,
+    }
+}
+
+/// Writes what it can of these octets. Where there are none, those go out that TLS keeps back until it is told.
+async fn put(stream: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Result<usize> {
+    if octets.is_empty() {
+        return stream.flush().await.map(|()| 0);
+    }
+    match stream.write(octets).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        written => Ok(written),
+    }
+}
+
+impl Talk {
+    fn new(upstream: &Arc<Upstream>, place: usize, kept: mpsc::Sender<u64>) -> Self {
+        let window = usize::from(upstream.config.window);
+        let config = SessionConfig {
+            window_in: window,
+            window_out: window,
+            timers: upstream.config.timers(),
+            ..SessionConfig::default()
+        };
+        Self {
+            upstream: Arc::clone(upstream),
+            place,
+            session: Session::new(Role::Esme, config, clock::steady()),
+            sent: HashMap::new(),
+            letters: HashMap::new(),
+            unwritten: VecDeque::new(),
+            written: 0,
+            kept,
+            next_send: None,
+            bound_at: None,
+            ended: None,
+        }
+    }
+
+    fn bind(&mut self, mode: BindMode) {
+        let config = &self.upstream.config;
+        let bind = Bind {
+            system_id: config.system_id.as_str().into(),
+            password: config.password.expose().into(),
+            system_type: config.system_type.as_str().into(),
+            interface_version: VERSION,
+            address_range: config.address_range.as_str().into(),
+            ..Bind::default()
+        };
+        if let Err(error) = self.session.bind(mode, bind, clock::steady()) {
+            // The settings are checked, so it can always be written.
+            tracing::error!(upstream = %self.upstream.name, "cannot bind: {error}");
+            self.session.lost(clock::steady());
+        }
+    }
+
+    /// Everything that can be done without waiting for the upstream.
+    async fn work(&mut self) {
+        while let Some(event) = self.session.poll() {
+            self.happened(event).await;
+        }
+        self.send().await;
+        let (waiting, _) = self.session.windows();
+        self.upstream.board().outstanding(self.place, waiting);
+    }
+
+    async fn happened(&mut self, event: Event) {
+        let name = &self.upstream.name;
+        match event {
+            Event::Bound { mode, system_id, .. } => {
+                let peer = system_id.text();
+                tracing::info!(upstream = %name, mode = mode.name(), peer, "bound to {}", self.upstream.config.address);
+                self.bound_at = Some(clock::steady());
+                self.upstream.board().bound(self.place);
+                self.upstream.changed(Vec::new()).await;
+            }
+            Event::Request { owed, body, tlvs } => self.take(owed, &body, &tlvs).await,
+            Event::Answered {
+                ticket,
+                status,
+                body,
+                tlvs,
+                late,
+                ..
+            } => self.answered(ticket, status, &body, &tlvs, late).await,
+            Event::Unanswered { ticket, why } => self.unanswered(ticket, why).await,
+            Event::Paused(pause) => {
+                tracing::info!(upstream = %name, ?pause, "the upstream asks for less");
+                let homeless = self.upstream.board().paused(self.place, pause);
+                self.upstream.changed(homeless).await;
+            }
+            Event::Resumed => {
+                self.upstream.board().resumed(self.place);
+                self.upstream.changed(Vec::new()).await;
+            }
+            Event::Closed(why) => self.ended = Some(why),
+            Event::Malformed(error) => tracing::warn!(upstream = %name, %error, "a PDU that cannot be read"),
+            Event::Stray(header) => tracing::debug!(upstream = %name, ?header, "an answer to nothing"),
+            Event::Alert(_) => tracing::debug!(upstream = %name, "an alert_notification, which nobody waits for"),
+            Event::Outbind(_) => tracing::debug!(upstream = %name, "an outbind on a connection that is being bound"),
+            Event::BindRequested { .. } => {}
+        }
+    }
+
+    /// Sends what waits, as far as window, rate and pause allow.
+    async fn send(&mut self) {
+        self.next_send = None;
+        while self.may_send() {
+            let next = self.upstream.board().next(clock::steady());
+            match next {
+                Next::Part(waiting) => self.send_part(waiting).await,
+                Next::After(at) => {
+                    self.next_send = Some(at);
+                    return;
+                }
+                Next::Nothing => return,
+            }
+        }
+    }
+
+    fn may_send(&self) -> bool {
+        let sends = self.session.bound().is_some_and(|mode| mode.carries_from(Role::Esme));
+        sends && self.ended.is_none() && self.session.may_submit().is_ok()
+    }
+
+    async fn send_part(&mut self, waiting: Waiting) {
+        let Waiting { ticket, tpdu, since } = waiting;
+        let (body, tlvs) = match submit::request(&tpdu, &self.upstream.config) {
+            Ok(request) => request,
+            Err(failure) => {
+                let outcome = Outcome::Failed(failure);
+                return self
+                    .upstream
+                    .ended(Ended {
+                        outcome,
+                        ..unsent(ticket, since)
+                    })
+                    .await;
+            }
+        };
+        let begins = self.written + self.session.outgoing().len() as u64;
+        match self.session.submit(&body, &tlvs, ticket, clock::steady()) {
+            Ok(()) => drop(self.sent.insert(ticket, Sent { since, begins })),
+            Err(Rejected::Encode(error)) => {
+                let outcome = Outcome::Failed(submit::unwritable(&error.to_string()));
+                self.upstream
+                    .ended(Ended {
+                        outcome,
+                        ..unsent(ticket, since)
+                    })
+                    .await;
+            }
+            Err(_) => self.upstream.ended(unsent(ticket, since)).await,
+        }
+    }
+
+    async fn answered(&mut self, ticket: u64, status: Status, body: &Body, tlvs: &Tlvs, late: bool) {
+        let sent = self.sent.remove(&ticket);
+        let since = sent.map_or_else(clock::steady, |sent| sent.since);
+        let config = &self.upstream.config;
+        let (outcome, id) = match status.reaction() {
+            Reaction::Taken => {
+                let id = match body {
+                    Body::SubmitSmResp(resp) => deliver::peer_id(&resp.message_id, config.response_id.into()),
+                    _ => None,
+                };
+                (Outcome::Sent { reference: None }, id)
+            }
+            _ => (Outcome::Failed(refusal::failure(status, tlvs, &config.retry)), None),
+        };
+        if late {
+            tracing::info!(upstream = %self.upstream.name, ticket, "an answer that came late");
+        }
+        let status = Some(status);
+        let ended = Ended {
+            ticket,
+            outcome,
+            id,
+            status,
+            since,
+        };
+        self.upstream.ended(ended).await;
+    }
+
+    /// There is no answer. Whether the upstream has the part is unknown where an octet of it went out.
+    async fn unanswered(&mut self, ticket: u64, why: Silence) {
+        let Some(sent) = self.sent.get(&ticket) else { return };
+        let (since, begun) = (sent.since, sent.begins < self.written);
+        if why == Silence::Closed {
+            self.sent.remove(&ticket);
+        }
+        if !begun {
+            return self.upstream.ended(unsent(ticket, since)).await;
+        }
+        let reason = match why {
+            Silence::TimedOut => format!("the upstream did not answer in {} s", self.upstream.config.response_s),
+            Silence::Closed => "the connection to the upstream ended before it answered".to_owned(),
+        };
+        let outcome = Outcome::Uncertain { reason };
+        self.upstream
+            .ended(Ended {
+                outcome,
+                ..unsent(ticket, since)
+            })
+            .await;
+    }
+
+    /// Takes what the upstream hands over. It is answered when it is kept.
+    async fn take(&mut self, owed: Owed, body: &Body, tlvs: &Tlvs) {
+        if !deliver::carries_message(body) {
+            return self.respond(owed, Answer::refused(Status::INVALID_COMMAND));
+        }
+        let digest = deliver::digest(body, tlvs);
+        let (steady, now) = (clock::steady(), clock::now());
+        let second = self.upstream.stamps().stamp(digest, now.as_second(), steady);
+        let delivered = deliver::read(body, tlvs, &self.upstream.config, now, second);
+        let name = self.upstream.name.clone();
+        let pdus = match &delivered {
+            Delivered::Message(pdus) => pdus.len(),
+            Delivered::Receipt(_) => 1,
+            Delivered::Nameless(words) => {
+                tracing::warn!(upstream = %name, "a receipt that does not tell of which message: {words}");
+                return self.respond(owed, Answer::taken(""));
+            }
+            Delivered::TooLong => {
+                tracing::warn!(upstream = %name, "a message that fits no SMS is refused");
+                return self.respond(owed, Answer::refused(Status::INVALID_MESSAGE_LENGTH));
+            }
+        };
+        let stamp = Stamp { digest, second };
+        let Some((letter, places)) = self.upstream.places.open(pdus, &self.kept) else {
+            self.upstream.stamps().comes_again(digest, second, steady);
+            return self.respond(owed, Answer::refused(Status::TEMPORARY_APPLICATION_ERROR));
+        };
+        let taken = steady;
+        self.letters.insert(letter, Letter { owed, stamp, taken });
+        self.upstream.board().came(matches!(delivered, Delivered::Receipt(_)));
+        let events = events(&name, delivered, places);
+        for event in events {
+            self.upstream.tell(event).await;
+        }
+    }
+
+    /// A letter is kept.
+    fn answer(&mut self, letter: u64) {
+        let Some(Letter { owed, stamp, .. }) = self.letters.remove(&letter) else {
+            return;
+        };
+        self.respond(owed, Answer::taken(""));
+        let ends = self.written + self.session.outgoing().len() as u64;
+        self.unwritten.push_back((ends, stamp));
+    }
+
+    /// Asks for a repetition of what was taken so long ago and is not kept yet.
+    fn hand_over_again(&mut self, age: Duration) {
+        let now = clock::steady();
+        let old = self
+            .letters
+            .extract_if(|_, letter| now.saturating_duration_since(letter.taken) >= age);
+        let old: Vec<(u64, Letter)> = old.collect();
+        for (number, letter) in old {
+            self.upstream.places.forget(number);
+            let Stamp { digest, second } = letter.stamp;
+            self.upstream.stamps().comes_again(digest, second, now);
+            self.respond(letter.owed, Answer::refused(Status::TEMPORARY_APPLICATION_ERROR));
+        }
+    }
+
+    fn respond(&mut self, owed: Owed, answer: Answer) {
+        if let Err(error) = self.session.respond(owed, answer, clock::steady()) {
+            tracing::warn!(upstream = %self.upstream.name, "an answer that cannot be written: {error}");
+        }
+    }
+
+    fn wrote(&mut self, octets: usize) {
+        self.session.written(octets);
+        self.written += octets as u64;
+        while self.unwritten.pop_front_if(|(ends, _)| *ends <= self.written).is_some() {}
+    }
+
+    /// The gateway stops: nothing is kept any more, so nothing else will be answered.
+    fn leave(&mut self) {
+        self.hand_over_again(Duration::ZERO);
+        self.session.unbind(clock::steady());
+    }
+
+    fn tick(&mut self) {
+        self.session.tick(clock::steady());
+        self.hand_over_again(seconds(self.upstream.config.keep_s));
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let keep = seconds(self.upstream.config.keep_s);
+        let overdue = self.letters.values().map(|letter| letter.taken + keep).min();
+        [self.session.due(), overdue, self.next_send]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The connection is over: what was not answered comes again, and what was sent is told for what it is.
+    async fn end(&mut self) {
+        self.session.lost(clock::steady());
+        while let Some(event) = self.session.poll() {
+            self.happened(event).await;
+        }
+        let now = clock::steady();
+        let unheard = self.unwritten.drain(..).map(|(_, stamp)| stamp);
+        let mut stamps: Vec<Stamp> = unheard.collect();
+        for (number, letter) in self.letters.drain() {
+            self.upstream.places.forget(number);
+            stamps.push(letter.stamp);
+        }
+        for Stamp { digest, second } in stamps {
+            self.upstream.stamps().comes_again(digest, second, now);
+        }
+    }
+}
+
+/// What the gateway is told of a letter.
+fn events(name: &message::RouteId, delivered: Delivered, places: Vec<message::Memory>) -> Vec<CarrierEvent> {
+    let received = |(pdu, place)| CarrierEvent::Received {
+        route: name.clone(),
+        raw: RawInbound {
+            pdu,
+            memory: Some(place),
+        },
+    };
+    match delivered {
+        Delivered::Message(pdus) => pdus.into_iter().zip(places).map(received).collect(),
+        Delivered::Receipt(receipt) => {
+            let told = |place| CarrierEvent::Receipt {
+                route: name.clone(),
+                receipt: (*receipt).clone(),
+                place,
+            };
+            places.into_iter().map(told).collect()
+        }
+        Delivered::Nameless(_) | Delivered::TooLong => Vec::new(),
+    }
+}
+
+/// The version that we speak.
+const VERSION: u8 = 0x34;
+/// Octets that are read at once.
+const READ: usize = 16 * 1024;
+/// How old a letter is at least that is asked for again because something could not be kept; what just came may be on
+/// its way to the disk.
+const AT_LEAST: Duration = Duration::from_secs(1);
+/// How long the end of a connection may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

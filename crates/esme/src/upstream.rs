@@ -1,0 +1,121 @@
+//! One upstream: what its connections share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gateway::CarrierEvent;
+use message::{Cause, ErrorClass, Failure, Outcome, PeerId, RouteId};
+use smpp::Status;
+use tokio::sync::{mpsc, watch};
+
+use crate::board::{Board, Waiting};
+use crate::places::Places;
+use crate::stamps::Stamps;
+use crate::{Config, clock};
+
+/// An upstream.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) name: RouteId,
+    pub(crate) config: Config,
+    board: Mutex<Board>,
+    stamps: Mutex<Stamps>,
+    /// What waits for our answer.
+    pub(crate) places: Places,
+    /// Changes when something waits for a connection.
+    pub(crate) news: watch::Sender<u64>,
+    /// Changes when what is not answered yet is to be handed over again.
+    pub(crate) again: watch::Sender<u64>,
+    events: mpsc::Sender<CarrierEvent>,
+}
+
+/// A part that a connection is done with.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) ticket: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) id: Option<PeerId>,
+    /// What the upstream said, if it said something.
+    pub(crate) status: Option<Status>,
+    /// When it was handed over.
+    pub(crate) since: Instant,
+}
+
+impl Upstream {
+    pub(crate) fn new(name: RouteId, config: Config, events: mpsc::Sender<CarrierEvent>) -> Self {
+        Self {
+            board: Mutex::new(Board::new(&name, &config)),
+            stamps: Mutex::default(),
+            places: Places::default(),
+            news: watch::Sender::new(0),
+            again: watch::Sender::new(0),
+            name,
+            config,
+            events,
+        }
+    }
+
+    pub(crate) fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn stamps(&self) -> MutexGuard<'_, Stamps> {
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a part for whichever connection has room.
+    ///
+    /// # Errors
+    /// Why it cannot, for people.
+    pub(crate) fn submit(&self, ticket: u64, tpdu: Vec<u8>) -> Result<(), String> {
+        let since = clock::steady();
+        self.board().submit(Waiting { ticket, tpdu, since })?;
+        self.news.send_modify(|news| *news = news.wrapping_add(1));
+        Ok(())
+    }
+
+    /// The route stands otherwise; what lost its connection goes back.
+    pub(crate) async fn changed(&self, homeless: Vec<Waiting>) {
+        // In this order: the gateway is not to hand it over again at once.
+        self.tell(CarrierEvent::Changed).await;
+        for waiting in homeless {
+            self.ended(unsent(waiting.ticket, waiting.since)).await;
+        }
+    }
+
+    /// The end of an attempt.
+    pub(crate) async fn ended(&self, ended: Ended) {
+        let took = clock::steady().saturating_duration_since(ended.since);
+        self.board().ended(&ended.outcome, ended.status, took);
+        self.tell(CarrierEvent::Settled {
+            route: self.name.clone(),
+            ticket: ended.ticket,
+            outcome: ended.outcome,
+            journal: None,
+            id: ended.id,
+        })
+        .await;
+    }
+
+    /// Tells the gateway. It waits where much is told already: then nothing more is read from the upstream.
+    pub(crate) async fn tell(&self, event: CarrierEvent) {
+        // A gateway that is gone is on its way down, and keeps nothing more.
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// A part that surely did not go out: it waits for a connection.
+pub(crate) fn unsent(ticket: u64, since: Instant) -> Ended {
+    let failure = Failure {
+        class: ErrorClass::Hold,
+        cause: Cause::Gateway,
+        reason: "it waits for a connection to the upstream".to_owned(),
+    };
+    Ended {
+        ticket,
+        outcome: Outcome::Failed(failure),
+        id: None,
+        status: None,
+        since,
+    }
+}
