@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use message::{ConsumerFacts, Event, Finding, HealthChange, Level, LimitUse, Number, RouteId, SlotSnapshot, Snapshot};
+use message::{
+    ConsumerFacts, Event, Finding, HealthChange, Level, LimitUse, Number, RouteId, SlotSnapshot, Snapshot,
+    UpstreamSnapshot,
+};
 use store::{Backlog, Policies, RoomFacts, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
-use crate::health::{ClockWatch, Jump, Known, Restless};
+use crate::health::{ClockWatch, Jump, Known, Restless, Strays};
 use crate::outgoing::dispatch::Command;
 use crate::{Gateway, SlotCare, clock, health};
 
@@ -23,6 +26,7 @@ pub(crate) struct Keeper {
     started_at: Timestamp,
     known: Known,
     restless: Restless,
+    strays: Strays,
     /// When what is old was removed last.
     retained_at: Option<Instant>,
     watch: ClockWatch,
@@ -51,6 +55,7 @@ impl Keeper {
             started_at: clock::now(),
             known: Known::default(),
             restless: Restless::default(),
+            strays: Strays::default(),
             retained_at: None,
             watch: ClockWatch::default(),
             owed: SignedDuration::ZERO,
@@ -211,6 +216,9 @@ impl Keeper {
         for id in &ticked.held {
             warn!(sms = %id, "held: an operator decides with `simrelay resolve`");
         }
+        if ticked.strays > 0 {
+            warn!("{} receipts of upstreams fitted no part in time", ticked.strays);
+        }
         for message in &ticked.overdue {
             warn!(sms = %message.id, missing = message.missing, "a received message stays incomplete");
         }
@@ -241,6 +249,7 @@ impl Keeper {
     async fn show(&mut self, now: Timestamp, steady: Duration) {
         let inner = Arc::clone(&self.gateway.inner);
         let mut slots: Vec<_> = inner.carriers.iter().flat_map(|carrier| carrier.slots()).collect();
+        let mut upstreams: Vec<_> = inner.carriers.iter().flat_map(|carrier| carrier.upstreams()).collect();
         // Facts the store cannot tell now are shown as they were, and that is told.
         let last = self.gateway.snapshot();
         self.untold = None;
@@ -249,14 +258,14 @@ impl Keeper {
         let totals = inner.store.totals().await;
         let totals = self.or_last(totals, || last.totals.clone());
         self.look_now_and_then().await;
-        self.add_counts(&mut slots).await;
+        self.add_counts(&mut slots, &mut upstreams).await;
         inner.purses.show(&mut slots);
         inner.probes.show(&mut slots, &self.gateway.care(), now, &self.zone);
         let mut snapshot = Snapshot {
             at: now,
             started_at: self.started_at,
             slots,
-            upstreams: inner.carriers.iter().flat_map(|carrier| carrier.upstreams()).collect(),
+            upstreams,
             queue,
             findings: Vec::new(),
             totals,
@@ -284,6 +293,10 @@ impl Keeper {
             findings.extend(health::of_slot(slot, care, self.started_at, now));
             findings.extend(self.restless.look(slot, now));
         }
+        for upstream in &snapshot.upstreams {
+            findings.extend(health::of_upstream(upstream, now));
+            findings.extend(self.strays.look(upstream, now));
+        }
         findings.extend(health::of_queue(&snapshot.queue, now));
         findings.extend(self.backlog.1.iter().flat_map(|one| health::of_consumer(one, now)));
         findings.extend(self.gateway.complaints().values().flatten().cloned());
@@ -310,8 +323,8 @@ impl Keeper {
         })
     }
 
-    /// What the store counted of each slot; it knows of times before the start, too.
-    async fn add_counts(&mut self, slots: &mut [SlotSnapshot]) {
+    /// What the store counted of each route; it knows of times before the start, too.
+    async fn add_counts(&mut self, slots: &mut [SlotSnapshot], upstreams: &mut [UpstreamSnapshot]) {
         let totals = self.gateway.inner.store.route_totals().await;
         let totals = self.or_last(totals, HashMap::new);
         for slot in slots {
@@ -322,6 +335,19 @@ impl Keeper {
             slot.totals = kept.counts;
             slot.last_sent = slot.last_sent.max(kept.last_sent);
             slot.last_received = slot.last_received.max(kept.last_received);
+        }
+        for upstream in upstreams {
+            if let Some(uses) = self.limits.get(&upstream.upstream) {
+                upstream.limits.clone_from(uses);
+            }
+            let Some(kept) = totals.get(&upstream.upstream) else {
+                continue;
+            };
+            upstream.totals = kept.counts;
+            upstream.receipts_waiting = kept.receipts_waiting;
+            upstream.receipts_stray = kept.receipts_stray;
+            upstream.last_sent = upstream.last_sent.max(kept.last_sent);
+            upstream.last_received = upstream.last_received.max(kept.last_received);
         }
     }
 

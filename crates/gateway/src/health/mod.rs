@@ -8,6 +8,7 @@ mod known;
 mod restless;
 mod room;
 mod slot;
+mod upstream;
 
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(crate) use known::Known;
 pub(crate) use restless::Restless;
 pub(crate) use room::{of_certificate, of_room};
 pub(crate) use slot::of_slot;
+use slot::{failures, used_up};
+pub(crate) use upstream::{Strays, of_upstream};
 
 /// What is wrong with the queue.
 pub(crate) fn of_queue(queue: &QueueFacts, now: Timestamp) -> Vec<Finding> {

@@ -15,10 +15,16 @@ pub(crate) fn of_slot(slot: &SlotSnapshot, care: &SlotCare, started_at: Timestam
     findings.extend(state(slot, now));
     if slot.state.can_send() {
         findings.extend(minor(slot, care, now));
-        findings.extend(failures(slot));
+        findings.extend(failures(
+            slot.slot.as_str(),
+            slot.failing_since.map(|since| (slot.failures_in_row, since)),
+            slot.last_failure.as_deref(),
+            "check contract, balance and service centre; `simrelay outbox --state failed` shows what failed",
+        ));
         findings.extend(silence(slot, care, started_at, now));
     }
-    findings.extend(slot.limits.iter().filter_map(|limit| used_up(slot, limit, now)));
+    let name = slot.slot.as_str();
+    findings.extend(slot.limits.iter().filter_map(|limit| used_up(name, limit, now)));
     findings.extend(balance(slot, care, now));
     findings.extend(probe(slot, slot.self_test.as_ref(), "the message to itself"));
     findings.extend(probe(slot, slot.ring.as_ref(), "the message to the next SIM"));
@@ -96,17 +102,21 @@ fn minor(slot: &SlotSnapshot, care: &SlotCare, now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-/// Parts that failed one after the other, whatever their recipients were.
-fn failures(slot: &SlotSnapshot) -> Option<Finding> {
-    let since = slot.failing_since.filter(|_| slot.failures_in_row >= SOME_FAILURES)?;
-    let level = match slot.failures_in_row >= MANY_FAILURES {
+/// Parts that failed one after the other, whatever their recipients were: how many, and since when.
+pub(super) fn failures(
+    name: &str,
+    failing: Option<(u32, Timestamp)>,
+    why: Option<&str>,
+    hint: &str,
+) -> Option<Finding> {
+    let (many, since) = failing.filter(|(many, _)| *many >= SOME_FAILURES)?;
+    let level = match many >= MANY_FAILURES {
         true => Level::Critical,
         false => Level::Warning,
     };
-    let why = slot.last_failure.as_deref().unwrap_or("nobody could say why");
-    let sentence = format!("the last {} parts failed: {why}", slot.failures_in_row);
-    let hint = "check contract, balance and service centre; `simrelay outbox --state failed` shows what failed";
-    Some(told(slot, level, sentence, hint, since))
+    let why = why.unwrap_or("nobody could say why");
+    let sentence = format!("the last {many} parts failed: {why}");
+    Some(finding(level, name, sentence, hint, since))
 }
 
 /// Nothing came in for longer than the operator thinks possible.
@@ -125,7 +135,7 @@ fn silence(slot: &SlotSnapshot, care: &SlotCare, started_at: Timestamp, now: Tim
 }
 
 /// A limit that is reached, or nearly; those of minutes and hours come and go and are no news.
-fn used_up(slot: &SlotSnapshot, limit: &LimitUse, now: Timestamp) -> Option<Finding> {
+pub(super) fn used_up(name: &str, limit: &LimitUse, now: Timestamp) -> Option<Finding> {
     if !LASTING.contains(&limit.limit.as_str()) {
         return None;
     }
@@ -133,14 +143,14 @@ fn used_up(slot: &SlotSnapshot, limit: &LimitUse, now: Timestamp) -> Option<Find
     let key = &limit.limit;
     if let Some(until) = limit.until {
         let sentence = format!("its limit {key} = {allowed} is used up until {until:.0}");
-        let hint = "messages take other SIMs or wait; where the contract allows more, raise the slot's `limits`";
-        return Some(told(slot, Level::Warning, sentence, hint, now));
+        let hint = "messages take other routes or wait; where the contract allows more, raise its `limits`";
+        return Some(finding(Level::Warning, name, sentence, hint, now));
     }
     let near = u64::from(used) * 100 >= u64::from(allowed) * NEAR_PERCENT;
     near.then(|| {
         let sentence = format!("its limit {key} = {allowed} is nearly used up: {used}");
-        let hint = "have another SIM ready; where the contract allows more, raise the slot's `limits`";
-        told(slot, Level::Warning, sentence, hint, now)
+        let hint = "have another route ready; where the contract allows more, raise its `limits`";
+        finding(Level::Warning, name, sentence, hint, now)
     })
 }
 
