@@ -29,6 +29,7 @@ mod room;
 mod rules;
 pub mod smtp;
 mod template;
+pub mod trouble;
 pub mod webhook;
 mod worker;
 

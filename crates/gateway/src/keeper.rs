@@ -401,7 +401,7 @@ fn facts_of(backlog: &Backlog) -> ConsumerFacts {
         oldest: backlog.oldest,
         gave_up: backlog.gave_up,
         gave_up_at: backlog.gave_up_at,
-        error: backlog.error.clone(),
+        error: backlog.error.clone().or_else(|| backlog.gave_up_why.clone()),
     }
 }
 

@@ -142,7 +142,7 @@ pub struct ConsumerFacts {
     pub gave_up: u64,
     /// When the last of them was.
     pub gave_up_at: Option<Timestamp>,
-    /// What went wrong last.
+    /// What went wrong last with one that waits, or else with one that was given up.
     pub error: Option<String>,
 }
 

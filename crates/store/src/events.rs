@@ -54,7 +54,9 @@ pub struct Backlog {
     pub gave_up: u64,
     /// When the last of them was.
     pub gave_up_at: Option<Timestamp>,
-    /// What went wrong last with one that waits or was given up.
+    /// Why the last of them was.
+    pub gave_up_why: Option<String>,
+    /// What went wrong last with one that waits.
     pub error: Option<String>,
 }
 
@@ -347,27 +349,23 @@ fn backlog(glance: &Glance<'_>, consumer: &str) -> rusqlite::Result<Backlog> {
         [row],
         |found| Ok((found.get(0)?, found.get(1)?)),
     )?;
-    // What waits says why before what was given up does; both are found by an index.
-    let mut error = None;
-    for sql in [
-        "SELECT error FROM delivery WHERE consumer = ?1 AND state = 0 AND error IS NOT NULL ORDER BY due_at DESC LIMIT 1",
-        "SELECT error FROM delivery WHERE consumer = ?1 AND state = 2 ORDER BY due_at DESC LIMIT 1",
-    ] {
-        if error.is_none() {
-            error = glance
-                .conn
-                .query_row(sql, [row], |found| found.get::<_, Option<String>>(0))
-                .optional()?
-                .flatten();
-        }
-    }
+    // Both are found by an index.
+    let why = |sql| {
+        let found = glance
+            .conn
+            .query_row(sql, [row], |found| found.get::<_, Option<String>>(0));
+        found.optional().map(Option::flatten)
+    };
     Ok(Backlog {
         consumer: consumer.to_owned(),
         waiting: waiting.into(),
         oldest: maybe_timestamp(oldest),
         gave_up: gave_up.into(),
         gave_up_at: maybe_timestamp(gave_up_at),
-        error,
+        gave_up_why: why("SELECT error FROM delivery WHERE consumer = ?1 AND state = 2 ORDER BY due_at DESC LIMIT 1")?,
+        error: why(
+            "SELECT error FROM delivery WHERE consumer = ?1 AND state = 0 AND error IS NOT NULL ORDER BY due_at DESC LIMIT 1",
+        )?,
     })
 }
 

@@ -4,6 +4,8 @@ use std::error::Error as _;
 
 use lettre::transport::smtp::Error;
 
+use crate::trouble;
+
 /// Where in the conversation something went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -42,7 +44,7 @@ impl Refusal {
             .map(|said| one_line(&said.to_string()))
             .unwrap_or_default();
         let Some(code) = error.status() else {
-            return Self::all_wait(format!("{}", Lines(error)));
+            return Self::all_wait(one_line(&told(error)));
         };
         let code: u16 = code.into();
         Self {
@@ -95,12 +97,11 @@ fn one_line(said: &str) -> String {
     words.join(" ").chars().take(MOST_SAID).collect()
 }
 
-/// An error with its causes, on one line.
-struct Lines<'a>(&'a Error);
-
-impl std::fmt::Display for Lines<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&one_line(&self.0.to_string()))
+/// Where TLS failed the library's words help nobody.
+fn told(error: &Error) -> String {
+    match trouble::tls_error(error) {
+        Some(_) => format!("no connection: {}", trouble::in_words(error)),
+        None => error.to_string(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Posts a body and reads the answer.
 
-use std::error::Error as StdError;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use super::address::{Resolver, is_public};
 use super::body::Body;
 use super::config::{Config, Secret, literal};
 use super::sign::{self, ATTEMPT_HEADER, EVENT_HEADER, SIGNATURE_HEADER, TIME_HEADER};
+use crate::trouble::{in_words, innermost};
 use crate::{Verdict, clock};
 
 /// Why a hook cannot be made.
@@ -177,26 +176,11 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Trouble {
 
 /// The URL may hold a secret of the other side's, so no sentence repeats it.
 fn trouble(error: &reqwest::Error) -> Trouble {
-    let why = innermost(error);
+    let why = in_words(error);
     match error {
         error if error.is_connect() => Trouble::Unreachable(why),
         error if error.is_timeout() => Trouble::Silent("it took too long".to_owned()),
         _ => Trouble::Silent(why),
-    }
-}
-
-/// What lies deepest in an error; `io::Error` hides what it holds from `source`.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut deepest = error;
-    loop {
-        let held = deepest
-            .downcast_ref::<io::Error>()
-            .and_then(|io| io.get_ref())
-            .map(|held| held as &(dyn StdError + 'static));
-        match held.or_else(|| deepest.source()) {
-            Some(deeper) => deepest = deeper,
-            None => return deepest.to_string(),
-        }
     }
 }
 
@@ -252,12 +236,5 @@ mod tests {
         for strange in ["-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999999"] {
             assert_eq!(after(Some(strange)), None, "{strange}");
         }
-    }
-
-    #[test]
-    fn the_deepest_cause_is_told() {
-        let inner = io::Error::new(io::ErrorKind::ConnectionRefused, "the reason");
-        let outer = io::Error::other(inner);
-        assert_eq!(innermost(&outer), "the reason");
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn of_queue(queue: &QueueFacts, now: Timestamp) -> Vec<Finding> {
 /// What is wrong with a consumer: it is behind, or it gave something up lately.
 pub(crate) fn of_consumer(backlog: &Backlog, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let why = backlog.error.as_deref().unwrap_or("nobody could say why");
+    let told = |why: &Option<String>| why.clone().unwrap_or_else(|| "nobody could say why".into());
     let age = |since: Timestamp| now.duration_since(since);
     if let Some(oldest) = backlog.oldest.filter(|oldest| age(*oldest) > BEHIND) {
         let level = match age(oldest) > FAR_BEHIND {
@@ -60,7 +60,7 @@ pub(crate) fn of_consumer(backlog: &Backlog, now: Timestamp) -> Vec<Finding> {
             1 => "1 event waits".to_owned(),
             many => format!("{many} events wait"),
         };
-        let sentence = format!("{waiting}, the oldest since {oldest:.0}: {why}");
+        let sentence = format!("{waiting}, the oldest since {oldest:.0}: {}", told(&backlog.error));
         let hint = "it goes on by itself when the other side takes them again";
         findings.push(finding(level, &backlog.consumer, sentence, hint, oldest));
     }
@@ -69,7 +69,10 @@ pub(crate) fn of_consumer(backlog: &Backlog, now: Timestamp) -> Vec<Finding> {
             1 => "1 event was".to_owned(),
             many => format!("{many} events were"),
         };
-        let sentence = format!("{gave_up} given up, the last at {at:.0}: {why}");
+        let sentence = format!(
+            "{gave_up} given up, the last at {at:.0}: {}",
+            told(&backlog.gave_up_why)
+        );
         let hint = "the log names them; received messages can still be fetched; this is shown for a day";
         findings.push(finding(Level::Warning, &backlog.consumer, sentence, hint, at));
     }
@@ -166,6 +169,7 @@ mod tests {
             oldest: Some(at(0)),
             gave_up: 0,
             gave_up_at: None,
+            gave_up_why: None,
             error: Some("connection refused".into()),
         }
     }
@@ -188,9 +192,12 @@ mod tests {
             oldest: None,
             gave_up: 1,
             gave_up_at: Some(at(0)),
+            gave_up_why: Some("no such user".into()),
             ..backlog()
         };
-        assert_eq!(of_consumer(&backlog, at(86_400)).len(), 1);
+        let found = of_consumer(&backlog, at(86_400));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].sentence.ends_with("no such user"), "{found:?}");
         assert_eq!(of_consumer(&backlog, at(86_401)).len(), 0);
     }
 }

@@ -240,6 +240,7 @@ async fn what_was_given_up_is_shown_with_its_time() {
     let at = backlog.gave_up_at.expect("a time");
     assert!(at.as_millisecond() >= before.as_millisecond(), "{at} {before}");
     assert_eq!((backlog.gave_up, backlog.oldest), (1, None));
+    assert_eq!(backlog.gave_up_why.as_deref(), Some("no such mailbox"));
 }
 
 #[tokio::test]
