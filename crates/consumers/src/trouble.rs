@@ -59,6 +59,12 @@ const AUTHORITY: &str = "CaUsedAsEndEntity";
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::pki_types::UnixTime;
+
     use super::*;
 
     #[test]
@@ -66,6 +72,25 @@ mod tests {
         let inner = io::Error::new(io::ErrorKind::ConnectionRefused, "the reason");
         let outer = io::Error::other(inner);
         assert_eq!(innermost(&outer), "the reason");
+    }
+
+    #[test]
+    fn an_authority_that_serves_is_told_how_to_make_another_certificate() {
+        let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = wanted.self_signed(&key).expect("a certificate");
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate.der().clone()).expect("an authority");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .expect("roots");
+        let name = "localhost".try_into().expect("a name");
+        let refused = verifier
+            .verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now())
+            .expect_err("it is an authority");
+        assert!(in_words(&refused).contains("basicConstraints=CA:FALSE"), "{refused}");
     }
 
     #[test]

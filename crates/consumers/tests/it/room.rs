@@ -53,7 +53,10 @@ async fn one_that_fails_lets_the_next_ones_pass_and_is_given_up_in_the_end() {
     assert_eq!((tries("bad"), tries("never"), tries("good")), (3, 1, 1));
     let backlog = store.backlog().await.expect("read").remove(0);
     assert_eq!((backlog.waiting, backlog.gave_up), (0, 2));
-    assert_eq!(backlog.error.as_deref(), Some("given up after 3 tries: it is bad"));
+    assert_eq!(
+        backlog.gave_up_why.as_deref(),
+        Some("given up after 3 tries: it is bad")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,7 +112,7 @@ pub(crate) async fn idle(store: &Store) -> (u64, Option<String>) {
     loop {
         let backlog = store.backlog().await.expect("readable").remove(0);
         if backlog.waiting == 0 {
-            return (backlog.gave_up, backlog.error);
+            return (backlog.gave_up, backlog.gave_up_why);
         }
         assert!(start.elapsed() < PATIENCE, "{backlog:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 
 pub(crate) use options::{Aim, CONNECTION, Connection};
+pub(crate) use trouble::certificate_sentence;
 
 /// A gateway somewhere, ready to be asked.
 pub(crate) struct Client {

@@ -32,14 +32,15 @@ fn tls_sentence(error: &rustls::Error) -> String {
     }
 }
 
-fn certificate_sentence(error: &CertificateError) -> String {
+/// What is wrong with a server's certificate, for whom the options of the commands are at hand.
+pub(crate) fn certificate_sentence(error: &CertificateError) -> String {
     use CertificateError as E;
     match error {
         E::UnknownIssuer | E::BadSignature => {
             "its certificate is not known here; give the right one with --ca FILE or SIMRELAY_CA".into()
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => {
-            "its certificate is made out to another name; use the name in the certificate in --url".into()
+            "its certificate is made out to another name; use the name in the certificate".into()
         }
         E::Expired | E::ExpiredContext { .. } => "its certificate has expired; renew it on the gateway".into(),
         other => certificate_in_words(other),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Fault};
+use crate::screen::beginning;
 
 /// A file, read.
 #[derive(Debug)]
@@ -274,13 +275,8 @@ impl Parsing {
 
 /// A name, short and clean enough to be shown.
 pub(super) fn shown(text: &str) -> String {
-    let clean = text.chars().filter(|c| !c.is_control());
-    let mut shown: String = clean.take(SHOWN + 1).collect();
-    if shown.chars().count() > SHOWN {
-        shown.pop();
-        shown.push('…');
-    }
-    shown
+    let clean: String = text.chars().filter(|c| !c.is_control()).take(SHOWN + 1).collect();
+    beginning(&clean, SHOWN)
 }
 
 /// After so many a file is none that anybody wrote.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use message::Level;
 
 use crate::failure::Failure;
-use crate::screen::harmless;
+use crate::screen::{beginning, harmless};
 
 /// The states of the plugin interface; what is worse comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,11 +83,8 @@ impl Verdict {
 
     /// The line. Everything is on it: what follows a first line lands in notifications.
     pub(crate) fn line(&self) -> String {
-        let mut text: String = harmless(&self.text).replace('|', "/").replace('↵', " ");
-        if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
-            text.truncate(end);
-            text.push('…');
-        }
+        let text = harmless(&self.text).replace('|', "/").replace('↵', " ");
+        let text = beginning(&text, LONGEST_TEXT);
         let line = format!("SIMRELAY {} - {text}", self.state.word());
         match self.measured.is_empty() {
             true => line,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 
 pub(crate) use table::Table;
-pub(crate) use text::{harmless, harmless_lines};
+pub(crate) use text::{beginning, harmless, harmless_lines};
 
 /// Where a command's results go.
 pub(crate) struct Screen {

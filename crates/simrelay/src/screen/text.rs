@@ -14,6 +14,14 @@ pub(crate) fn harmless_lines(text: &str) -> String {
     text.chars().map(|c| if c == '\n' { c } else { shown(c) }).collect()
 }
 
+/// At most so many characters of a text; three dots in one say that more follows.
+pub(crate) fn beginning(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 fn shown(c: char) -> char {
     match c {
         '\n' | '\r' => '↵',
@@ -49,6 +57,12 @@ mod tests {
     fn a_line_break_stays_visible_on_one_line() {
         assert_eq!(harmless("two\nlines"), "two↵lines");
         assert_eq!(harmless_lines("two\r\nlines"), "two\nlines");
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_shown() {
+        assert_eq!(beginning("ساعت خروج", 9), "ساعت خروج");
+        assert_eq!(beginning("ساعت خروج", 6), "ساعت …");
     }
 
     #[test]

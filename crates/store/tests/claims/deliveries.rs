@@ -100,7 +100,7 @@ async fn what_a_consumer_cannot_work_comes_again_or_is_given_up_and_shown() {
         .expect("kept");
     let backlog = bench.store.backlog().await.expect("read").remove(0);
     assert_eq!((backlog.waiting, backlog.gave_up), (0, 1));
-    assert_eq!(backlog.error.as_deref(), Some("no such mailbox"));
+    assert_eq!(backlog.gave_up_why.as_deref(), Some("no such mailbox"));
 }
 
 #[tokio::test]
@@ -265,7 +265,10 @@ async fn an_event_that_cannot_be_read_is_given_up_and_the_next_one_is_given_out(
     let backlog = bench.store.backlog().await.expect("read").remove(0);
     assert_eq!((backlog.waiting, backlog.gave_up), (1, 1));
     assert!(
-        backlog.error.as_deref().is_some_and(|why| why.contains("of_tomorrow")),
+        backlog
+            .gave_up_why
+            .as_deref()
+            .is_some_and(|why| why.contains("of_tomorrow")),
         "{backlog:?}"
     );
 }

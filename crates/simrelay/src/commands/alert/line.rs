@@ -5,12 +5,14 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use consumers::trouble::tls_error;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
+use crate::client::certificate_sentence;
 use crate::failure::Failure;
 
 /// Where alerts are sent to.
@@ -90,6 +92,9 @@ impl Listener {
 
     fn explain(&self, error: &io::Error) -> Failure {
         let place = format!("{}:{}", self.host, self.port);
+        if let Some(rustls::Error::InvalidCertificate(wrong)) = tls_error(error) {
+            return Failure::Unreachable(format!("{place}: {}", certificate_sentence(wrong)));
+        }
         Failure::Unreachable(match error.kind() {
             io::ErrorKind::ConnectionRefused => format!("nobody listens on {place}; is alerts.listener.listen set?"),
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {

@@ -64,7 +64,7 @@ pub(crate) struct SendArgs {
     ack: bool,
 
     /// Where the listener is
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = "localhost")]
     host: String,
 
     /// Its port

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Connection, understood};
 use crate::failure::Failure;
-use crate::screen::{Screen, Table};
+use crate::screen::{Screen, Table, beginning};
 use crate::when::local;
 
 pub(crate) use devices::DeviceCommand;
@@ -99,7 +99,7 @@ fn row(state: &AttendanceState) -> [String; 5] {
         state.number.to_string(),
         or_dash(state.name.as_deref()),
         or_dash(Some(&state.status)),
-        or_dash(Some(state.time.trim())),
+        or_dash(Some(&beginning(state.time.trim(), LONGEST_TIME))),
         local(state.received_at),
     ]
 }
@@ -116,7 +116,7 @@ fn requests(events: &[AttendanceEvent]) -> Table {
             or_dash(event.name.as_deref()),
             event.verdict.clone(),
             or_dash(Some(&event.status)),
-            or_dash(Some(event.time.trim())),
+            or_dash(Some(&beginning(event.time.trim(), LONGEST_TIME))),
             event.skew_s.map_or_else(|| "-".to_owned(), skew),
             event.sim.to_string(),
             or_dash(Some(&event.flags.join(" "))),
@@ -139,6 +139,9 @@ fn skew(seconds: i32) -> String {
 fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned()
 }
+
+/// How much of a claimed time is shown in tables, in letters: it is whatever the sender wrote. JSON and CSV have all of it.
+const LONGEST_TIME: usize = 40;
 
 #[cfg(test)]
 mod tests {

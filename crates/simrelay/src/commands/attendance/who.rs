@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 use message::{AttendanceRoll, Presence, Whereabouts};
 use serde_json::{Value, json};
 
-use super::or_dash;
+use super::{LONGEST_TIME, or_dash};
 use crate::client::{Client, understood};
 use crate::failure::Failure;
-use crate::screen::{Screen, Table};
+use crate::screen::{Screen, Table, beginning};
 use crate::when::{local, parse_past};
 
 /// Who is in now, who is late, who is absent
@@ -45,7 +45,12 @@ pub(super) async fn run(args: &WhoArgs, client: &Client, screen: &Screen) -> Res
             clock(one.came_at),
             clock(one.went_at),
             one.late_s.map_or_else(|| "-".to_owned(), minutes),
-            or_dash(one.claimed.as_deref()),
+            or_dash(
+                one.claimed
+                    .as_deref()
+                    .map(|claimed| beginning(claimed.trim(), LONGEST_TIME))
+                    .as_deref(),
+            ),
             or_dash(Some(&one.flags.join(" "))),
         ]);
     }
