@@ -4,7 +4,8 @@
 //
 // MODE is transceiver, transmitter or receiver. Options: window=10 submissions wait for their answers at a time; ca=FILE speaks
 // TLS; answers=0 is the status with which deliveries are answered, none: they are not.
-// Standard input, a JSON object a line: {"submit": {from, to, octets, data_coding, esm_class, receipt, payload, count, more}},
+// Standard input, a JSON object a line: {"submit": {from, to, octets, data_coding, esm_class, receipt, payload, count, more}}: with
+// a count so many, each to the next number,
 // {"query": ID}, {"cut": true} drops the connection, {"set": {answers}}. When it ends the application unbinds.
 // Standard output, an object a line: bound, refused, submitted (the id), status (of a refused submission), delivered, state (of a
 // query), unbound, lost.
@@ -61,7 +62,7 @@ session.on('close', () => {
 });
 listen({
   submit: about => {
-    for (let at = 0; at < (about.count || 1); at++) waiting.push(fields(about));
+    for (let at = 0; at < (about.count || 1); at++) waiting.push(fields(about.count ? { ...about, to: String(Number(about.to) + at) } : about));
     next();
   },
   query: message_id => session.query_sm({ message_id }, answer => tell({ state: answer.message_state || -answer.command_status })),

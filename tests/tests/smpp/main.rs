@@ -1,6 +1,7 @@
 //! SMPP: applications bind to the gateway as to an operator. They are other people's, which `tools/peers install` brings: here
-//! smpplib, in `peers` those of npm and the crates.
+//! smpplib, in `peers` those of npm and the crates, in `kannel` that one.
 
+mod kannel;
 mod peers;
 
 use std::io::Write;

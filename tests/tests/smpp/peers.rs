@@ -138,7 +138,7 @@ fn echoes(centre: &Centre, application: &mut Peer) {
 
 /// Each of a thousand messages gets its own id and its own receipt.
 fn a_thousand(application: &mut Peer) {
-    application.tell(&json!({"submit": {"to": "493012345", "octets": "6869", "receipt": 1, "count": 1000}}));
+    application.tell(&json!({"submit": {"to": "493012000", "octets": "6869", "receipt": 1, "count": 1000}}));
     let mut submitted = BTreeSet::new();
     let mut receipts = BTreeSet::new();
     while receipts.len() < 1000 || submitted.len() < 1000 {
@@ -159,7 +159,7 @@ fn a_thousand(application: &mut Peer) {
 /// The connection breaks while messages are submitted. Whatever was kept has its receipt in the end, answered or not.
 fn lost(centre: &Centre, gateway: &Gateway, start: Start) {
     let mut application = bound(centre, start, "transceiver");
-    application.tell(&json!({"submit": {"to": "493054321", "octets": "6869", "receipt": 1, "count": 300}}));
+    application.tell(&json!({"submit": {"to": "493054000", "octets": "6869", "receipt": 1, "count": 300}}));
     let mut answered = BTreeSet::new();
     let mut receipts = BTreeSet::new();
     while answered.len() < 30 {
@@ -169,22 +169,19 @@ fn lost(centre: &Centre, gateway: &Gateway, start: Start) {
     while let Some(said) = application.says(LONG) {
         hear(&said, &mut answered, &mut receipts);
     }
-    let again = bound(centre, start, "receiver");
+    // What it is given may be said before that it is bound.
+    let again = start(centre, "secret", "receiver").expect("it was there");
     let kept = eventually("all that was kept goes out", LONG, || {
-        let all = gateway
-            .api()
-            .call("sms.list", json!({"to": "+493054321", "limit": 1000}));
-        let all = all.ok()?.as_array()?.clone();
+        let all = gateway.api().call("sms.list", json!({ "limit": 1000 }));
+        let mut all = all.ok()?.as_array()?.clone();
+        all.retain(|message| message["to"].as_str().is_some_and(|to| to.starts_with("+493054")));
         let is_over = |message: &Value| message["state"] == "delivered";
         all.iter().all(is_over).then(|| ids(&all))
     });
     assert!(answered.is_subset(&kept), "what was answered was kept");
     while receipts != kept {
-        hear(
-            &again.says(LONG).expect("receipts for all"),
-            &mut answered,
-            &mut receipts,
-        );
+        let said = again.says(LONG).expect("receipts for all");
+        hear(&said, &mut answered, &mut receipts);
         assert!(receipts.is_subset(&kept));
     }
     assert!(again.ends());

@@ -98,9 +98,11 @@ where
             std::process::exit(0);
         }
         let wish = Wish::of(&told["submit"]);
-        for _ in 0..told["submit"]["count"].as_u64().unwrap_or(1) {
+        for at in 0..told["submit"]["count"].as_u64().unwrap_or(1) {
             let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
-            let (submit, wish) = (submit.clone(), wish.clone());
+            let (submit, mut wish) = (submit.clone(), wish.clone());
+            // So many messages, each to the next number.
+            wish.to = (wish.to.parse::<u64>().expect("digits") + at).to_string();
             open.spawn(async move {
                 match submit(wish).await {
                     Ok(id) => tell(json!({ "submitted": id })),
