@@ -26,10 +26,10 @@ pub struct Config {
     pub tls_name: Option<String>,
     /// Our name there, at most 15 octets.
     pub system_id: String,
-    /// The password, at most 8 octets.
-    #[serde(skip_serializing)]
+    /// The password, out of its file.
+    #[serde(skip)]
     pub password: Password,
-    /// A file that holds the password alone.
+    /// A file that holds the password alone, at most 8 octets.
     pub password_file: Option<PathBuf>,
     /// What the upstream calls our kind of system; most leave it empty.
     pub system_type: String,
@@ -88,8 +88,7 @@ pub struct Config {
 }
 
 /// A password, which is never shown.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(from = "String")]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Password(Zeroizing<String>);
 
 /// How an upstream is bound to.
@@ -205,7 +204,6 @@ impl Config {
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
         let number = self.number.as_deref().map(|number| Number::parse(number, None));
-        let fits = |text: &str, most: usize| text.len() <= most && text.bytes().all(|octet| (32..127).contains(&octet));
         let at_least_one = [
             ("connections", u32::from(self.connections)),
             ("window", u32::from(self.window)),
@@ -230,12 +228,6 @@ impl Config {
                 "system_id",
                 "cannot be told in a bind",
                 "1 to 15 plain letters and digits",
-            ),
-            (
-                fits(self.password.expose(), 8),
-                "password",
-                "cannot be told in a bind",
-                "at most 8 plain letters and digits",
             ),
             (
                 fits(&self.system_type, 12),
@@ -352,15 +344,14 @@ impl Password {
         Self(Zeroizing::new(password.to_owned()))
     }
 
+    /// Whether a bind can tell it: 1 to 8 plain letters and digits.
+    pub fn fits(&self) -> bool {
+        !self.0.is_empty() && fits(&self.0, 8)
+    }
+
     /// The password, for the bind alone.
     pub fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-impl From<String> for Password {
-    fn from(password: String) -> Self {
-        Self(Zeroizing::new(password))
     }
 }
 
@@ -403,6 +394,11 @@ impl From<Form> for IdForm {
 
 pub(crate) fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
+}
+
+/// Whether a field of so many octets can tell a text.
+fn fits(text: &str, most: usize) -> bool {
+    text.len() <= most && text.bytes().all(|octet| (32..127).contains(&octet))
 }
 
 fn problem(key: &'static str, problem: &'static str, right: &'static str) -> Problem {
@@ -456,7 +452,6 @@ mod tests {
         assert_eq!(right().host_and_port(), Some(("::1", 2775)));
         let wrong = Config {
             address: "smpp.example.org".into(),
-            password: Password::new("far too long"),
             window: 0,
             number: Some("0171".into()),
             reconnect_most_s: 0,
@@ -483,6 +478,7 @@ mod tests {
             ..right()
         };
         assert!(!format!("{config:?}").contains("secret"));
+        assert!(config.password.fits() && !Password::new("far too long").fits() && !Password::default().fits());
     }
 
     #[test]

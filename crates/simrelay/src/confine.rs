@@ -115,6 +115,10 @@ fn named(settings: &Settings, file: &Path) -> Vec<PathBuf> {
     let (lines, http) = (&settings.alerts.listener, &settings.alerts.http);
     files.extend([&lines.secret_file, &http.secret_file].into_iter().flatten().map(found));
     files.extend([&lines.client_ca, &http.client_ca].into_iter().flatten().cloned());
+    for upstream in settings.upstreams.values() {
+        files.extend(upstream.password_file.iter().map(found));
+        files.extend(upstream.ca_file.clone());
+    }
     for hook in &settings.webhooks {
         files.extend(hook.secret_file.iter().map(found));
         files.extend(hook.ca_file.clone());

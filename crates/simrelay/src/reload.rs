@@ -100,6 +100,7 @@ impl Running {
     async fn take(&mut self, settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
         let told = |fault: String| vec![fault];
         let difference = Difference::between(&self.settings, &settings);
+        let settings = self.with_upstreams(settings);
         // Nothing has changed up to here, nor by any of these.
         let same_consumers = settings.consumers() == self.settings.consumers()
             && settings.alert_consumers() == self.settings.alert_consumers();
@@ -171,6 +172,25 @@ impl Running {
         }
     }
 
+    /// Other settings with the upstreams that are bound to: which there are, and how, is settled at the start. One that
+    /// the file has no more keeps its prefixes, cost and limits too.
+    fn with_upstreams(&self, mut settings: Settings) -> Settings {
+        let old = &self.settings;
+        for name in old
+            .upstreams
+            .keys()
+            .filter(|name| !settings.upstreams.contains_key(*name))
+        {
+            let route = old.upstream_routes.get(name).cloned().unwrap_or_default();
+            settings.upstream_routes.insert(name.clone(), route);
+        }
+        settings.upstreams = old.upstreams.clone();
+        settings
+            .upstream_routes
+            .retain(|name, _| old.upstreams.contains_key(name));
+        settings
+    }
+
     /// What is in force after other settings were taken: what needs a restart is as it was, so that it is told again by
     /// the next reload.
     fn in_force(&self, settings: Settings, same_consumers: bool) -> Settings {
@@ -186,6 +206,7 @@ impl Running {
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),
             smpp: old.smpp.clone(),
+            upstreams: old.upstreams.clone(),
             ..settings
         };
         now.api = api::Config {

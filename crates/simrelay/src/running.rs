@@ -9,7 +9,10 @@ use consumers::alerts::Alerts;
 use consumers::alerts::intake::Raiser;
 use consumers::attendance::Office;
 use consumers::{Room, Rules};
-use gateway::{AlertDesk, AttendanceDesk, Carrier, Desks, Gateway, Parts, PoolCarrier, SettingsDesk, Tally};
+use esme::Upstreams;
+use gateway::{
+    AlertDesk, AttendanceDesk, Carrier, CarrierEvents, Desks, Gateway, Parts, PoolCarrier, SettingsDesk, Tally,
+};
 use pool::{Pool, PoolHandle};
 use store::Store;
 use tokio::net::TcpListener;
@@ -31,6 +34,8 @@ pub(crate) struct Running {
     gateway: Gateway,
     pub(crate) pool: PoolHandle,
     pub(crate) carrier: Arc<PoolCarrier>,
+    /// Nothing where none are configured.
+    upstreams: Option<Arc<Upstreams>>,
     pub(crate) room: Room,
     pub(crate) alerts: Alerts,
     post: Option<PostOffice>,
@@ -92,6 +97,11 @@ impl Running {
             Failure::refused(format!("[pool]: {}", told.join("; ")))
         })?;
         let (carrier, events) = PoolCarrier::new(pool.clone(), events, journals(&settings));
+        let mut carriers = vec![(Arc::clone(&carrier) as Arc<dyn Carrier>, events)];
+        let upstreams = bind_to(&settings, &door.api)?.map(|(upstreams, events)| {
+            carriers.push((Arc::clone(&upstreams) as Arc<dyn Carrier>, events));
+            upstreams
+        });
         let parts = Parts {
             uncertain_wait: settings.store.uncertain_wait(),
             config: settings.gateway.clone(),
@@ -99,7 +109,7 @@ impl Running {
             settings: routes,
             care: settings.care_settings(),
             store: store.clone(),
-            carriers: vec![(Arc::clone(&carrier) as Arc<dyn Carrier>, events)],
+            carriers,
             token_sims: settings.api.token_sims(),
             tally,
         };
@@ -143,6 +153,7 @@ impl Running {
             gateway,
             pool,
             carrier,
+            upstreams,
             room,
             alerts,
             post,
@@ -204,9 +215,22 @@ impl Running {
         tracing::info!("the API is closed; waiting for the consumers and the modems");
         self.room.stop().await;
         self.gateway.stop().await;
+        if let Some(upstreams) = self.upstreams {
+            upstreams.stop().await;
+        }
         self.pool.stop().await;
         self.store.close().await;
     }
+}
+
+/// Begins to bind to the upstreams, on the threads of the API: TLS is not to hold up a modem.
+fn bind_to(settings: &Settings, threads: &Handle) -> Result<Option<(Arc<Upstreams>, CarrierEvents)>, Failure> {
+    if settings.upstreams.is_empty() {
+        return Ok(None);
+    }
+    let _apart = threads.enter();
+    let started = Upstreams::start(&settings.upstreams);
+    started.map(Some).map_err(|error| Failure::refused(error.to_string()))
 }
 
 fn api_refused(error: &api::Error) -> Failure {

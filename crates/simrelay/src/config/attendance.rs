@@ -12,7 +12,7 @@ use super::settings::Settings;
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let section = &settings.attendance;
     for (index, sim) in section.sims.iter().enumerate() {
-        if !settings.pool.slots.contains_key(sim) {
+        if !settings.has_route(sim) {
             let key = format!("attendance.sims[{index}]");
             reader.wrong(&key, format!("there is no slot {sim}"), "name a slot: [slots.NAME]");
         }

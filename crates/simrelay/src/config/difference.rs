@@ -21,6 +21,7 @@ impl Difference {
     pub(crate) fn between(old: &Settings, new: &Settings) -> Self {
         let mut difference = Self::default();
         difference.slots(old, new);
+        difference.upstreams(old, new);
         difference.others(old, new);
         difference.consumers(old, new);
         difference.fixed(old, new);
@@ -41,6 +42,18 @@ impl Difference {
                     self.changed.push(format!("slots.{name}"));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Prefixes, cost and limits are taken as they come; all else of an upstream when the gateway starts.
+    fn upstreams(&mut self, old: &Settings, new: &Settings) {
+        let names: BTreeSet<&RouteId> = old.upstreams.keys().chain(new.upstreams.keys()).collect();
+        for name in names {
+            if old.upstreams.get(name) != new.upstreams.get(name) {
+                self.needs_restart.push(format!("upstreams.{name}"));
+            } else if old.upstream_routes.get(name) != new.upstream_routes.get(name) {
+                self.changed.push(format!("upstreams.{name} (prefixes, cost, limits)"));
             }
         }
     }
@@ -201,6 +214,18 @@ mod tests {
             "[slots.a]\nport = '/dev/a'\n[slots.b]\nport = '/dev/b'\ncost_micros = 5\n[slots.d]\nport = '/dev/d'\n";
         let expected = ["slots.b", "slots.c (gone)", "slots.d (new)"].map(str::to_owned);
         assert_eq!(told(old, new), (expected.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn prefixes_of_an_upstream_are_taken_and_its_address_is_not() {
+        let with = |address, cost| {
+            format!("[upstreams.phone]\naddress = '{address}'\nsystem_id = 'relay'\ncost_micros = {cost}\n")
+        };
+        let costs = "upstreams.phone (prefixes, cost, limits)".to_owned();
+        assert_eq!(told(&with("a:1", 1), &with("a:1", 2)), (vec![costs], vec![]));
+        let restart = vec!["upstreams.phone".to_owned()];
+        assert_eq!(told(&with("a:1", 1), &with("b:1", 2)), (vec![], restart.clone()));
+        assert_eq!(told(&with("a:1", 1), ""), (vec![], restart));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::source;
 
 /// Checks `[[webhooks]]` and `[[rules]]`.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
-    let known = |sim: &RouteId| settings.pool.slots.contains_key(sim);
+    let known = |sim: &RouteId| settings.has_route(sim);
     for (index, hook) in settings.webhooks.iter().enumerate() {
         let key = |name: &str| format!("webhooks[{index}].{name}");
         for problem in hook.problems() {
@@ -50,7 +50,7 @@ fn check_rules(settings: &Settings, reader: &mut Reader<'_>) {
             let key = format!("rules[{index}].consumer");
             reader.wrong(&key, "there is no such consumer", known.as_str());
         }
-        if let Some(sim) = rule.sim.as_ref().filter(|sim| !settings.pool.slots.contains_key(*sim)) {
+        if let Some(sim) = rule.sim.as_ref().filter(|sim| !settings.has_route(sim)) {
             reader.wrong(&format!("rules[{index}].sim"), format!("there is no slot {sim}"), SLOT);
         }
     }

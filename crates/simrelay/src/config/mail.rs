@@ -22,7 +22,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
         let key = format!("mail.{}", problem.key);
         reader.wrong(&key, problem.problem, format!("write {}", problem.right));
     }
-    let known = |sim: &RouteId| settings.pool.slots.contains_key(sim);
+    let known = |sim: &RouteId| settings.has_route(sim);
     for sim in mail.sims.keys().filter(|sim| !known(sim)) {
         reader.wrong(&format!("mail.sims.{sim}"), format!("there is no slot {sim}"), SLOT);
     }

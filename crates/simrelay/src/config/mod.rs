@@ -26,6 +26,7 @@ mod slots;
 mod smpp;
 mod source;
 mod suggest;
+mod upstreams;
 mod words;
 
 use std::path::Path;
@@ -68,6 +69,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     attendance::find_keys(file, &mut settings);
     mail::read_password(file, &mut settings)?;
     alerts::read_secrets(file, &mut settings)?;
+    upstreams::read_secrets(file, &mut settings)?;
     settings.api.metrics = settings.metrics.clone();
     settings.alerts.tell_by_default(&settings.mail.to);
     settings.store.consumers = settings.consumers();
@@ -395,7 +397,7 @@ prefixes = ["+49", "49"]
             told,
             [
                 "FILE:1: slts = 1: unknown key; did you mean 'slots'?",
-                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, metrics, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, smpp, webhooks, rules, retention, slots",
+                "FILE:2: port = 2: unknown key; known here: data, log, hardening, api, metrics, gateway, routing, self_test, ring, pool, store, attendance, alerts, mail, smtp, mail_to_sms, smpp, upstreams, webhooks, rules, retention, slots",
                 "FILE:4: pool.slots_ = 1: unknown key; known here: directories, globs, rescan_s, probe_s, hint_file, \
                  exclusive, trace_folder, trace_texts",
                 "FILE:7: slots.sim1.pinfile = 'x': unknown key; did you mean 'pin_file'?",

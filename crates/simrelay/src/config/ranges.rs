@@ -21,7 +21,7 @@ fn fits(known: &str, key: &str) -> bool {
     }
 }
 
-const RANGES: [(&str, &str); 16] = [
+const RANGES: [(&str, &str); 22] = [
     ("api.failures_per_minute", "1 to 4294967295"),
     ("api.xml_rpc.get_sms_s", "1 to 4294967295"),
     ("gateway.validity_s", "300 (5 minutes) to 38102400 (63 weeks)"),
@@ -37,6 +37,12 @@ const RANGES: [(&str, &str); 16] = [
     ("slots.*.limits.per_month", "1 to 4294967295"),
     ("slots.*.limits.recipients_per_month", "1 to 4294967295"),
     ("slots.*.cost_micros", "0 to 9223372036854775807"),
+    ("upstreams.*.limits.month_starts_on", "1 to 28"),
+    ("upstreams.*.limits.per_minute", "1 to 4294967295"),
+    ("upstreams.*.limits.per_hour", "1 to 4294967295"),
+    ("upstreams.*.limits.per_day", "1 to 4294967295"),
+    ("upstreams.*.limits.per_month", "1 to 4294967295"),
+    ("upstreams.*.cost_micros", "0 to 9223372036854775807"),
     ("attendance.window_s", "1 or more"),
 ];
 

@@ -19,6 +19,7 @@ use super::secrets;
 use super::settings::Settings;
 use super::smpp;
 use super::source;
+use super::upstreams;
 
 /// Checks everything that a type cannot say.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
@@ -43,6 +44,9 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     for (name, route) in &settings.routes {
         check_route(&format!("routes.{name}"), route, reader);
     }
+    for (name, route) in &settings.upstream_routes {
+        check_route(&format!("upstream_routes.{name}"), route, reader);
+    }
     care::check(settings, reader);
     pin_files(settings, reader);
     attendance::check(settings, reader);
@@ -51,6 +55,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     mail::check(settings, reader);
     post::check(settings, reader);
     smpp::check(settings, reader);
+    upstreams::check(settings, reader);
     set_elsewhere(reader);
 }
 
@@ -82,7 +87,12 @@ fn reachable(settings: &Settings, reader: &mut Reader<'_>) {
         let port = Url::parse(&hook.url).ok()?.port_or_known_default()?;
         Some((format!("webhook {}", hook.name), port))
     });
-    for (who, port) in mail.into_iter().chain(hooks) {
+    let upstreams = settings.upstreams.iter().filter(|(_, upstream)| upstream.enabled);
+    let upstreams = upstreams.filter_map(|(name, upstream)| {
+        let (_, port) = upstream.host_and_port()?;
+        Some((format!("upstream {name}"), port))
+    });
+    for (who, port) in mail.into_iter().chain(hooks).chain(upstreams) {
         if !allowed.contains(&port) {
             let problem = format!("{who} cannot be reached at port {port}");
             reader.wrong(
@@ -148,7 +158,7 @@ fn slot_names(settings: &Settings, reader: &mut Reader<'_>) {
         let right = "call it by 1 to 32 letters, digits, '-' and '_'";
         reader.wrong(&format!("pool.slots.{slot}"), "a name that cannot be used", right);
     }
-    let known = |slot: &RouteId| settings.pool.slots.contains_key(slot);
+    let known = |slot: &RouteId| settings.has_route(slot);
     let right = "name a slot: [slots.NAME]";
     let lists = [
         ("tokens", &settings.api.tokens),
@@ -267,6 +277,7 @@ pub(crate) fn is_slot_name(text: &str) -> bool {
 pub(super) const SET_ELSEWHERE: &[(&str, &str)] = &[
     ("pool.slots", "write [slots.NAME]"),
     ("routes", "write the keys of a route under [slots.NAME]"),
+    ("upstream_routes", "write the keys of a route under [upstreams.NAME]"),
     ("care", "write the keys of a SIM's care under [slots.NAME]"),
     ("pin_files", "write pin_file under [slots.NAME]"),
     (

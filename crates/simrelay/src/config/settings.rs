@@ -53,6 +53,10 @@ pub(crate) struct Settings {
     pub(crate) mail_to_sms: mail_to_sms::Config,
     /// The message centre that applications bind to.
     pub(crate) smpp: smsc::Config,
+    /// Other gateways that are bound to.
+    pub(crate) upstreams: BTreeMap<RouteId, esme::Config>,
+    /// Prefixes, cost and limits of each of them.
+    pub(crate) upstream_routes: BTreeMap<RouteId, RouteConfig>,
     /// Who is told of events, a hook each.
     pub(crate) webhooks: Vec<webhook::Config>,
     /// Which consumer takes or copies a received message.
@@ -84,6 +88,8 @@ impl Default for Settings {
             smtp: smtp::Config::default(),
             mail_to_sms: mail_to_sms::Config::default(),
             smpp: smsc::Config::default(),
+            upstreams: BTreeMap::new(),
+            upstream_routes: BTreeMap::new(),
             webhooks: Vec::new(),
             rules: Vec::new(),
             retention: store::Retention::default(),
@@ -146,12 +152,20 @@ impl Settings {
         }
     }
 
-    /// The settings of every route: what `[routes]` says, or the defaults for a slot that it does not name.
+    /// Whether a slot or an upstream has this name.
+    pub(crate) fn has_route(&self, name: &RouteId) -> bool {
+        self.pool.slots.contains_key(name) || self.upstreams.contains_key(name)
+    }
+
+    /// The settings of every route: what `[routes]` says, or the defaults for a slot or upstream that it does not name.
     pub(crate) fn route_settings(&self) -> gateway::RouteSettings {
-        let slots = self.pool.slots.keys();
-        let settings = |slot: &RouteId| self.routes.get(slot).cloned().unwrap_or_default();
+        let of = |routes: &BTreeMap<RouteId, RouteConfig>, name: &RouteId| {
+            (name.clone(), routes.get(name).cloned().unwrap_or_default())
+        };
+        let slots = self.pool.slots.keys().map(|slot| of(&self.routes, slot));
+        let upstreams = self.upstreams.keys().map(|name| of(&self.upstream_routes, name));
         gateway::RouteSettings {
-            routes: slots.map(|slot| (slot.clone(), settings(slot))).collect(),
+            routes: slots.chain(upstreams).collect(),
             routing: self.routing.clone(),
         }
     }

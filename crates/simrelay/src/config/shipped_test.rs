@@ -38,6 +38,9 @@ fn every_default_in_the_shipped_file_is_the_codes() {
     expected.pool.slots.insert(slot.clone(), pool::SlotConfig::default());
     expected.routes.insert(slot.clone(), router::RouteConfig::default());
     expected.care.insert(slot, gateway::SlotCare::default());
+    let phone = RouteId::new("phone");
+    expected.upstreams.insert(phone.clone(), esme::Config::default());
+    expected.upstream_routes.insert(phone, router::RouteConfig::default());
     assert_eq!(settings, expected);
 }
 
@@ -96,7 +99,8 @@ fn every_key_of_the_code_is_in_the_shipped_file() {
     for key in tables
         .iter()
         .flat_map(|table| keys(table))
-        .filter(|key| !tables.contains(&key.as_str()))
+        // Of upstreams there are as many as there are names.
+        .filter(|key| !tables.contains(&key.as_str()) && key != "upstreams")
     {
         let elsewhere = SET_ELSEWHERE.iter().any(|(known, _)| *known == key);
         assert!(shown.contains(&slots::in_file(&key)) != elsewhere, "{key}");
@@ -150,7 +154,7 @@ fn the_service_unit_starts_the_usual_file() {
 }
 
 /// The tables of the file, each as the header that opens it.
-const TABLES: [&str; 40] = [
+const TABLES: [&str; 42] = [
     "",
     "[log]",
     "[hardening]",
@@ -189,6 +193,8 @@ const TABLES: [&str; 40] = [
     "[mail_to_sms]",
     "[smpp]",
     "[[smpp.accounts]]",
+    "[upstreams.phone]",
+    "[upstream_routes.phone]",
     "[[webhooks]]",
     "[[rules]]",
 ];
@@ -279,7 +285,7 @@ user, or 640 if it belongs to root and the gateway's group. PINs can stay in fil
 `simrelay reload` and SIGHUP make a running gateway read the file again. A file that is not right is refused whole. Slots,
 tokens, certificate, routes, limits, rules, mail, webhooks, rules of alerts, retention, and the keys, people and hours of
 attendance are taken; a slot that stays as it is keeps its modem undisturbed. The answer and the log name what needs a
-restart: `data`, `[log]`, `[store]`, `[smtp]`, `[mail_to_sms]`, `[smpp]`, where anything listens, the API's limits, and a consumer that
-is new or gone.
+restart: `data`, `[log]`, `[store]`, `[smtp]`, `[mail_to_sms]`, `[smpp]`, `[upstreams]` but for prefixes, cost and limits, where
+anything listens, the API's limits, and a consumer that is new or gone.
 
 ";

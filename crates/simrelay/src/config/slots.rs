@@ -2,7 +2,8 @@
 //!
 //! A person who sets up a SIM wants everything of it in one place, `[slots.sim1]`. The parts' own settings are maps of
 //! their own: which port and modem (`pool.slots`), which numbers and at what cost (`routes`), its balance and tests
-//! (`care`), where its PIN lies (`pin_files`). Here each key of a slot goes to its part.
+//! (`care`), where its PIN lies (`pin_files`). Here each key of a slot goes to its part. An upstream, `[upstreams.phone]`,
+//! is a route as well: how it is reached stays there, and the rest goes to `upstream_routes`.
 
 use std::sync::LazyLock;
 
@@ -30,17 +31,13 @@ pub(super) trait Tree: Sized {
     fn put(&mut self, key: &str, value: Self);
 }
 
-/// Gives each key of each slot to its part.
+/// Gives each key of each slot and upstream to its part.
 pub(super) fn part<T: Tree>(root: &mut T) {
+    part_upstreams(root);
     let Some(mut slots) = root.take("slots") else { return };
     for name in slots.keys() {
         let Some(mut slot) = slots.take(&name) else { continue };
-        let mut route = slot.table_here();
-        for key in ROUTE_KEYS.iter() {
-            if let Some(value) = slot.take(key) {
-                route.put(key, value);
-            }
-        }
+        let route = take_route(&mut slot);
         let mut care = slot.table_here();
         for key in CARE_KEYS.iter() {
             if let Some(value) = slot.take(key) {
@@ -64,6 +61,34 @@ pub(super) fn part<T: Tree>(root: &mut T) {
     }
 }
 
+fn part_upstreams<T: Tree>(root: &mut T) {
+    let Some(mut upstreams) = root.take("upstreams") else {
+        return;
+    };
+    for name in upstreams.keys() {
+        let Some(mut upstream) = upstreams.take(&name) else {
+            continue;
+        };
+        let route = take_route(&mut upstream);
+        if let Some(routes) = root.member("upstream_routes") {
+            routes.put(&name, route);
+        }
+        upstreams.put(&name, upstream);
+    }
+    root.put("upstreams", upstreams);
+}
+
+/// The keys of a route among those of a slot or an upstream.
+fn take_route<T: Tree>(table: &mut T) -> T {
+    let mut route = table.table_here();
+    for key in ROUTE_KEYS.iter() {
+        if let Some(value) = table.take(key) {
+            route.put(key, value);
+        }
+    }
+    route
+}
+
 /// How the keys of a table in the file differ from those of its part; `table` is the way to it.
 pub(super) fn keys_of(table: &[Step]) -> Keys {
     let words: Vec<&str> = table.iter().filter_map(Step::key).collect();
@@ -72,9 +97,10 @@ pub(super) fn keys_of(table: &[Step]) -> Keys {
         [] => {
             keys = Keys {
                 also: vec!["slots"],
-                never: vec!["routes", "care", "pin_files"],
+                never: vec!["routes", "upstream_routes", "care", "pin_files"],
             }
         }
+        ["upstreams", _] => keys.also = ROUTE_KEYS.iter().map(String::as_str).collect(),
         ["pool"] => keys.never = vec!["slots"],
         ["slots", _] => {
             let keys_of_parts = ROUTE_KEYS.iter().chain(CARE_KEYS.iter()).map(String::as_str);
@@ -89,6 +115,9 @@ pub(super) fn keys_of(table: &[Step]) -> Keys {
 pub(super) fn in_file(key: &str) -> String {
     if let Some(slot) = key.strip_prefix("pin_files.") {
         return format!("slots.{slot}.{PIN_FILE}");
+    }
+    if let Some(upstream) = key.strip_prefix("upstream_routes.") {
+        return format!("upstreams.{upstream}");
     }
     let slot = ["pool.slots.", "routes.", "care."]
         .iter()
@@ -190,13 +219,15 @@ mod tests {
 
     #[test]
     fn each_key_of_a_slot_goes_to_its_part() {
-        let source = "[slots.sim1]\nport = '/dev/x'\ncost_micros = 7\npin_file = 'p'\nring = 2\nlimits.per_day = 5\n[slots.sim2]\nimei = '1'";
+        let source = "[slots.sim1]\nport = '/dev/x'\ncost_micros = 7\npin_file = 'p'\nring = 2\nlimits.per_day = 5\n\
+                      [slots.sim2]\nimei = '1'\n[upstreams.phone]\naddress = 'a:1'\ncost_micros = 9\n";
         let tree = DeTable::parse(source).unwrap();
         let mut tree = Spanned::new(tree.span(), DeValue::Table(tree.into_inner()));
         part(&mut tree);
         let told = format!("{:?}", plain(&tree));
         let expected = "{\"care\": {\"sim1\": {\"ring\": 2}, \"sim2\": {}}, \"pin_files\": {\"sim1\": p}, \"pool\": {\"slots\": {\"sim1\": {\"port\": /dev/x}, \"sim2\": {\"imei\": 1}}}, \
-             \"routes\": {\"sim1\": {\"cost_micros\": 7, \"limits\": {\"per_day\": 5}}, \"sim2\": {}}}";
+             \"routes\": {\"sim1\": {\"cost_micros\": 7, \"limits\": {\"per_day\": 5}}, \"sim2\": {}}, \
+             \"upstream_routes\": {\"phone\": {\"cost_micros\": 9}}, \"upstreams\": {\"phone\": {\"address\": a:1}}}";
         assert_eq!(told.replace('\'', ""), expected);
     }
 
@@ -221,6 +252,7 @@ mod tests {
             in_file("routes.sim1.prefixes[0].prefix"),
             "slots.sim1.prefixes[0].prefix"
         );
+        assert_eq!(in_file("upstream_routes.phone.limits"), "upstreams.phone.limits");
         assert_eq!(in_file("care.sim1.ring"), "slots.sim1.ring");
         assert_eq!(in_file("pin_files.sim1"), "slots.sim1.pin_file");
         assert_eq!(in_file("pool.rescan_s"), "pool.rescan_s");

@@ -11,7 +11,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     }
     for (index, account) in settings.smpp.accounts.iter().enumerate() {
         let sims = account.sims.iter().flatten().enumerate();
-        for (place, sim) in sims.filter(|(_, sim)| !settings.pool.slots.contains_key(*sim)) {
+        for (place, sim) in sims.filter(|(_, sim)| !settings.has_route(sim)) {
             let key = format!("smpp.accounts[{index}].sims[{place}]");
             reader.wrong(&key, format!("there is no slot {sim}"), "name a slot: [slots.NAME]");
         }
