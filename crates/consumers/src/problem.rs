@@ -20,4 +20,10 @@ impl Problem {
             right: right.into(),
         }
     }
+
+    /// One for each key whose number is 0 and should not be; `problem`: what follows from it.
+    pub fn zeros(numbers: &[(&str, u32)], problem: &str) -> Vec<Self> {
+        let zeros = numbers.iter().filter(|(_, number)| *number == 0);
+        zeros.map(|(key, _)| Self::new(*key, problem, "at least 1")).collect()
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use consumers::alerts::intake::{AlertMailbox, Raiser};
 use consumers::mail_to_sms::MailToSms;
-use consumers::smtp::{Account, Doorman, Listener, LoginError, Mailbox, Parts, Ports};
+use consumers::ports::Ports;
+use consumers::smtp::{Account, Doorman, Listener, LoginError, Mailbox, Parts};
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::{Gateway, Origin};
 use message::{Api, TokenId};
@@ -45,7 +46,7 @@ impl PostDoor {
         let plain = open_already(&config.listen, Kind::SMTP, sockets);
         let wrapped = open_already(&config.listen_tls, Kind::SMTPS, sockets);
         let taken = threads
-            .spawn(async move { Ports::take_or(&config, plain, wrapped).await })
+            .spawn(async move { Ports::take_or((&config.listen, plain), (&config.listen_tls, wrapped)).await })
             .await;
         let taken = taken.map_err(|error| Failure::refused(format!("[smtp]: {error}")))?;
         let refused = |(address, error): (SocketAddr, _)| cannot_listen(address, &error, "smtp.listen");

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use consumers::Consumer;
+use consumers::ports::Ports;
 use gateway::Gateway;
-use smsc::{Ports, Smsc};
+use smsc::Smsc;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -46,7 +47,8 @@ impl SmppDoor {
         let config = settings.smpp.clone();
         let plain = open_already(&config.listen, Kind::SMPP, sockets);
         let wrapped = open_already(&config.listen_tls, Kind::SMPPS, sockets);
-        let taking = threads.spawn(async move { Ports::take_or(&config, plain, wrapped).await });
+        let taking =
+            threads.spawn(async move { Ports::take_or((&config.listen, plain), (&config.listen_tls, wrapped)).await });
         let taken = taking
             .await
             .map_err(|error| Failure::refused(format!("[smpp]: {error}")))?;

@@ -161,7 +161,6 @@ impl Config {
 
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
         let least = [
             ("connections", self.connections),
             ("connections_per_address", self.connections_per_address),
@@ -169,9 +168,7 @@ impl Config {
             ("enquire_link_s", self.enquire_link_s),
             ("response_s", self.response_s),
         ];
-        for (key, _) in least.iter().filter(|(_, value)| *value == 0) {
-            problems.push(Problem::new(*key, "nobody could stay bound", "at least 1"));
-        }
+        let mut problems = Problem::zeros(&least, "nobody could stay bound");
         if !is_system_id(&self.system_id) {
             problems.push(Problem::new("system_id", "cannot be told in a bind", NAME));
         }
@@ -221,10 +218,8 @@ impl Account {
             let right = "a bcrypt hash of cost 4 to 14, as `htpasswd -nbB -C 10 x PASSWORD | cut -d: -f2` prints it";
             problems.push(Problem::new("hash", "no password fits it", right));
         }
-        if self.binds == 0 || self.window == 0 {
-            let key = if self.binds == 0 { "binds" } else { "window" };
-            problems.push(Problem::new(key, "nothing could be submitted", "at least 1"));
-        }
+        let least = [("binds", self.binds), ("window", self.window.into())];
+        problems.extend(Problem::zeros(&least, "nothing could be submitted"));
         for (index, prefix) in self.prefixes.iter().enumerate() {
             if !message::is_prefix(prefix) {
                 let key = format!("prefixes[{index}]");

@@ -30,4 +30,4 @@ mod train;
 
 pub use config::{Account, Charset, Config, Long, Source};
 pub use mailman::{Mailman, consumer_name};
-pub use server::{Ports, Smsc};
+pub use server::Smsc;

@@ -65,7 +65,6 @@ impl Config {
 
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
         let positive = [
             ("mail_bytes", self.mail_bytes),
             ("recipients", self.recipients),
@@ -74,9 +73,7 @@ impl Config {
             ("idle_s", self.idle_s),
             ("total_s", self.total_s),
         ];
-        for (key, _) in positive.iter().filter(|(_, value)| *value == 0) {
-            problems.push(Problem::new(*key, "nothing could come in", "at least 1"));
-        }
+        let mut problems = Problem::zeros(&positive, "nothing could come in");
         if self.mail_bytes > MAIL_MOST {
             problems.push(Problem::new(
                 "mail_bytes",

@@ -1,12 +1,8 @@
-//! The server: its ports, places for connections, and stopping.
+//! The server: places for connections, and stopping.
 
-use std::io;
-use std::net::{self, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -18,11 +14,7 @@ use super::session::Rules;
 use super::{Config, Doorman, Mailbox};
 use crate::mail::host_name;
 use crate::places::Places;
-use crate::ports;
-
-/// The ports of a server, taken. Nobody is answered yet.
-#[derive(Debug)]
-pub struct Ports(Vec<Door>);
+use crate::ports::{Caller, Host, Ports};
 
 /// What a server is made of, besides its settings.
 pub struct Parts {
@@ -37,52 +29,16 @@ pub struct Parts {
 /// An SMTP server.
 #[derive(Debug)]
 pub struct Listener {
-    doors: Vec<Door>,
+    ports: Ports,
     places: Arc<Places>,
     house: Arc<House>,
 }
 
-#[derive(Debug)]
-struct Door {
-    listener: TcpListener,
-    /// Whether TLS begins with the first octet.
-    wrapped: bool,
-}
-
-impl Ports {
-    /// Takes the ports of these settings, so that nothing else begins where one cannot be had.
-    ///
-    /// # Errors
-    /// The address that cannot be had, and why.
-    pub async fn take(config: &Config) -> Result<Self, (SocketAddr, io::Error)> {
-        Self::take_or(config, Vec::new(), Vec::new()).await
-    }
-
-    /// The same, but for kinds of ports that somebody has opened already: these are taken as they are, instead of the
-    /// addresses of their kind. They must not block.
-    ///
-    /// # Errors
-    /// The address that cannot be had, and why.
-    pub async fn take_or(
-        config: &Config,
-        plain: Vec<net::TcpListener>,
-        wrapped: Vec<net::TcpListener>,
-    ) -> Result<Self, (SocketAddr, io::Error)> {
-        let mut doors = Vec::new();
-        for (addresses, opened, wrapped) in [(&config.listen, plain, false), (&config.listen_tls, wrapped, true)] {
-            let listeners = ports::take_or(addresses, opened).await?;
-            doors.extend(listeners.into_iter().map(|listener| Door { listener, wrapped }));
-        }
-        Ok(Self(doors))
-    }
-
-    /// Where they are, in the order of the settings.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0
-            .iter()
-            .filter_map(|door| door.listener.local_addr().ok())
-            .collect()
-    }
+/// Takes a connection in.
+#[derive(Clone)]
+struct Reception {
+    house: Arc<House>,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Listener {
@@ -95,7 +51,7 @@ impl Listener {
             doorman: parts.doorman,
         };
         Self {
-            doors: ports.0,
+            ports,
             places: Places::new(config.connections, config.connections_per_address),
             house: Arc::new(House::new(rules, parts.tls.map(TlsAcceptor::from), parts.mailboxes)),
         }
@@ -104,14 +60,14 @@ impl Listener {
     /// Serves until `stop` is over. Then the ports close first; clients that say nothing are sent away, mails that are
     /// coming may end within ten seconds, and what is left is cut.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { doors, places, house } = self;
+        let Self { ports, places, house } = self;
         let (stage, watched) = watch::channel(Stage::Open);
-        let accepting = doors.iter().map(|door| door.accept(&places, &house, &watched));
+        let reception = Reception { house, stage: watched };
         tokio::select! {
-            _ = join_all(accepting) => {}
+            () = ports.serve(&reception, &places) => {}
             () = stop => {}
         }
-        drop(doors);
+        drop(ports);
         stage.send_replace(Stage::Stopping);
         if timeout(STOP, places.all_free()).await.is_err() {
             stage.send_replace(Stage::Cut);
@@ -120,44 +76,24 @@ impl Listener {
     }
 }
 
-impl Door {
-    async fn accept(&self, places: &Arc<Places>, house: &Arc<House>, stage: &watch::Receiver<Stage>) {
-        loop {
-            let (socket, peer) = match self.listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Mostly too many open files: it passes when connections end.
-                    tracing::warn!(%error, "cannot accept an SMTP connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let Some(place) = places.take(peer.ip()) else {
-                turn_away(&socket, peer);
-                continue;
-            };
-            let connection = Connection {
-                house: Arc::clone(house),
-                peer,
-                stage: stage.clone(),
-            };
-            let wrapped = self.wrapped;
-            tokio::spawn(async move {
-                connection.run(socket, wrapped).await;
-                drop(place);
-            });
-        }
-    }
-}
+impl Host for Reception {
+    const NAME: &str = "SMTP";
 
-fn turn_away(socket: &TcpStream, peer: SocketAddr) {
-    tracing::debug!(%peer, "too many SMTP connections");
-    // There is room for a line in the buffer of a new socket; if not, the client sees the end alone.
-    let _ = socket.try_write(b"421 4.7.0 too many connections: later again\r\n");
+    async fn serve(self, caller: Caller) {
+        let Self { house, stage } = self;
+        let Caller { socket, peer, wrapped } = caller;
+        Connection { house, peer, stage }.run(socket, wrapped).await;
+    }
+
+    fn turn_away(&self, caller: &Caller) {
+        tracing::debug!(peer = %caller.peer, "too many SMTP connections");
+        // There is room for a line in the buffer of a new socket; if not, the client sees the end alone.
+        let _ = caller
+            .socket
+            .try_write(b"421 4.7.0 too many connections: later again\r\n");
+    }
 }
 
 /// How long mails that are coming may take when the server stops, and connections that were cut to end.
 const STOP: Duration = Duration::from_secs(10);
 const CUT: Duration = Duration::from_secs(1);
-/// How long accepting rests after an error.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -26,7 +26,7 @@ mod session;
 pub use config::Config;
 pub use doorman::{Doorman, LoginError};
 pub use letter::{Image, Letter};
-pub use listener::{Listener, Parts, Ports};
+pub use listener::{Listener, Parts};
 pub use mailbox::{Account, Answer, Mailbox, Recipient, Sender, Trust};
 pub use reply::Reply;
 pub use senders::Listed;

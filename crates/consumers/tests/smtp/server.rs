@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use consumers::ports::Ports;
 use consumers::smtp::{
-    Account, Answer, Config, Doorman, Letter, Listed, Listener, LoginError, Mailbox, Parts, Ports, Recipient, Reply,
-    Sender,
+    Account, Answer, Config, Doorman, Letter, Listed, Listener, LoginError, Mailbox, Parts, Recipient, Reply, Sender,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::Origin;
@@ -118,7 +118,9 @@ impl Server {
             doorman: Some(Arc::new(Clerk)),
             mailboxes: vec![letters.clone()],
         };
-        let ports = Ports::take(&config).await.expect("free ports");
+        let ports = Ports::take(&config.listen, &config.listen_tls)
+            .await
+            .expect("free ports");
         let addresses = ports.addresses();
         let listener = Listener::new(ports, &config, parts);
         let (stop, stopped) = oneshot::channel::<()>();

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use consumers::smtp::{Answer, Config, Letter, Listed, Listener, Mailbox, Parts, Ports, Recipient, Reply, Sender};
+use consumers::ports::Ports;
+use consumers::smtp::{Answer, Config, Letter, Listed, Listener, Mailbox, Parts, Recipient, Reply, Sender};
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 
@@ -33,7 +34,7 @@ impl Tray {
             ..Config::default()
         };
         let refused = |why: String| Failure::refused(format!("the demonstration's mail server does not start: {why}"));
-        let ports = Ports::take(&config)
+        let ports = Ports::take(&config.listen, &config.listen_tls)
             .await
             .map_err(|(_, error)| refused(error.to_string()))?;
         let port = ports.addresses().first().map(SocketAddr::port);

@@ -139,13 +139,16 @@ impl ListenerConfig {
 
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = no_less_than_one(&[
-            ("line_bytes", self.line_bytes),
-            ("connections", self.connections),
-            ("connections_per_address", self.connections_per_address),
-            ("idle_s", self.idle_s),
-            ("line_s", self.line_s),
-        ]);
+        let mut problems = Problem::zeros(
+            &[
+                ("line_bytes", self.line_bytes),
+                ("connections", self.connections),
+                ("connections_per_address", self.connections_per_address),
+                ("idle_s", self.idle_s),
+                ("line_s", self.line_s),
+            ],
+            "nothing could come in",
+        );
         too_large("line_bytes", self.line_bytes, &mut problems);
         secrecy(
             self.tls,
@@ -174,14 +177,17 @@ impl HttpConfig {
 
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = no_less_than_one(&[
-            ("body_bytes", self.body_bytes),
-            ("connections", self.connections),
-            ("connections_per_address", self.connections_per_address),
-            ("idle_s", self.idle_s),
-            ("request_s", self.request_s),
-            ("quiet_s", self.quiet_s),
-        ]);
+        let mut problems = Problem::zeros(
+            &[
+                ("body_bytes", self.body_bytes),
+                ("connections", self.connections),
+                ("connections_per_address", self.connections_per_address),
+                ("idle_s", self.idle_s),
+                ("request_s", self.request_s),
+                ("quiet_s", self.quiet_s),
+            ],
+            "nothing could come in",
+        );
         too_large("body_bytes", self.body_bytes, &mut problems);
         secrecy(
             self.tls,
@@ -237,12 +243,6 @@ impl LetterConfig {
         }
         problems
     }
-}
-
-fn no_less_than_one(numbers: &[(&str, u32)]) -> Vec<Problem> {
-    let zero = numbers.iter().filter(|(_, number)| *number == 0);
-    zero.map(|(key, _)| Problem::new(*key, "nothing could come in", "at least 1"))
-        .collect()
 }
 
 fn too_large(key: &str, octets: u32, problems: &mut Vec<Problem>) {
