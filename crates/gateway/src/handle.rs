@@ -328,13 +328,7 @@ impl Gateway {
         match self.inner.store.cancel(id, clock::now()).await {
             Ok(_) => {}
             Err(CancelError::Unknown) => return Err(Error::unknown_message()),
-            Err(CancelError::TooLate { state }) => {
-                let reason = format!(
-                    "the message is {} already: only one that was never attempted can be cancelled",
-                    word(state)
-                );
-                return Err(Error::new(ErrorKind::WrongState, reason));
-            }
+            Err(CancelError::TooLate { state }) => return Err(too_late(state, "cancelled")),
             Err(CancelError::Store(error)) => return Err(unavailable(error)),
         }
         self.tell(Command::Forget(vec![id])).await;
@@ -468,7 +462,7 @@ impl Gateway {
     }
 
     /// A number as somebody writes it in the parameter `field`.
-    fn number(&self, field: &'static str, text: &str) -> Result<Number, Error> {
+    pub(crate) fn number(&self, field: &'static str, text: &str) -> Result<Number, Error> {
         let number = Number::parse(text, self.terms().config.country_code.as_deref());
         number.map_err(|error| Error::number(field, &error))
     }
@@ -493,6 +487,15 @@ pub(crate) async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -
         }
     }
     Ok(lane)
+}
+
+/// A message was attempted already, or has ended.
+pub(crate) fn too_late(state: message::MessageState, wanted: &str) -> Error {
+    let reason = format!(
+        "the message is {} already: only one that was never attempted can be {wanted}",
+        word(state)
+    );
+    Error::new(ErrorKind::WrongState, reason)
 }
 
 /// A state's word, as the API writes it.

@@ -9,6 +9,7 @@ pub(crate) mod dispatch;
 pub(crate) mod lane;
 pub(crate) mod look;
 pub(crate) mod remake;
+mod revise;
 pub(crate) mod send;
 pub(crate) mod verbatim;
 pub(crate) mod verdict;

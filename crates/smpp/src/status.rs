@@ -97,6 +97,8 @@ impl Status {
     pub const REPLACE_FAILED: Self = Self(0x13);
     /// ESME_RMSGQFUL.
     pub const QUEUE_FULL: Self = Self(0x14);
+    /// ESME_RINVDLNAME.
+    pub const INVALID_LIST_NAME: Self = Self(0x34);
     /// ESME_RINVESMCLASS.
     pub const INVALID_ESM_CLASS: Self = Self(0x43);
     /// ESME_RSUBMITFAIL.

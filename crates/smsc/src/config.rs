@@ -8,8 +8,8 @@ use consumers::Problem;
 
 use message::{Network, RouteId, TokenId};
 use serde::Deserialize;
+use smpp::DefaultAlphabet;
 use smpp::session::{Timer, TimerTable};
-use smpp::{DefaultAlphabet, LongForm};
 
 /// The message centre (`[smpp]`).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -67,8 +67,14 @@ pub struct Account {
     pub long: Long,
     /// Whether it gets received messages.
     pub receive: bool,
+    /// The only own numbers of SIMs whose received messages it gets, as `+49…`; empty: all.
+    pub numbers: Vec<String>,
     /// The only first words of the received messages that it gets, whatever their case; empty: all messages.
     pub keywords: Vec<String>,
+    /// Whether receipts that it asks for are kept from it.
+    pub swallow_receipts: bool,
+    /// How often something is delivered that it never answers, before it is given up; 0: for seven days.
+    pub unanswered_most: u32,
     /// Whether it may bind again on a connection that is bound.
     pub rebind: bool,
 }
@@ -110,8 +116,10 @@ pub enum Long {
     Udhi,
     /// In parts with sar_ parameters.
     Sar,
-    /// In one piece, in message_payload where it is too long for short_message.
+    /// In one piece, in message_payload.
     Payload,
+    /// In one piece, in short_message where it has at most 254 octets, else in message_payload.
+    Reassembled,
 }
 
 impl Default for Config {
@@ -147,7 +155,10 @@ impl Default for Account {
             charset: Charset::default(),
             long: Long::default(),
             receive: true,
+            numbers: Vec::new(),
             keywords: Vec::new(),
+            swallow_receipts: false,
+            unanswered_most: 0,
             rebind: false,
         }
     }
@@ -220,6 +231,16 @@ impl Account {
         }
         let least = [("binds", self.binds), ("window", self.window.into())];
         problems.extend(Problem::zeros(&least, "nothing could be submitted"));
+        for (index, number) in self.numbers.iter().enumerate() {
+            if !message::is_prefix(number) {
+                let key = format!("numbers[{index}]");
+                problems.push(Problem::new(
+                    key,
+                    "no SIM has it",
+                    "a plus and digits, as +4915100000001",
+                ));
+            }
+        }
         for (index, prefix) in self.prefixes.iter().enumerate() {
             if !message::is_prefix(prefix) {
                 let key = format!("prefixes[{index}]");
@@ -237,16 +258,6 @@ impl From<Charset> for DefaultAlphabet {
             Charset::Latin1 => Self::Latin1,
             Charset::Utf8 => Self::Utf8,
             Charset::Ascii => Self::Ascii,
-        }
-    }
-}
-
-impl From<Long> for LongForm {
-    fn from(long: Long) -> Self {
-        match long {
-            Long::Udhi => Self::Header,
-            Long::Sar => Self::Sar,
-            Long::Payload => Self::Payload,
         }
     }
 }

@@ -12,15 +12,14 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Role, Session, Why};
 use smpp::{Bind, Body, Status, Tlvs};
-use store::NewMessage;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::member::{House, Member, Seat, Unanswered};
-use crate::question;
-use crate::refusal::Refusal;
-use crate::submit::{Submission, payload};
+use crate::marks::Mark;
+use crate::member::{House, Member, Receiver, Seat};
+use crate::submit::Submission;
+use crate::{question, taking};
 
 /// Something to be delivered over this connection.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ pub(crate) struct Connection {
 enum Worked {
     Login(Owed, BindMode, Result<Arc<Member>, Status>),
     /// With the messages that were taken.
-    Answer(Owed, Box<Answer>, Vec<Unanswered>),
+    Answer(Owed, Box<Answer>, Vec<Mark>),
 }
 
 /// The conversation over a connection.
@@ -58,7 +57,7 @@ struct Talk {
     waiting: HashMap<u64, oneshot::Sender<Status>>,
     next_ticket: u64,
     /// Messages whose answers are among the octets that are being written.
-    answered: Vec<Unanswered>,
+    answered: Vec<Mark>,
     /// For the deliveries of this session.
     orders: mpsc::Sender<Order>,
 }
@@ -205,8 +204,11 @@ impl Talk {
         let house = Arc::clone(&self.house);
         let work = async move {
             let (answer, taken) = match submits {
-                true => submit(&house, &member, &body, &tlvs).await,
-                false => (question::answer(&house.gateway, &member, &body).await, Vec::new()),
+                true => taking::submit(&house.gateway, &member, &body, &tlvs).await,
+                false => (
+                    question::answer(&house.gateway, &member, &body, &tlvs).await,
+                    Vec::new(),
+                ),
             };
             Worked::Answer(owed, Box::new(answer), taken)
         };
@@ -227,8 +229,12 @@ impl Talk {
     fn let_in(&mut self, owed: Owed, mode: BindMode, member: &Arc<Member>) {
         // A second bind gives back the first one's seat.
         self.seat = None;
-        let receives = mode != BindMode::Transmitter;
-        let Some(seat) = member.seat(self.id, receives.then(|| self.orders.clone())) else {
+        let receiver = (mode != BindMode::Transmitter).then(|| Receiver {
+            session: self.id,
+            orders: self.orders.clone(),
+            knows_tlvs: self.session.knows_tlvs(),
+        });
+        let Some(seat) = member.seat(self.id, receiver) else {
             tracing::warn!(peer = %self.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         };
@@ -266,52 +272,6 @@ impl Talk {
         let all = async { while self.working.next().await.is_some() {} };
         let _ = timeout(LAST, all).await;
     }
-}
-
-/// Keeps what is submitted. The answer says so only then.
-async fn submit(house: &House, member: &Arc<Member>, body: &Body, tlvs: &Tlvs) -> (Answer, Vec<Unanswered>) {
-    match keep(house, member, body, tlvs).await {
-        Ok(told) => told,
-        Err(refusal) => {
-            tracing::debug!(account = member.account.system_id, status = %refusal.status, "refused: {}", refusal.why);
-            (refusal.answer(body), Vec::new())
-        }
-    }
-}
-
-async fn keep(
-    house: &House,
-    member: &Arc<Member>,
-    body: &Body,
-    tlvs: &Tlvs,
-) -> Result<(Answer, Vec<Unanswered>), Refusal> {
-    let Some(submission) = Submission::of(body) else {
-        return Err(Refusal::new(Status::INVALID_COMMAND, "this is no submission"));
-    };
-    let payload = payload(body, tlvs)?;
-    let mut taken = Vec::new();
-    let mut refused = Vec::new();
-    for to in &submission.to {
-        let sim = submission.sim(to, &payload, member, &house.gateway).await;
-        let draft = submission.draft(to, &payload, tlvs, member, (&house.gateway, sim));
-        let kept = match draft {
-            Ok(message) => keep_one(house, member, message).await,
-            Err(refusal) => Err(refusal),
-        };
-        match kept {
-            Ok(unanswered) => taken.push(unanswered),
-            Err(refusal) => refused.push((to, refusal)),
-        }
-    }
-    let answer = question::submitted(body, taken.first().map(|first| first.id), refused)?;
-    Ok((answer, taken))
-}
-
-async fn keep_one(house: &House, member: &Arc<Member>, message: NewMessage) -> Result<Unanswered, Refusal> {
-    // Before it is kept, since its receipt may come at once.
-    let unanswered = member.unanswered_yet(message.id);
-    house.gateway.hand_in(&member.origin, message).await?;
-    Ok(unanswered)
 }
 
 /// Deliveries that wait for this session; more wait where they come from.

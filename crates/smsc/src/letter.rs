@@ -2,22 +2,26 @@
 
 use jiff::Timestamp;
 use message::{Inbound, InboundKind, Number, ReportNotice};
-use smpp::{Body, Carried, Coding, EsmClass, LongForm, MessageState, NetworkError, Octets, Receipt, Sm, Tlvs};
+use smpp::{
+    Body, Carried, Coding, EsmClass, LONGEST_SHORT_MESSAGE, LongForm, MessageState, NetworkError, Octets, Receipt, Sm,
+    Tag, Tlvs,
+};
 use tpdu::{Choice, Options, Reference, UserData};
 
-use crate::config::Account;
+use crate::config::{Account, Charset, Long};
 use crate::ticket::Ticket;
 
 /// A deliver_sm with its parameters.
 pub(crate) type Letter = (Body, Tlvs);
 
-/// A received message, in as many PDUs as the account's form takes.
-pub(crate) fn of_message(sms: &Inbound, account: &Account) -> Vec<Letter> {
+/// A received message, in as many PDUs as the account's form takes; in parts with a header for those who know no
+/// parameters.
+pub(crate) fn of_message(sms: &Inbound, account: &Account, knows_tlvs: bool) -> Vec<Letter> {
     let envelope = envelope(sms);
     let octets = sms.data_hex.as_deref().filter(|_| sms.kind != InboundKind::Text);
     let (coding, pieces) = match octets.and_then(|hex| tpdu::from_hex(hex).ok()) {
         Some(octets) => (Coding::DATA, vec![Carried::whole(octets)]),
-        None => text(sms, account),
+        None => text(sms, account, knows_tlvs),
     };
     let letter = |carried: Carried| {
         let sm = Sm {
@@ -32,19 +36,45 @@ pub(crate) fn of_message(sms: &Inbound, account: &Account) -> Vec<Letter> {
 }
 
 /// The text of a message in the account's form: its own data_coding 0 where that has every letter, else UCS-2.
-fn text(sms: &Inbound, account: &Account) -> (Coding, Vec<Carried>) {
-    let default = account.charset.into();
-    let (coding, octets) = Coding::best(&sms.text, default);
+fn text(sms: &Inbound, account: &Account, knows_tlvs: bool) -> (Coding, Vec<Carried>) {
+    let (coding, octets) = Coding::best(&sms.text, account.charset.into());
     let flash = sms
         .class
         .filter(|_| coding == Coding::UCS2)
         .map(|class| Coding(0x18 | class & 3));
     let coding = flash.unwrap_or(coding);
-    let form: LongForm = account.long.into();
-    let fits = octets.len() <= if coding == Coding::DEFAULT { SEPTETS } else { OCTETS };
-    if fits || form == LongForm::Payload || account.charset != crate::Charset::Gsm7 {
+    if octets.len() <= if coding == Coding::DEFAULT { SEPTETS } else { OCTETS } {
         return (coding, vec![Carried::whole(octets)]);
     }
+    // Other alphabets than the network's cannot be cut as the network cuts.
+    let uncut = coding == Coding::DEFAULT && account.charset != Charset::Gsm7;
+    let whole = uncut || matches!(account.long, Long::Payload | Long::Reassembled);
+    if whole && (knows_tlvs || octets.len() <= LONGEST_SHORT_MESSAGE) {
+        let in_payload = knows_tlvs && account.long == Long::Payload;
+        return (coding, vec![in_one_piece(octets, in_payload)]);
+    }
+    let form = match account.long {
+        Long::Sar if knows_tlvs => LongForm::Sar,
+        _ => LongForm::Header,
+    };
+    let coding = if uncut { Coding::UCS2 } else { coding };
+    match parts(sms, coding, form) {
+        Some(parts) => (coding, parts),
+        None => (coding, vec![Carried::whole(octets)]),
+    }
+}
+
+/// A long message in one piece: in message_payload, or wherever it fits.
+fn in_one_piece(octets: Vec<u8>, in_payload: bool) -> Carried {
+    if !in_payload {
+        return Carried::whole(octets);
+    }
+    let mut carried = Carried::default();
+    carried.tlvs.push(Tag::MESSAGE_PAYLOAD, octets);
+    carried
+}
+
+fn parts(sms: &Inbound, coding: Coding, form: LongForm) -> Option<Vec<Carried>> {
     let options = Options {
         alphabet: match coding == Coding::DEFAULT {
             true => Choice::Gsm7,
@@ -54,17 +84,9 @@ fn text(sms: &Inbound, account: &Account) -> (Coding, Vec<Carried>) {
         reference: Reference::Sixteen(u16::try_from(sms.cursor & 0xFFFF).unwrap_or_default()),
         ..Options::default()
     };
-    match tpdu::compose(&sms.text, &options) {
-        Ok(composed) => (
-            coding,
-            composed
-                .parts
-                .iter()
-                .map(|part: &UserData| Carried::part(part, form))
-                .collect(),
-        ),
-        Err(_) => (coding, vec![Carried::whole(octets)]),
-    }
+    let composed = tpdu::compose(&sms.text, &options).ok()?;
+    let carried = composed.parts.iter().map(|part: &UserData| Carried::part(part, form));
+    Some(carried.collect())
 }
 
 fn envelope(sms: &Inbound) -> Sm {
@@ -85,7 +107,8 @@ fn envelope(sms: &Inbound) -> Sm {
 
 /// What became of a message; `error`: the network's number of what went wrong.
 pub(crate) fn of_notice(notice: &ReportNotice, ticket: &Ticket, state: MessageState, error: Option<u16>) -> Letter {
-    let id: Octets = notice.id.to_string().into();
+    // Those of a submit_multi have one id together.
+    let id: Octets = ticket.group.unwrap_or(notice.id).to_string().into();
     let date = |at: Timestamp| Receipt::date(at.as_second(), false);
     let delivered = u32::from(state == MessageState::Delivered);
     let receipt = Receipt {
@@ -160,7 +183,6 @@ const OCTETS: usize = 140;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Charset, Long};
     use crate::ticket::Address;
 
     fn account(long: Long) -> Account {
@@ -197,7 +219,7 @@ mod tests {
                 charset,
                 ..Account::default()
             };
-            let letters = of_message(&sms(text), &account);
+            let letters = of_message(&sms(text), &account, true);
             let (sm, _) = fields(&letters[0]);
             assert_eq!(
                 (letters.len(), sm.data_coding, &*sm.short_message),
@@ -212,18 +234,45 @@ mod tests {
     #[test]
     fn a_long_message_has_the_form_of_the_account() {
         let text = "x".repeat(400);
-        let header = of_message(&sms(&text), &account(Long::Udhi));
+        let header = of_message(&sms(&text), &account(Long::Udhi), true);
         assert_eq!(header.len(), 3);
         assert!(header.iter().all(|letter| fields(letter).0.esm_class == EsmClass::UDHI));
-        let sar = of_message(&sms(&text), &account(Long::Sar));
+        let sar = of_message(&sms(&text), &account(Long::Sar), true);
         assert!(
             sar.iter()
                 .all(|letter| fields(letter).1.number(smpp::Tag::SAR_TOTAL_SEGMENTS) == Some(3))
         );
-        let payload = of_message(&sms(&text), &account(Long::Payload));
+        let payload = of_message(&sms(&text), &account(Long::Payload), true);
         let (sm, tlvs) = fields(&payload[0]);
         assert!(payload.len() == 1 && sm.short_message.is_empty());
         assert_eq!(tlvs.get(smpp::Tag::MESSAGE_PAYLOAD).map(<[u8]>::len), Some(400));
+        let short = "x".repeat(200);
+        let [payload, reassembled] =
+            [Long::Payload, Long::Reassembled].map(|long| of_message(&sms(&short), &account(long), true));
+        assert_eq!(fields(&payload[0]).0.short_message.len(), 0);
+        assert_eq!(fields(&reassembled[0]).0.short_message.len(), 200);
+    }
+
+    #[test]
+    fn who_knows_no_parameters_gets_parts_with_a_header() {
+        let text = "x".repeat(400);
+        for (long, charset) in [
+            (Long::Sar, Charset::Gsm7),
+            (Long::Payload, Charset::Gsm7),
+            (Long::Reassembled, Charset::Latin1),
+        ] {
+            let account = Account {
+                long,
+                charset,
+                ..Account::default()
+            };
+            let letters = of_message(&sms(&text), &account, false);
+            assert!(letters.len() >= 3, "{long:?}");
+            for letter in &letters {
+                let (sm, tlvs) = fields(letter);
+                assert!(sm.esm_class == EsmClass::UDHI && tlvs.is_empty(), "{long:?}");
+            }
+        }
     }
 
     #[test]
@@ -232,7 +281,7 @@ mod tests {
         data.kind = InboundKind::Data;
         data.data_hex = Some("00FF".into());
         data.from = Number::Name("Ünal\0".into());
-        let letters = of_message(&data, &Account::default());
+        let letters = of_message(&data, &Account::default(), true);
         let (sm, _) = fields(&letters[0]);
         assert_eq!((sm.data_coding, &*sm.short_message), (4, &[0, 0xFF][..]));
         assert_eq!((sm.source_addr_ton, &*sm.source_addr), (5, &b"\xDCnal?"[..]));
@@ -257,6 +306,9 @@ mod tests {
             destination: Address::new(1, 1, &"491711234567".into()),
             at,
             start: "Grüße".into(),
+            coding: 0,
+            service_type: String::new(),
+            group: None,
         };
         let letter = of_notice(&notice, &ticket, MessageState::Undeliverable, Some(38));
         let (sm, tlvs) = fields(&letter);

@@ -4,10 +4,11 @@
 //!
 //! [`Smsc`] listens. Each connection is a task that drives a [`smpp::session::Session`] (`connection`); who may bind, and
 //! with which rights, is an account (`member`). What is submitted becomes a message of the gateway (`submit`), and the
-//! answer goes out when it is kept. Questions about messages are answered in `question`. What is to be told goes the other
-//! way: [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts
-//! for those who asked (`ticket` is what is remembered of the asking). Parts that are submitted one by one leave from one SIM (`train`). Which status stands for which refusal is one table
-//! (`refusal`).
+//! answer goes out when it is kept (`taking`). Parts that are submitted one by one leave from one SIM (`train`). What
+//! waits can be asked for (`question`), taken back and replaced (`revise`). What is to be told goes the other way:
+//! [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts for
+//! those who asked (`ticket` is what is remembered of a submission). A receipt waits for the answer to its message
+//! (`marks`). Which status stands for which refusal is one table (`refusal`).
 //!
 //! # Promises
 //!
@@ -20,11 +21,14 @@ mod config;
 mod connection;
 mod letter;
 mod mailman;
+mod marks;
 mod member;
 mod question;
 mod refusal;
+mod revise;
 mod server;
 mod submit;
+mod taking;
 mod ticket;
 mod train;
 

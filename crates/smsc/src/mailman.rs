@@ -7,7 +7,7 @@ use consumers::{Consumer, Patience, Verdict, Wish};
 use futures_util::future::BoxFuture;
 use gateway::Gateway;
 use message::{Event, Inbound, ReportNotice};
-use smpp::{Reaction, Status};
+use smpp::{Reaction, Status, Tag};
 use store::Delivery;
 use tokio::sync::oneshot;
 
@@ -15,7 +15,7 @@ use crate::connection::Order;
 use crate::letter::{self, Letter};
 use crate::member::Member;
 use crate::question::network_error;
-use crate::ticket::{Ticket, state};
+use crate::ticket::{self, Ticket, state};
 
 /// Tells an application what is for it.
 #[derive(Debug)]
@@ -45,32 +45,51 @@ impl Mailman {
         let word = sms.text.split_whitespace().next().unwrap_or_default();
         let keyword =
             account.keywords.is_empty() || account.keywords.iter().any(|known| known.eq_ignore_ascii_case(word));
-        account.receive && keyword && self.member.origin.may_use(&sms.sim)
+        let number = account.numbers.is_empty()
+            || sms
+                .to
+                .as_ref()
+                .is_some_and(|to| account.numbers.contains(&to.to_string()));
+        account.receive && keyword && number && self.member.origin.may_use(&sms.sim)
     }
 
     /// Whether the application submitted this message and wants to hear of it.
     fn is_awaited(&self, notice: &ReportNotice) -> bool {
-        let ours = notice.token == self.member.origin.token;
+        let ours = notice.token == self.member.origin.token && !self.member.account.swallow_receipts;
         ours && Ticket::of(notice).is_some_and(|ticket| ticket.wants(state(notice.state)))
     }
 
-    async fn tell(&self, notice: &ReportNotice) -> Verdict {
+    async fn tell(&self, delivery: &Delivery, notice: &ReportNotice) -> Verdict {
         let Some(ticket) = Ticket::of(notice) else {
             return Verdict::Done;
         };
-        let view = self.gateway.status(&self.member.origin, notice.id).await;
-        let error = view.ok().as_ref().and_then(network_error);
-        self.member.answer_is_out(notice.id).await;
-        let letter = letter::of_notice(notice, &ticket, state(notice.state), error);
-        self.bring(vec![letter]).await
+        let state = state(notice.state);
+        // Before the message is looked at: whoever tells its end after that waits for this.
+        let _enroute = (!state.is_final()).then(|| self.member.enroute.put(notice.id));
+        let view = self.gateway.status(&self.member.origin, notice.id).await.ok();
+        if state.is_final() {
+            self.member.enroute.gone(notice.id, ENROUTE_WAIT).await;
+        } else if view.as_ref().is_none_or(|view| ticket::state(view.state).is_final()) {
+            // Its end is told, or will be; nothing is told after that.
+            return Verdict::Done;
+        }
+        let error = view.as_ref().and_then(network_error);
+        // A peer that reads nothing gets no receipt either: it stands behind the answer in the same queue.
+        self.member.unanswered.gone(notice.id, ANSWER_WAIT).await;
+        let letter = letter::of_notice(notice, &ticket, state, error);
+        self.bring(delivery, |_| vec![letter]).await
     }
 
-    /// Brings letters one after the other. Where one is not taken, all come again.
-    async fn bring(&self, letters: Vec<Letter>) -> Verdict {
-        for (body, tlvs) in letters {
-            let Some(receiver) = self.member.receiver().await else {
-                return Verdict::away("the application is not bound as receiver or transceiver");
-            };
+    /// Brings letters one after the other, over one session. Where one is not taken, all come again. `letters`: made for
+    /// a session that knows optional parameters, or for one that does not.
+    async fn bring(&self, delivery: &Delivery, letters: impl FnOnce(bool) -> Vec<Letter>) -> Verdict {
+        let Some(receiver) = self.member.receiver().await else {
+            return Verdict::away("the application is not bound as receiver or transceiver");
+        };
+        for (body, tlvs) in letters(receiver.knows_tlvs) {
+            if !receiver.knows_tlvs && tlvs.has(Tag::MESSAGE_PAYLOAD) {
+                return Verdict::give_up("it is too long for a peer that knows no message_payload");
+            }
             let (done, answer) = oneshot::channel();
             let order = Order { body, tlvs, done };
             if receiver.orders.send(order).await.is_err() {
@@ -79,10 +98,26 @@ impl Mailman {
             match answer.await {
                 Ok(status) if status.is_ok() => {}
                 Ok(status) => return refused(status),
-                Err(_) => return Verdict::later("the session gave no answer"),
+                Err(_) => return self.unanswered(delivery),
             }
         }
         Verdict::Done
+    }
+
+    /// It was given and not answered. What an application never answers may be what it stumbles over each time.
+    fn unanswered(&self, delivery: &Delivery) -> Verdict {
+        let most = self.member.account.unanswered_most;
+        let before: u32 = delivery.memo.as_deref().and_then(|memo| memo.parse().ok()).unwrap_or(0);
+        let tries = before.saturating_add(1);
+        if most > 0 && tries >= most {
+            return Verdict::give_up(format!(
+                "it was given {tries} times, and the application never answered"
+            ));
+        }
+        Verdict::Partly {
+            why: "the session gave no answer".into(),
+            memo: tries.to_string(),
+        }
     }
 }
 
@@ -106,8 +141,12 @@ impl Consumer for Mailman {
     fn work<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             match &delivery.event {
-                Event::Message(sms) => self.bring(letter::of_message(sms, &self.member.account)).await,
-                Event::Report(notice) => self.tell(notice).await,
+                Event::Message(sms) => {
+                    let account = &self.member.account;
+                    let letters = |knows_tlvs| letter::of_message(sms, account, knows_tlvs);
+                    self.bring(delivery, letters).await
+                }
+                Event::Report(notice) => self.tell(delivery, notice).await,
                 _ => Verdict::Done,
             }
         })
@@ -137,3 +176,6 @@ fn refused(status: Status) -> Verdict {
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long one event may take: waiting for a bind, and the answers of several PDUs.
 const EACH: Duration = Duration::from_secs(300);
+/// How long a receipt waits for the answer to its message, and the last one for one that says less.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const ENROUTE_WAIT: Duration = Duration::from_secs(60);

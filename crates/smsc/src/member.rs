@@ -1,6 +1,5 @@
 //! Accounts at work: who is bound, what waits for its answer, and who may come in.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -9,13 +8,14 @@ use std::time::Duration;
 
 use gateway::{Gateway, Origin};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use message::{Api, MessageId};
+use message::Api;
 use smpp::{Bind, Octets, Status};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use zeroize::Zeroizing;
 
 use crate::config::{Account, Config};
 use crate::connection::Order;
+use crate::marks::Marks;
 use crate::train::Trains;
 
 /// Everything that connections share.
@@ -41,9 +41,10 @@ pub(crate) struct Member {
     came: Notify,
     /// Where the next delivery goes.
     turn: AtomicUsize,
-    /// Messages whose submit_sm_resp is not on the wire yet.
-    unanswered: Mutex<HashSet<MessageId>>,
-    answered: Notify,
+    /// Messages whose submit_sm_resp is not on the wire yet; the mark goes when it is, or never will be.
+    pub(crate) unanswered: Arc<Marks>,
+    /// Messages of which it is being told that they are on their way.
+    pub(crate) enroute: Arc<Marks>,
     rate: Option<DefaultDirectRateLimiter>,
     /// Messages of which some parts are submitted.
     pub(crate) trains: Trains,
@@ -54,12 +55,8 @@ pub(crate) struct Member {
 pub(crate) struct Receiver {
     pub(crate) session: u64,
     pub(crate) orders: mpsc::Sender<Order>,
-}
-
-/// The mark on a message whose submit_sm_resp is not on the wire yet. It goes when that is, or never will be.
-pub(crate) struct Unanswered {
-    member: Arc<Member>,
-    pub(crate) id: MessageId,
+    /// Whether it knows optional parameters.
+    pub(crate) knows_tlvs: bool,
 }
 
 /// A session's place; free again when it is dropped.
@@ -135,8 +132,8 @@ impl Member {
             receivers: Mutex::default(),
             came: Notify::new(),
             turn: AtomicUsize::new(0),
-            unanswered: Mutex::default(),
-            answered: Notify::new(),
+            unanswered: Arc::default(),
+            enroute: Arc::default(),
             trains: Trains::default(),
         }
     }
@@ -147,14 +144,14 @@ impl Member {
     }
 
     /// A seat for a session; `None` where all are taken. `receiver`: where it takes what is delivered.
-    pub(crate) fn seat(self: &Arc<Self>, session: u64, receiver: Option<mpsc::Sender<Order>>) -> Option<Seat> {
+    pub(crate) fn seat(self: &Arc<Self>, session: u64, receiver: Option<Receiver>) -> Option<Seat> {
         let most = self.account.binds;
         let taken = self.binds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |binds| {
             (binds < most).then_some(binds + 1)
         });
         taken.ok()?;
-        if let Some(orders) = receiver {
-            self.receivers().push(Receiver { session, orders });
+        if let Some(receiver) = receiver {
+            self.receivers().push(receiver);
             self.came.notify_waiters();
         }
         Some(Seat {
@@ -188,49 +185,14 @@ impl Member {
         receivers.get(turn.checked_rem(receivers.len())?).cloned()
     }
 
-    /// The answer to this message is not on the wire before the mark is dropped.
-    pub(crate) fn unanswered_yet(self: &Arc<Self>, id: MessageId) -> Unanswered {
-        self.unanswered().insert(id);
-        Unanswered {
-            member: Arc::clone(self),
-            id,
-        }
-    }
-
-    /// Waits until the answer to a message is on the wire. No peer that does not read holds this up for long.
-    pub(crate) async fn answer_is_out(&self, id: MessageId) {
-        let out = async {
-            loop {
-                let answered = self.answered.notified();
-                if !self.unanswered().contains(&id) {
-                    return;
-                }
-                answered.await;
-            }
-        };
-        // A peer that reads nothing gets no receipt either: it stands behind the answer in the same queue.
-        let _ = tokio::time::timeout(ANSWER_WAIT, out).await;
-    }
-
     fn receivers(&self) -> MutexGuard<'_, Vec<Receiver>> {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn unanswered(&self) -> MutexGuard<'_, HashSet<MessageId>> {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
     pub(crate) fn member(&self) -> &Arc<Member> {
         &self.member
-    }
-}
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        self.member.unanswered().remove(&self.id);
-        self.member.answered.notify_waiters();
     }
 }
 
@@ -257,8 +219,6 @@ const FAILURES: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
 const NOBODY: &str = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8.m9CmGYxFfYzsVfBzT7KqTLK2C0Wy";
 /// How long a delivery waits for somebody who takes it before it rests.
 const BIND_WAIT: Duration = Duration::from_secs(30);
-/// How long a receipt waits for the answer to its message.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -292,24 +252,14 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let (orders, _kept) = mpsc::channel(1);
-        let seat = member.seat(7, Some(orders));
+        let receiver = Receiver {
+            session: 7,
+            orders,
+            knows_tlvs: true,
+        };
+        let seat = member.seat(7, Some(receiver));
         assert_eq!(waiting.await.ok(), Some(Some(7)));
         drop(seat);
         assert!(member.receiver().await.is_none(), "and not for ever");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_receipt_waits_for_the_answer_to_its_message() {
-        let member = member(1);
-        let id = MessageId::fresh();
-        let mark = member.unanswered_yet(id);
-        let waiting = tokio::spawn({
-            let member = Arc::clone(&member);
-            async move { member.answer_is_out(id).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        drop(mark);
-        assert!(waiting.await.is_ok());
     }
 }

@@ -1,56 +1,35 @@
-//! Answers: to submissions, and to questions about messages.
+//! Answers to questions about messages.
 
 use gateway::Gateway;
 use message::{MessageId, MessageView};
 use smpp::session::Answer;
-use smpp::{Body, CancelSm, Moment, Octets, QuerySm, QuerySmResp, Status, SubmitMultiResp, Time, Unsuccessful};
+use smpp::{Body, Moment, Octets, QuerySm, QuerySmResp, Status, Time, Tlvs};
 
 use crate::member::Member;
 use crate::refusal::Refusal;
-use crate::ticket::{self, Address};
-
-/// The answer to a submission: to one, or to several of whom some may have been refused. `first` is the first message that
-/// was taken.
-pub(crate) fn submitted(
-    body: &Body,
-    first: Option<MessageId>,
-    refused: Vec<(&Address, Refusal)>,
-) -> Result<Answer, Refusal> {
-    let Some(first) = first else {
-        let none = || Refusal::new(Status::INVALID_DESTINATION, "there is no recipient");
-        return Err(refused.into_iter().next().map_or_else(none, |(_, refusal)| refusal));
-    };
-    let message_id: Octets = first.to_string().into();
-    Ok(match body {
-        Body::SubmitMulti(_) => {
-            let unsuccess_sme = refused.iter().map(|(to, refusal)| Unsuccessful {
-                ton: to.ton,
-                npi: to.npi,
-                address: to.octets(),
-                status: refusal.status,
-            });
-            Answer::of(Body::SubmitMultiResp(SubmitMultiResp {
-                message_id,
-                unsuccess_sme: unsuccess_sme.collect(),
-            }))
-        }
-        _ => Answer::taken(message_id),
-    })
-}
+use crate::{revise, ticket};
 
 /// The answer to a question.
-pub(crate) async fn answer(gateway: &Gateway, member: &Member, body: &Body) -> Answer {
+pub(crate) async fn answer(gateway: &Gateway, member: &Member, body: &Body, tlvs: &Tlvs) -> Answer {
     let told = match body {
         Body::QuerySm(question) => query(gateway, member, question).await.map(Body::QuerySmResp),
-        Body::CancelSm(wish) => cancel(gateway, member, wish).await.map(|()| Body::CancelSmResp),
-        // A message is durable once it is answered, and what is durable is not written anew.
-        Body::ReplaceSm(_) => Err(Refusal::new(
-            Status::REPLACE_FAILED,
-            "messages are not replaced: cancel it and submit another",
-        )),
+        Body::CancelSm(wish) => {
+            let cancelled = revise::cancel(gateway, member, wish).await;
+            cancelled.map(|()| Body::CancelSmResp)
+        }
+        Body::ReplaceSm(wish) => {
+            let replaced = revise::replace(gateway, member, wish, tlvs).await;
+            replaced.map(|()| Body::ReplaceSmResp)
+        }
         _ => Err(Refusal::new(Status::INVALID_COMMAND, "nobody here does that")),
     };
-    told.map_or_else(|refusal| refusal.answer(body), Answer::of)
+    told.map_or_else(
+        |refusal| {
+            tracing::debug!(account = member.account.system_id, status = %refusal.status, "refused: {}", refusal.why);
+            refusal.answer(body)
+        },
+        Answer::of,
+    )
 }
 
 async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result<QuerySmResp, Refusal> {
@@ -65,14 +44,6 @@ async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result
         message_state: state.number(),
         error_code: u8::try_from(network_error(&view).unwrap_or_default()).unwrap_or(u8::MAX),
     })
-}
-
-async fn cancel(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<(), Refusal> {
-    let failed = |why: &str| Refusal::new(Status::CANCEL_FAILED, why);
-    let id = wish.message_id.text().parse::<MessageId>();
-    let id = id.map_err(|_| failed("name the message by its id"))?;
-    let cancelled = gateway.cancel(&member.origin, id).await;
-    cancelled.map(drop).map_err(|error| failed(&error.reason))
 }
 
 /// When a message's last part was settled, as SMPP writes it.

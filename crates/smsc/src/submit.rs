@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use gateway::{Gateway, Verbatim};
 use jiff::{SignedDuration, Timestamp};
-use message::{RouteId, SendRequest};
+use message::{MessageId, RouteId, SendRequest};
 use smpp::{
     Alphabet, Body, Coding, DataSm, Destination, EsmClass, Octets, Payload, RegisteredDelivery, Sm, Status,
     SubmitMulti, Tag, Time, Tlvs,
@@ -25,6 +25,11 @@ use crate::train::Key;
 pub(crate) struct Submission {
     source: Address,
     pub(crate) to: Vec<Address>,
+    /// Distribution lists, of which there are none here.
+    pub(crate) lists: Vec<Address>,
+    /// Whether it may have several recipients, who share an id.
+    shared: bool,
+    service_type: String,
     esm_class: EsmClass,
     protocol_id: u8,
     priority_flag: u8,
@@ -48,6 +53,9 @@ impl Submission {
         Self {
             source: Address::new(sm.source_addr_ton, sm.source_addr_npi, &sm.source_addr),
             to: vec![Address::new(sm.dest_addr_ton, sm.dest_addr_npi, &sm.destination_addr)],
+            lists: Vec::new(),
+            shared: false,
+            service_type: sm.service_type.text(),
             esm_class: EsmClass(sm.esm_class),
             protocol_id: sm.protocol_id,
             priority_flag: sm.priority_flag,
@@ -65,6 +73,9 @@ impl Submission {
                 data.dest_addr_npi,
                 &data.destination_addr,
             )],
+            lists: Vec::new(),
+            shared: false,
+            service_type: data.service_type.text(),
             esm_class: EsmClass(data.esm_class),
             protocol_id: 0,
             priority_flag: 0,
@@ -75,14 +86,19 @@ impl Submission {
     }
 
     fn of_multi(multi: &SubmitMulti) -> Self {
-        let address = |destination: &Destination| match destination {
-            Destination::Address { ton, npi, address } => Address::new(*ton, *npi, address),
-            // There are no lists here, so it is refused as a number.
-            Destination::List(name) => Address::new(0, 0, name),
-        };
+        let (mut to, mut lists) = (Vec::new(), Vec::new());
+        for destination in &multi.dest_address {
+            match destination {
+                Destination::Address { ton, npi, address } => to.push(Address::new(*ton, *npi, address)),
+                Destination::List(name) => lists.push(Address::new(0, 0, name)),
+            }
+        }
         Self {
             source: Address::new(multi.source_addr_ton, multi.source_addr_npi, &multi.source_addr),
-            to: multi.dest_address.iter().map(address).collect(),
+            to,
+            lists,
+            shared: true,
+            service_type: multi.service_type.text(),
             esm_class: EsmClass(multi.esm_class),
             protocol_id: multi.protocol_id,
             priority_flag: multi.priority_flag,
@@ -115,14 +131,15 @@ impl Submission {
         Some(member.trains.begin(key, explained.chosen?, now))
     }
 
-    /// The message to one of its recipients, as it is to be kept; `sim`: where it is to leave from if that goes.
+    /// The message to one of its recipients, as it is to be kept; `sim`: where it is to leave from if that goes; `first`:
+    /// the message to the first recipient, where that is another.
     pub(crate) fn draft(
         &self,
         to: &Address,
         payload: &Payload<'_>,
         tlvs: &Tlvs,
         member: &Member,
-        (gateway, sim): (&Gateway, Option<RouteId>),
+        (gateway, sim, first): (&Gateway, Option<RouteId>, Option<MessageId>),
     ) -> Result<NewMessage, Refusal> {
         let now = Timestamp::now();
         let content = payload.content(member.account.charset.into());
@@ -153,6 +170,9 @@ impl Submission {
             destination: to.clone(),
             at: now,
             start,
+            coding: payload.coding.0,
+            service_type: self.service_type.clone(),
+            group: self.shared.then_some(first.unwrap_or(draft.id)),
         };
         Ok(NewMessage {
             note: ticket.note(),
@@ -302,7 +322,7 @@ fn header(payload: &Payload<'_>) -> Header {
 }
 
 /// The number of an address: international ones get their plus.
-fn number(address: &Address) -> String {
+pub(crate) fn number(address: &Address) -> String {
     let plain = address.address.trim();
     let digits = !plain.is_empty() && plain.chars().all(|c| c.is_ascii_digit());
     match address.ton {

@@ -1,7 +1,7 @@
 //! What is remembered of a submission until its last receipt: the message's note.
 
 use jiff::Timestamp;
-use message::{MessageState, ReportNotice};
+use message::{MessageId, MessageState, ReportNotice};
 use serde::{Deserialize, Serialize};
 use smpp::{MessageState as SmppState, Octets, RegisteredDelivery, Wanted};
 
@@ -16,6 +16,14 @@ pub(crate) struct Ticket {
     pub(crate) at: Timestamp,
     /// How the text begins, for `text:`.
     pub(crate) start: String,
+    /// data_coding, for other words that may come.
+    #[serde(default)]
+    pub(crate) coding: u8,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) service_type: String,
+    /// The first message of the submit_multi that this one came with: its id was told for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<MessageId>,
 }
 
 /// An address as SMPP writes it. Its octets are read as Latin-1, which loses none.
@@ -27,16 +35,19 @@ pub(crate) struct Address {
 }
 
 impl Ticket {
-    /// The note of a message; `None` where the application wants to hear nothing more.
+    /// The note of a message.
     pub(crate) fn note(&self) -> Option<String> {
-        let wants = RegisteredDelivery(self.wants);
-        let silent = wants.wanted() == Wanted::Never && !wants.wants_intermediate();
-        (!silent).then(|| serde_json::to_string(self).ok()).flatten()
+        serde_json::to_string(self).ok()
+    }
+
+    /// The ticket that a note is.
+    pub(crate) fn read(note: &str) -> Option<Self> {
+        serde_json::from_str(note).ok()
     }
 
     /// The ticket of a message whose fate is told; `None` where there is none.
     pub(crate) fn of(notice: &ReportNotice) -> Option<Self> {
-        serde_json::from_str(notice.note.as_deref()?).ok()
+        Self::read(notice.note.as_deref()?)
     }
 
     /// Whether the application wants to hear of this state.
@@ -92,16 +103,24 @@ mod tests {
             destination: Address::new(1, 1, &"491711234567".into()),
             at: Timestamp::UNIX_EPOCH,
             start: "Grüße".into(),
+            coding: 0,
+            service_type: String::new(),
+            group: None,
         }
     }
 
     #[test]
     fn it_comes_back_from_the_note_as_it_was() {
-        let note = ticket(1).note().expect("a receipt is wanted");
-        let back: Ticket = serde_json::from_str(&note).expect("our own");
+        let note = ticket(1).note().expect("it can be written");
+        let back = Ticket::read(&note).expect("our own");
         assert_eq!(back, ticket(1));
         assert_eq!(back.source.octets(), Octets::new(b"\xDCnal"));
-        assert_eq!(ticket(0).note(), None);
+        let older = r#"{"wants":1,"source":{"ton":0,"npi":0,"address":""},"destination":{"ton":1,"npi":1,"address":"49"},
+            "at":"2027-01-15T08:00:00Z","start":""}"#;
+        assert!(
+            Ticket::read(older).is_some_and(|older| older.group.is_none()),
+            "kept by a version before"
+        );
     }
 
     #[test]

@@ -90,6 +90,20 @@ pub enum CancelError {
     Store(#[from] Error),
 }
 
+/// Why a message was not replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReplaceError {
+    /// The old one is out of reach.
+    #[error(transparent)]
+    Old(#[from] CancelError),
+    /// The new one is not taken.
+    #[error(transparent)]
+    New(#[from] AcceptError),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
 /// Why a message was not resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ResolveError {

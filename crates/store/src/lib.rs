@@ -72,7 +72,7 @@ pub use audit::{AuditEntry, AuditHead, AuditLine, AuditVerdict, audit_read, audi
 pub use backup::{Copied, CopyError, back_up, restore};
 pub use care::{BalanceRow, BalanceState, ProbeKind, ProbeRow};
 pub use config::{AuditNumbers, Config, Retention};
-pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ResolveError};
+pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ReplaceError, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};
 pub use facts::{RoomFacts, RouteTotals};
 pub use health::Health;

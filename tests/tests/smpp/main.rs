@@ -1,8 +1,11 @@
 //! SMPP: applications bind to the gateway as to an operator. They are other people's, which `tools/peers install` brings: here
-//! smpplib, in `peers` those of npm and the crates, in `kannel` that one.
+//! smpplib, in `peers` those of npm and the crates, in `kannel` that one. `esme` is our own, in `waiting` and `told`.
 
+mod esme;
 mod kannel;
 mod peers;
+mod told;
+mod waiting;
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,25 +16,32 @@ use std::time::Duration;
 use end_to_end::{Gateway, Peer, Rig, eventually, free_port, installed};
 use serde_json::{Value, json};
 
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// `bcrypt` of "secret", at the lowest cost.
 const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";
 
 /// A gateway with a message centre and an account `shop`.
-struct Centre {
-    rig: Rig,
-    port: u16,
+pub(crate) struct Centre {
+    pub(crate) rig: Rig,
+    pub(crate) port: u16,
     /// With TLS.
-    tls: u16,
+    pub(crate) tls: u16,
 }
 
 impl Centre {
     /// With these lines for the account.
-    fn new(lines: &str) -> Self {
+    pub(crate) fn new(lines: &str) -> Self {
+        Self::with("", lines)
+    }
+
+    /// With these lines for the message centre and for the account; `NUMBER1` there is the second SIM's number.
+    pub(crate) fn with(section: &str, account: &str) -> Self {
         let [port, tls] = [free_port(), free_port()];
-        let rig = Rig::new(2).config(&format!(
-            "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\nlisten_tls = [\"127.0.0.1:{tls}\"]\n\
-             [[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n{lines}"
+        let rig = Rig::new(2);
+        let account = account.replace("NUMBER1", &format!("{:?}", rig.modems[1].number()));
+        let rig = rig.config(&format!(
+            "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\nlisten_tls = [\"127.0.0.1:{tls}\"]\n{section}\n\
+             [[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n{account}"
         ));
         Self { rig, port, tls }
     }
@@ -71,7 +81,7 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-fn fetched(gateway: &Gateway, count: usize) -> Vec<String> {
+pub(crate) fn fetched(gateway: &Gateway, count: usize) -> Vec<String> {
     let found = eventually(&format!("{count} messages arrive"), LONG, || {
         let found = gateway.api().fetch(0, 0);
         (found.len() >= count).then_some(found)

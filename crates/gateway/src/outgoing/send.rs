@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use message::{Accepted, Api, Class, Counted, Number, Priority, RouteId, SendRequest, TEXT_LIMIT};
 use router::RouteConfig;
-use store::{AcceptError, AcceptedParts, NewMessage};
+use store::{AcceptError, AcceptedParts, DuePart, NewMessage};
 
 use super::compose::{Form, Written};
 use super::dispatch::Command;
@@ -121,13 +121,16 @@ impl Gateway {
         if !kept.accepted.repeated {
             self.inner.tally.count(Counted::Submitted(api));
         }
-        if !kept.due.is_empty() {
-            // A dispatcher with more than it can take finds these in the store.
-            if self.inner.dispatcher.try_send(Command::Arrived(kept.due)).is_err() {
-                self.inner.overflowed.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
+        self.arrived(kept.due);
         kept.accepted
+    }
+
+    /// These parts are due, or will be.
+    pub(super) fn arrived(&self, due: Vec<DuePart>) {
+        // A dispatcher with more than it can take finds these in the store.
+        if !due.is_empty() && self.inner.dispatcher.try_send(Command::Arrived(due)).is_err() {
+            self.inner.overflowed.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
     }
 
     fn sender(&self, origin: &Origin, request: &SendRequest) -> Result<Option<Sender>, Error> {
@@ -194,7 +197,7 @@ impl Gateway {
         Ok(to)
     }
 
-    async fn check_spend(&self, origin: &Origin, message: &NewMessage) -> Result<(), Error> {
+    pub(super) async fn check_spend(&self, origin: &Origin, message: &NewMessage) -> Result<(), Error> {
         let (Some(limit), Some(token)) = (origin.daily_spend_micros, &origin.token) else {
             return Ok(());
         };
@@ -314,7 +317,7 @@ fn refuse_hopeless(status: &RouteStatus) -> Result<(), Error> {
     }
 }
 
-fn refused(error: AcceptError) -> Error {
+pub(super) fn refused(error: AcceptError) -> Error {
     match error {
         AcceptError::KeyReused => Error::invalid(
             "idempotency_key",

@@ -31,20 +31,46 @@ pub(crate) fn accept(
     message: &NewMessage,
     hash: Option<&[u8; 32]>,
 ) -> rusqlite::Result<Result<AcceptedParts, AcceptError>> {
-    let token = desk.memory.names.token_row(desk.conn, message.token.as_ref())?;
-    if let Some(hash) = hash
-        && let Some(answer) = repeated(desk, message, token, hash)?
-    {
-        return Ok(answer);
+    if let Some(hash) = hash {
+        let token = desk.memory.names.token_row(desk.conn, message.token.as_ref())?;
+        if let Some(answer) = repeated(desk, message, token, hash)? {
+            return Ok(answer);
+        }
     }
+    let counted = match admit(desk, message)? {
+        Ok(counted) => counted,
+        Err(full) => return Ok(Err(full)),
+    };
+    let kept = keep(desk, message, counted, hash)?;
+    desk.memory.tally.add(Total::Accepted);
+    desk.memory.ledger.note(&AuditEntry {
+        token: message.token.clone(),
+        message: Some(message.id),
+        sim: message.from.clone(),
+        number: Some(message.to.clone()),
+        ..AuditEntry::new("send", message.accepted_at)
+    });
+    Ok(Ok(kept))
+}
+
+/// Where a message counts, if there is room for it.
+pub(super) fn admit(desk: &mut Desk<'_>, message: &NewMessage) -> rusqlite::Result<Result<Counted, AcceptError>> {
+    let token = desk.memory.names.token_row(desk.conn, message.token.as_ref())?;
     let origin = match &message.from {
         Some(route) => desk.memory.names.route_row(desk.conn, route)?,
         None => 0,
     };
     let counted = Counted { token, origin };
-    if let Err(full) = room(desk, message, counted) {
-        return Ok(Err(full));
-    }
+    Ok(room(desk, message, counted).map(|()| counted))
+}
+
+/// Keeps a message that was admitted, with its parts.
+pub(super) fn keep(
+    desk: &mut Desk<'_>,
+    message: &NewMessage,
+    counted: Counted,
+    hash: Option<&[u8; 32]>,
+) -> rusqlite::Result<AcceptedParts> {
     let row = desk.memory.next_message;
     desk.memory.next_message += 1;
     insert_message(desk, message, row, counted, hash)?;
@@ -56,16 +82,8 @@ pub(crate) fn accept(
     for (part, tpdu) in (1u8..).zip(&message.parts) {
         insert_part(desk, PartKey { message: row, part }, counted, place, 0, tpdu)?;
     }
-    desk.memory.tally.add(Total::Accepted);
     desk.memory.will_expire(millis(message.expires_at));
-    desk.memory.ledger.note(&AuditEntry {
-        token: message.token.clone(),
-        message: Some(message.id),
-        sim: message.from.clone(),
-        number: Some(message.to.clone()),
-        ..AuditEntry::new("send", message.accepted_at)
-    });
-    Ok(Ok(fresh(message, row)))
+    Ok(fresh(message, row))
 }
 
 /// The answer to a request whose key was used before.
@@ -217,4 +235,4 @@ pub(crate) fn request_hash(message: &NewMessage) -> [u8; 32] {
     hash.finalize().into()
 }
 
-const PARTS_LIMIT: usize = 255;
+pub(super) const PARTS_LIMIT: usize = 255;

@@ -18,7 +18,7 @@ use crate::{CancelError, MoveError, ResolveError, Store};
 impl Store {
     /// Takes a message back, as long as no part of it was ever attempted.
     pub async fn cancel(&self, id: MessageId, at: Timestamp) -> Result<Committed<()>, CancelError> {
-        transpose(self.write(move |desk| cancel(desk, id, millis(at))).await?)
+        transpose(self.write(move |desk| take_back(desk, id, millis(at))).await?)
     }
 
     /// Decides about the uncertain parts of a message: once more, marked *maybe twice*, or given up. Gives back where
@@ -54,21 +54,31 @@ impl Store {
     }
 }
 
-fn cancel(desk: &mut Desk<'_>, id: MessageId, at: i64) -> rusqlite::Result<Result<(), CancelError>> {
+/// Takes a message back where no part of it was ever attempted.
+pub(super) fn take_back(desk: &mut Desk<'_>, id: MessageId, at: i64) -> rusqlite::Result<Result<(), CancelError>> {
     let Some(message) = message_row(desk.conn, id)? else {
         return Ok(Err(CancelError::Unknown));
     };
-    let parts = PartRow::load_all(desk.conn, message)?;
-    let untouched =
-        |part: &PartRow| part.state == PartState::Queued && part.attempts == 0 && part.attempted_at.is_none();
-    if !parts.iter().all(untouched) {
-        let state = message_state(desk.conn, message)?;
-        return Ok(Err(CancelError::TooLate { state }));
-    }
+    let parts = match untouched(desk, message)? {
+        Ok(parts) => parts,
+        Err(too_late) => return Ok(Err(too_late)),
+    };
     for part in &parts {
         desk.place(part, Place::Final(PartState::Cancelled, at))?;
     }
     Ok(Ok(()))
+}
+
+/// The parts of a message, if none of them was ever attempted.
+pub(super) fn untouched(desk: &Desk<'_>, message: i64) -> rusqlite::Result<Result<Vec<PartRow>, CancelError>> {
+    let parts = PartRow::load_all(desk.conn, message)?;
+    let untouched =
+        |part: &PartRow| part.state == PartState::Queued && part.attempts == 0 && part.attempted_at.is_none();
+    if parts.iter().all(untouched) {
+        return Ok(Ok(parts));
+    }
+    let state = message_state(desk.conn, message)?;
+    Ok(Err(CancelError::TooLate { state }))
 }
 
 fn resolve(

@@ -7,6 +7,7 @@ pub(crate) mod journal;
 mod progress;
 pub(crate) mod receipt;
 mod report;
+mod revise;
 pub(crate) mod row;
 mod tick;
 mod view;

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
-use message::{Alphabet, MessageId, MessageState, PartState, Priority, RouteId, TokenId};
+use message::{Alphabet, MessageId, MessageState, Number, PartState, Priority, RouteId, TokenId};
 use store::{
-    AcceptError, Attempt, CancelError, Config, MoveError, NewMessage, Policies, Progress, QueueOf, Settle, Settled,
+    AcceptError, Attempt, CancelError, Config, MoveError, NewMessage, Policies, Progress, QueueOf, ReplaceError,
+    Settle, Settled,
 };
 
 use crate::common::{Bench, failure, message, number, sent, t};
@@ -250,6 +251,77 @@ async fn a_message_is_cancelled_only_before_the_first_attempt() {
         bench.store.cancel(MessageId::fresh(), t(2)).await,
         Err(CancelError::Unknown)
     );
+}
+
+#[tokio::test]
+async fn a_message_that_waits_is_replaced_under_its_id_and_no_old_part_goes_out() {
+    let bench = Bench::new();
+    let old = bench.part(message(2)).await;
+    let other = NewMessage {
+        id: old.message,
+        text: "other words".into(),
+        parts: vec![vec![9]],
+        ..message(1)
+    };
+    let kept = bench.store.replace(other.clone()).await.expect("kept").into_inner();
+    assert_eq!(
+        bench.attempt(old.key, "sim1", t(1)).await,
+        None,
+        "what was held of it is void"
+    );
+    let view = bench.store.status(old.message).await.expect("read").expect("known");
+    assert_eq!((view.parts.len(), view.text.as_deref()), (1, Some("other words")));
+    assert_eq!(kept.due[0].tpdu, [9]);
+    let due = bench.store.due(t(1), 10).await.expect("read");
+    assert_eq!((due.len(), due[0].key), (1, kept.due[0].key));
+    assert!(bench.attempt(kept.due[0].key, "sim1", t(2)).await.is_some());
+    let late = bench.store.replace(other.clone()).await;
+    assert!(matches!(late, Err(ReplaceError::Old(CancelError::TooLate { .. }))));
+    let unknown = NewMessage {
+        id: MessageId::fresh(),
+        ..other
+    };
+    let unknown = bench.store.replace(unknown).await;
+    assert!(matches!(unknown, Err(ReplaceError::Old(CancelError::Unknown))));
+    bench.sound().await;
+}
+
+#[tokio::test]
+async fn what_waits_is_found_by_token_and_number_and_taken_back_together() {
+    let bench = Bench::new();
+    let owner = TokenId::new("smpp.shop");
+    let noted = |text: &str| NewMessage {
+        token: Some(owner.clone()),
+        note: Some(text.to_owned()),
+        ..message(1)
+    };
+    let later = NewMessage {
+        send_at: Some(t(1000)),
+        ..noted("later")
+    };
+    let elsewhere = NewMessage {
+        to: Number::received("+491700000009"),
+        ..noted("elsewhere")
+    };
+    let first = bench.part(noted("out")).await;
+    let mut ids = Vec::new();
+    for message in [noted("now"), later, elsewhere, message(1)] {
+        ids.push(bench.accept(message).await.accepted.id);
+    }
+    bench.attempt(first.key, "sim1", t(1)).await;
+    let notes =
+        |found: Vec<(MessageId, Option<String>)>| Vec::from_iter(found.into_iter().filter_map(|(_, note)| note));
+    let all = bench.store.waiting_of(&owner, None).await.expect("read");
+    assert_eq!(notes(all), ["now", "later", "elsewhere"]);
+    let to = first.to.clone();
+    let some = bench.store.waiting_of(&owner, Some(&to)).await.expect("read");
+    assert_eq!(notes(some), ["now", "later"]);
+    assert_eq!(bench.store.note(ids[1]).await.expect("read").as_deref(), Some("later"));
+    let wanted = vec![first.message, ids[0], ids[1]];
+    let gone = bench.store.cancel_all(wanted, t(2)).await.expect("kept").into_inner();
+    assert_eq!(gone, ids[..2], "not the one that was attempted");
+    assert_eq!(bench.states(ids[1]).await, [PartState::Cancelled]);
+    bench.sound().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,76 @@
+//! Messages that wait, as whoever handed them in may still change them.
+
+use message::MessageId;
+use store::{CancelError, NewMessage, ReplaceError};
+
+use super::dispatch::Command;
+use super::send::{refused, unavailable};
+use crate::handle::too_late;
+use crate::{Error, Gateway, Origin, clock};
+
+impl Gateway {
+    /// The note that a message was handed in with ([`message::ReportNotice::note`]).
+    ///
+    /// # Errors
+    /// There is no such message that they may see, or the store does not work.
+    pub async fn note_of(&self, origin: &Origin, id: MessageId) -> Result<Option<String>, Error> {
+        self.status(origin, id).await?;
+        self.inner.store.note(id).await.map_err(unavailable)
+    }
+
+    /// Their own messages of which something waits, in the order of acceptance, whose note is `wanted`; `to`: only those
+    /// to this number.
+    ///
+    /// # Errors
+    /// That is no number, or the store does not work.
+    pub async fn waiting(
+        &self,
+        origin: &Origin,
+        to: Option<&str>,
+        wanted: impl Fn(MessageId, &str) -> bool,
+    ) -> Result<Vec<MessageId>, Error> {
+        let Some(token) = &origin.token else {
+            return Ok(Vec::new());
+        };
+        let to = to.map(|to| self.number("to", to)).transpose()?;
+        let waiting = self.inner.store.waiting_of(token, to.as_ref()).await;
+        let waiting = waiting.map_err(unavailable)?.into_iter();
+        let chosen = waiting.filter(|(id, note)| note.as_deref().is_some_and(|note| wanted(*id, note)));
+        Ok(chosen.map(|(id, _)| id).collect())
+    }
+
+    /// Takes back those of their own messages that were never attempted, and tells which.
+    ///
+    /// # Errors
+    /// The store does not work.
+    pub async fn cancel_all(&self, ids: Vec<MessageId>) -> Result<Vec<MessageId>, Error> {
+        let gone = self.inner.store.cancel_all(ids, clock::now()).await;
+        let gone = gone.map_err(unavailable)?.into_inner();
+        if !gone.is_empty() {
+            self.tell(Command::Forget(gone.clone())).await;
+        }
+        Ok(gone)
+    }
+
+    /// Puts what was drafted in the place of a message of theirs that was never attempted; it has its id.
+    ///
+    /// # Errors
+    /// There is no such message, it is too late, or what can be said against a message that is handed in.
+    pub async fn replace(&self, origin: &Origin, message: NewMessage) -> Result<(), Error> {
+        let id = message.id;
+        self.status(origin, id).await?;
+        self.check_spend(origin, &message).await?;
+        let kept = match self.inner.store.replace(message).await {
+            Ok(kept) => kept.into_inner(),
+            Err(ReplaceError::Old(CancelError::Unknown)) => return Err(Error::unknown_message()),
+            Err(ReplaceError::Old(CancelError::TooLate { state })) => return Err(too_late(state, "replaced")),
+            Err(ReplaceError::New(error)) => return Err(refused(error)),
+            Err(ReplaceError::Old(CancelError::Store(error)) | ReplaceError::Store(error)) => {
+                return Err(unavailable(error));
+            }
+        };
+        self.tell(Command::Forget(vec![id])).await;
+        self.arrived(kept.due);
+        Ok(())
+    }
+}

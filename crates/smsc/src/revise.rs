@@ -1,0 +1,162 @@
+//! Messages that wait are taken back, and get other words.
+
+use gateway::{AuditEntry, ErrorKind, Gateway};
+use jiff::Timestamp;
+use message::{MessageId, MessageView};
+use smpp::{Body, CancelSm, ReplaceSm, Sm, Status, Tlvs};
+use store::NewMessage;
+
+use crate::member::Member;
+use crate::refusal::Refusal;
+use crate::submit::{Submission, number, payload};
+use crate::ticket::{Address, Ticket};
+
+/// Takes a message back, or all that were submitted alike (clause 4.9), as far as they were not attempted.
+pub(crate) async fn cancel(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<(), Refusal> {
+    let wanted = match wish.message_id.is_empty() {
+        true => alike(gateway, member, wish).await?,
+        false => named(gateway, member, wish).await?,
+    };
+    note(gateway, member, wanted.len()).await?;
+    let [one] = wanted[..] else {
+        let gone = gateway.cancel_all(wanted).await.map_err(cannot_cancel)?;
+        return match gone.is_empty() {
+            true => Err(Refusal::new(Status::CANCEL_FAILED, "nothing waits that fits")),
+            false => Ok(()),
+        };
+    };
+    let cancelled = gateway.cancel(&member.origin, one).await;
+    cancelled.map(drop).map_err(cannot_cancel)
+}
+
+/// The message of an id; those of a submit_multi have one id together, and the recipient tells them apart.
+async fn named(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Vec<MessageId>, Refusal> {
+    let unknown = || Refusal::new(Status::CANCEL_FAILED, "there is no such message of this account");
+    let id: MessageId = wish.message_id.text().parse().map_err(|_| unknown())?;
+    let note = gateway.note_of(&member.origin, id).await.map_err(cannot_cancel)?;
+    let ticket = note.as_deref().and_then(Ticket::read);
+    if ticket.is_none_or(|ticket| ticket.group.is_none()) {
+        return Ok(vec![id]);
+    }
+    let of_group = |_, note: &str| Ticket::read(note).is_some_and(|ticket| ticket.group == Some(id));
+    let to = (!wish.destination_addr.is_empty()).then(|| destination(wish));
+    let found = gateway.waiting(&member.origin, to.as_deref(), of_group).await;
+    found.map_err(cannot_cancel)
+}
+
+/// What waits of the same sender, recipient and service.
+async fn alike(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Vec<MessageId>, Refusal> {
+    if wish.destination_addr.is_empty() {
+        return Err(Refusal::new(
+            Status::CANCEL_FAILED,
+            "without message_id there must be a destination_addr",
+        ));
+    }
+    let source = Address::new(wish.source_addr_ton, wish.source_addr_npi, &wish.source_addr);
+    let service = wish.service_type.text();
+    let fits = |_, note: &str| {
+        let ticket = Ticket::read(note);
+        ticket.is_some_and(|ticket| ticket.source.address == source.address && ticket.service_type == service)
+    };
+    let to = destination(wish);
+    let found = gateway.waiting(&member.origin, Some(&to), fits).await;
+    found.map_err(cannot_cancel)
+}
+
+fn destination(wish: &CancelSm) -> String {
+    number(&Address::new(
+        wish.dest_addr_ton,
+        wish.dest_addr_npi,
+        &wish.destination_addr,
+    ))
+}
+
+/// Puts other words into a message of which nothing was attempted (clause 4.10). What the request leaves empty stays.
+pub(crate) async fn replace(gateway: &Gateway, member: &Member, wish: &ReplaceSm, tlvs: &Tlvs) -> Result<(), Refusal> {
+    let failed = |why: &str| Refusal::new(Status::REPLACE_FAILED, why);
+    let unknown = || failed("there is no such message of this account");
+    let id: MessageId = wish.message_id.text().parse().map_err(|_| unknown())?;
+    let view = gateway.status(&member.origin, id).await.map_err(|_| unknown())?;
+    let note = gateway.note_of(&member.origin, id).await.map_err(|_| unknown())?;
+    let ticket = note.as_deref().and_then(Ticket::read).ok_or_else(unknown)?;
+    if ticket.source.octets() != wish.source_addr {
+        return Err(failed("source_addr is not that of the message"));
+    }
+    let draft = draft(gateway, member, wish, tlvs, (&view, &ticket))?;
+    let replaced = gateway.replace(&member.origin, draft).await;
+    replaced.map_err(|error| match error.kind {
+        ErrorKind::WrongState | ErrorKind::NotFound => failed(&error.reason),
+        _ => Refusal::from(error),
+    })
+}
+
+/// The message as it is to be: what a submit_sm with the old fields and the new words would make.
+fn draft(
+    gateway: &Gateway,
+    member: &Member,
+    wish: &ReplaceSm,
+    tlvs: &Tlvs,
+    (view, ticket): (&MessageView, &Ticket),
+) -> Result<NewMessage, Refusal> {
+    let body = Body::SubmitSm(Sm {
+        service_type: ticket.service_type.as_str().into(),
+        source_addr_ton: ticket.source.ton,
+        source_addr_npi: ticket.source.npi,
+        source_addr: ticket.source.octets(),
+        dest_addr_ton: ticket.destination.ton,
+        dest_addr_npi: ticket.destination.npi,
+        destination_addr: ticket.destination.octets(),
+        priority_flag: view.priority,
+        schedule_delivery_time: wish.schedule_delivery_time.clone(),
+        validity_period: wish.validity_period.clone(),
+        registered_delivery: wish.registered_delivery,
+        data_coding: ticket.coding,
+        short_message: wish.short_message.clone(),
+        ..Sm::default()
+    });
+    let Some(submission) = Submission::of(&body) else {
+        return Err(Refusal::new(Status::REPLACE_FAILED, "it cannot be submitted"));
+    };
+    let payload = payload(&body, tlvs)?;
+    let [to] = &submission.to[..] else {
+        return Err(Refusal::new(Status::REPLACE_FAILED, "it has no recipient"));
+    };
+    let mut message = submission.draft(to, &payload, tlvs, member, (gateway, None, None))?;
+    message.id = view.id;
+    message.note = kept_note(message.note.as_deref(), ticket);
+    if wish.schedule_delivery_time.is_empty() {
+        message.send_at = view.send_at;
+    }
+    if wish.validity_period.is_empty() {
+        message.expires_at = view.expires_at;
+    }
+    Ok(message)
+}
+
+/// The new note: when it was submitted and with whom stays.
+fn kept_note(note: Option<&str>, old: &Ticket) -> Option<String> {
+    let new = note.and_then(Ticket::read)?;
+    let ticket = Ticket {
+        at: old.at,
+        group: old.group,
+        ..new
+    };
+    ticket.note()
+}
+
+/// Notes in the audit log that messages are to be taken back.
+async fn note(gateway: &Gateway, member: &Member, count: usize) -> Result<(), Refusal> {
+    let entry = AuditEntry {
+        token: member.origin.token.clone(),
+        facts: Some(format!("over SMPP, {count} messages")),
+        ..AuditEntry::new("sms.cancel", Timestamp::now())
+    };
+    gateway.audit(entry).await.map_err(Refusal::from)
+}
+
+fn cannot_cancel(error: gateway::Error) -> Refusal {
+    match error.kind {
+        ErrorKind::Unavailable => Refusal::from(error),
+        _ => Refusal::new(Status::CANCEL_FAILED, error.reason),
+    }
+}

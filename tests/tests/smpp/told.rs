@@ -1,0 +1,117 @@
+//! What applications are told, and how often: states, forms of long messages, and applications that stumble.
+
+use smpp::{Body, EsmClass, Pdu, Sm, Status, Tag};
+
+use crate::esme::{Esme, sm};
+use crate::{Centre, LONG};
+
+#[test]
+fn who_asks_for_it_hears_that_a_message_is_on_its_way_before_its_end() {
+    let centre = Centre::new("receive = false");
+    let gateway = centre.rig.start_ready();
+    let to = centre.rig.modems[1].number();
+    let mut esme = Esme::bound(centre.port);
+    let id = esme.submit(Sm {
+        registered_delivery: 0x11,
+        ..sm(to, "x")
+    });
+    let told = [esme.delivered(), esme.delivered()].map(|(sm, tlvs)| {
+        assert_eq!(tlvs.string(Tag::RECEIPTED_MESSAGE_ID), Some(id.as_bytes()));
+        (sm.esm_class, tlvs.number(Tag::MESSAGE_STATE))
+    });
+    let [enroute, delivered] = [(EsmClass::INTERMEDIATE, 1), (EsmClass::RECEIPT, 2)];
+    assert_eq!(told, [enroute, delivered].map(|(class, state)| (class.0, Some(state))));
+    let failing = esme.submit(Sm {
+        registered_delivery: 0x02,
+        ..sm(to, "only of failure")
+    });
+    gateway.wait_state(&failing, "delivered", LONG);
+    let last = esme.submit(Sm {
+        registered_delivery: 0x01,
+        ..sm(to, "y")
+    });
+    let (receipt, _) = esme.delivered();
+    assert!(
+        receipt.short_message.starts_with(format!("id:{last} ").as_bytes()),
+        "nothing of the one before"
+    );
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn messages_come_by_own_number_and_keyword_and_in_parts_to_an_old_application() {
+    let centre = Centre::with(
+        "",
+        "long = \"payload\"\nkeywords = [\"order\"]\nnumbers = [NUMBER1]\nsims = [\"sim-0\", \"sim-1\"]",
+    );
+    let gateway = centre.rig.start_ready();
+    let [zero, one] = [0, 1].map(|modem| centre.rig.modems[modem].number());
+    let long = format!("Order {}", "x".repeat(280));
+    let mut old = Esme::connect(centre.port);
+    let answer = old.bind(0x33);
+    assert!(
+        answer.status.is_ok() && answer.tlvs.is_empty(),
+        "an old one is sent no parameters"
+    );
+    let tap = |from: usize, to: &str, text: &str| {
+        let id = gateway
+            .api()
+            .send_with(serde_json::json!({ "to": to, "text": text, "from": format!("sim-{from}") }));
+        gateway.wait_state(&id, "delivered", LONG);
+    };
+    tap(1, zero, &long);
+    tap(0, one, "other words");
+    tap(0, one, &long);
+    let mut parts = [old.delivered(), old.delivered()];
+    parts.sort_by_key(|(sm, _)| sm.short_message[6]);
+    for (sm, tlvs) in &parts {
+        assert!(sm.esm_class == EsmClass::UDHI && tlvs.is_empty(), "{sm:?}");
+        assert_eq!(sm.destination_addr.text(), one.trim_start_matches('+'));
+    }
+    old.unbinds();
+    tap(0, one, &long);
+    let mut new = Esme::bound(centre.port);
+    let (sm, tlvs) = new.delivered();
+    assert!(sm.short_message.is_empty());
+    assert_eq!(tlvs.get(Tag::MESSAGE_PAYLOAD), Some(long.as_bytes()));
+    new.unbinds();
+    assert!(gateway.stop().success());
+}
+
+/// The attendance server answers a receipt by binding once more on the same connection, and never answers what it
+/// cannot read.
+#[test]
+fn an_application_that_stumbles_over_receipts_and_one_message_is_served_all_the_same() {
+    let centre = Centre::with(
+        "response_s = 1",
+        "rebind = true\nswallow_receipts = true\nunanswered_most = 2",
+    );
+    let gateway = centre.rig.start_ready();
+    let [zero, one] = [0, 1].map(|modem| centre.rig.modems[modem].number());
+    let mut esme = Esme::bound(centre.port);
+    let acknowledgement = esme.submit(Sm {
+        source_addr_ton: 1,
+        source_addr: zero.trim_start_matches('+').into(),
+        registered_delivery: 1,
+        ..sm(one, "poison")
+    });
+    gateway.wait_state(&acknowledgement, "delivered", LONG);
+    let poison = |pdu: &Pdu| matches!(&pdu.body, Body::DeliverSm(sm) if &*sm.short_message == b"poison");
+    let first = esme.given();
+    assert!(poison(&first), "no receipt: {first:?}");
+    assert_eq!(
+        esme.bind(0x34).status,
+        Status::OK,
+        "it may bind again where it is bound"
+    );
+    let again = esme.given();
+    assert!(poison(&again) && again.sequence != first.sequence, "{again:?}");
+    gateway.wait_log("given up: it was given 2 times, and the application never answered");
+    let id = esme.submit(sm(one, "sound"));
+    gateway.wait_state(&id, "sent", LONG);
+    let (sm, _) = esme.delivered();
+    assert_eq!(&*sm.short_message, b"sound");
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
