@@ -49,7 +49,7 @@ use tokio::net::TcpListener;
 pub use codes::Code;
 pub use config::{Config, LEAST_LIMITS, Limits, MOST_LEGACY_HASHES, Problem, XmlRpc};
 pub use login::{LoginError, Rights};
-pub use methods::{Health, SlotCounts, Stats};
+pub use methods::{Health, SlotCounts, Stats, UpstreamCounts};
 pub use metrics::MetricsConfig;
 pub use server::{Error, Handle, Server};
 pub use tls::TlsError;

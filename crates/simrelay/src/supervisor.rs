@@ -60,11 +60,13 @@ async fn report(gateway: Gateway) {
 /// One line: how many modems are ready, how much waits, and the worst that is wrong.
 fn status(snapshot: &Snapshot) -> String {
     let ready = snapshot.slots.iter().filter(|slot| slot.state.can_send()).count();
-    let mut status = format!(
-        "{ready} of {} modems ready, {} parts wait",
-        snapshot.slots.len(),
-        snapshot.queue.queued
-    );
+    let mut status = format!("{ready} of {} modems ready", snapshot.slots.len());
+    if !snapshot.upstreams.is_empty() {
+        let upstreams = snapshot.upstreams.iter();
+        let bound = upstreams.filter(|upstream| upstream.state.can_send()).count();
+        status.push_str(&format!(", {bound} of {} upstreams bound", snapshot.upstreams.len()));
+    }
+    status.push_str(&format!(", {} parts wait", snapshot.queue.queued));
     if let Some(worst) = snapshot.findings.first().filter(|worst| worst.level > Level::Ok) {
         let line = worst.sentence.lines().next().unwrap_or_default();
         let more = snapshot.findings.len() - 1;

@@ -25,6 +25,7 @@ const COMMANDS: &[&str] = &[
     "cancel",
     "resolve",
     "modems",
+    "upstreams",
     "sim unlock",
     "ussd",
     "route",

@@ -1,4 +1,4 @@
-//! Methods that look and change nothing: `ping`, `modems.list`, `route.explain`, `health`, `stats`, `rpc.discover`.
+//! Methods that look and change nothing: `ping`, `modems.list`, `upstreams.list`, `route.explain`, `health`, `stats`, `rpc.discover`.
 //!
 //! All but one read the gateway's snapshot. A token that is bound to SIMs sees those alone.
 
@@ -8,7 +8,7 @@ use gateway::Origin;
 use jiff::Timestamp;
 use message::{
     Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Finding, Level, QueueFacts, RouteExplanation,
-    RouteId, SlotSnapshot, SlotTotals, Snapshot, Totals,
+    RouteId, SlotSnapshot, SlotTotals, Snapshot, Totals, UpstreamSnapshot,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::params::{Kind, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
-pub(super) const METHODS: &[Method] = &[PING, MODEMS, EXPLAIN, HEALTH, STATS, DISCOVER];
+pub(super) const METHODS: &[Method] = &[PING, MODEMS, UPSTREAMS, EXPLAIN, HEALTH, STATS, DISCOVER];
 
 /// The answer to `health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +36,10 @@ impl Health {
     /// `own` are the API's findings.
     pub(crate) fn of(snapshot: &Snapshot, origin: &Origin, own: Vec<Finding>) -> Self {
         let foreign = |finding: &&Finding| {
-            let slot = snapshot.slots.iter().find(|slot| slot.slot.as_str() == finding.subject);
-            slot.is_some_and(|slot| !origin.may_use(&slot.slot))
+            let slots = snapshot.slots.iter().map(|slot| &slot.slot);
+            let mut routes = slots.chain(snapshot.upstreams.iter().map(|upstream| &upstream.upstream));
+            let route = routes.find(|route| route.as_str() == finding.subject);
+            route.is_some_and(|route| !origin.may_use(route))
         };
         let theirs = snapshot.findings.iter().filter(|finding| !foreign(finding));
         let mut findings: Vec<_> = theirs.cloned().chain(own).collect();
@@ -63,6 +65,9 @@ pub struct Stats {
     pub totals: Totals,
     /// By slot.
     pub slots: Vec<SlotCounts>,
+    /// By upstream.
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamCounts>,
     /// How far each consumer is behind.
     pub consumers: Vec<ConsumerFacts>,
     /// The disk of the database.
@@ -102,6 +107,31 @@ pub struct SlotCounts {
     pub balance: Option<Balance>,
 }
 
+/// What one upstream did: since the gateway started where nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamCounts {
+    /// The upstream.
+    pub upstream: RouteId,
+    /// Parts that went out.
+    pub sent: u64,
+    /// Parts that failed.
+    pub failed: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Receipts received.
+    pub receipts: u64,
+    /// Connections that are bound.
+    pub bound: u32,
+    /// When a part went out last.
+    pub last_sent: Option<Timestamp>,
+    /// When something came in last.
+    pub last_received: Option<Timestamp>,
+    /// When a part failed last.
+    pub last_failed: Option<Timestamp>,
+    /// Counted since the database was made.
+    pub totals: SlotTotals,
+}
+
 impl Stats {
     fn of(snapshot: &Snapshot, origin: &Origin) -> Self {
         Self {
@@ -110,6 +140,7 @@ impl Stats {
             queue: snapshot.queue.clone(),
             totals: snapshot.totals.clone(),
             slots: visible(snapshot, origin).map(SlotCounts::of).collect(),
+            upstreams: visible_upstreams(snapshot, origin).map(UpstreamCounts::of).collect(),
             consumers: snapshot.consumers.clone(),
             disk: snapshot.disk,
             database: snapshot.database,
@@ -135,6 +166,29 @@ impl SlotCounts {
             balance: slot.balance.clone(),
         }
     }
+}
+
+impl UpstreamCounts {
+    fn of(upstream: &UpstreamSnapshot) -> Self {
+        Self {
+            upstream: upstream.upstream.clone(),
+            sent: upstream.sent,
+            failed: upstream.failed,
+            received: upstream.received,
+            receipts: upstream.receipts,
+            bound: upstream.bound,
+            last_sent: upstream.last_sent,
+            last_received: upstream.last_received,
+            last_failed: upstream.last_failed,
+            totals: upstream.totals,
+        }
+    }
+}
+
+/// The upstreams that a caller may see.
+fn visible_upstreams<'a>(snapshot: &'a Snapshot, origin: &'a Origin) -> impl Iterator<Item = &'a UpstreamSnapshot> {
+    let mine = |upstream: &&UpstreamSnapshot| origin.may_use(&upstream.upstream);
+    snapshot.upstreams.iter().filter(mine)
 }
 
 /// The slots that a caller may see.
@@ -180,6 +234,23 @@ async fn modems(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Vec<Sl
     Ok(slots)
 }
 
+const UPSTREAMS: Method = Method {
+    name: "upstreams.list",
+    about: "Shows every upstream: its connections, what is under way, and counts.",
+    need: Need::Scope(Scope::Health),
+    place: Place::Shared,
+    fields: &[],
+    result: "Upstreams",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, upstreams),
+};
+
+async fn upstreams(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Vec<UpstreamSnapshot>, Refusal> {
+    let snapshot = app.gateway.snapshot();
+    Ok(visible_upstreams(&snapshot, caller.origin()?).cloned().collect())
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Explain {
@@ -188,7 +259,7 @@ struct Explain {
 
 const EXPLAIN: Method = Method {
     name: "route.explain",
-    about: "Says which SIM a message to a number would take and why, and why every other one would not.",
+    about: "Says which SIM or upstream a message to a number would take and why, and why every other one would not.",
     need: Need::Scope(Scope::Send),
     place: Place::Shared,
     fields: &[must("to", Kind::Text, "the recipient")],

@@ -29,7 +29,7 @@ use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
 pub(crate) use look::visible;
-pub use look::{Health, SlotCounts, Stats};
+pub use look::{Health, SlotCounts, Stats, UpstreamCounts};
 pub(crate) use subscribe::{NOTICE, SUBSCRIBE, UNSUBSCRIBE};
 
 /// One method.

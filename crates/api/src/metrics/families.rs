@@ -8,6 +8,7 @@ use message::{
 use super::counted;
 use super::exposition::{Format, Kind, Page};
 use super::process::Process;
+use super::upstreams;
 
 /// The page of a snapshot, of what the API finds wrong with itself, and of the process.
 pub(super) fn write(snapshot: &Snapshot, own: &[Finding], process: Option<&Process>, format: Format) -> String {
@@ -24,6 +25,7 @@ pub(super) fn write(snapshot: &Snapshot, own: &[Finding], process: Option<&Proce
         .collect();
     modems(&used, &mut page);
     sims(&used, &mut page);
+    upstreams::write(snapshot, &mut page);
     consumers(snapshot, &mut page);
     counted::write(&snapshot.counts, &mut page);
     storage_facts(snapshot, &mut page);

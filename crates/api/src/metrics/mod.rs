@@ -10,6 +10,7 @@ mod counted;
 mod exposition;
 mod families;
 mod process;
+mod upstreams;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};

@@ -96,6 +96,7 @@ async fn results_are_as_the_document_describes_them() {
         ("sms.cancel", id),
         ("route.explain", json!({"to": "+491711234567"})),
         ("modems.list", json!({})),
+        ("upstreams.list", json!({})),
         ("health", json!({})),
         ("stats", json!({})),
         ("numbers.erase", json!({"number": "+491701111111"})),
@@ -179,6 +180,57 @@ fn slots_are_as_the_document_describes_them() {
         let schema = &document["components"]["schemas"]["Slot"];
         assert_eq!(mismatch(&document, schema, &value, "slot"), None);
     }
+}
+
+#[test]
+fn upstreams_and_what_they_said_are_as_the_document_describes_them() {
+    let text = include_str!("../../src/schemas.json");
+    let document = json!({"components": {"schemas": serde_json::from_str::<Value>(text).unwrap()}});
+    let described = |schema: &str, value: Value| {
+        let schema = &document["components"]["schemas"][schema];
+        assert_eq!(mismatch(&document, schema, &value, "upstream"), None);
+    };
+    let now = jiff::Timestamp::now();
+    let blank = message::UpstreamSnapshot::blank(message::RouteId::new("operator"), "smpp.example.org:2775", now);
+    let busy = message::UpstreamSnapshot {
+        state: message::UpstreamState::Bound,
+        number: Some(message::Number::received("+491711234567")),
+        last_failure: Some("no credit".into()),
+        failing_since: Some(now),
+        limits: vec![message::LimitUse {
+            limit: "per_day".into(),
+            used: 3,
+            allowed: 100,
+            until: Some(now),
+        }],
+        ..blank.clone()
+    };
+    for upstream in [blank, busy] {
+        described("Upstream", serde_json::to_value(&upstream).unwrap());
+    }
+    let part = message::PartView {
+        part: 1,
+        state: message::PartState::Failed,
+        sim: Some(message::RouteId::new("operator")),
+        reference: None,
+        peer_id: message::PeerId::new("4f"),
+        attempts: 1,
+        attempted_at: Some(now),
+        sent_at: Some(now),
+        settled_at: Some(now),
+        due_at: None,
+        error: Some("undeliverable".into()),
+        code: Some("err 069".into()),
+        maybe_twice: false,
+        receipts: vec![message::ReceiptView {
+            at: now,
+            status: message::ReportStatus::StillTrying,
+            code: Some("000".into()),
+            discharged: Some(now),
+            words: "ENROUTE".into(),
+        }],
+    };
+    described("Part", serde_json::to_value(&part).unwrap());
 }
 
 #[test]

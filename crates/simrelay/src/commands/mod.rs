@@ -20,5 +20,6 @@ pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod trace;
+pub(crate) mod upstreams;
 pub(crate) mod ussd;
 pub(crate) mod webhook;

@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use message::{Level, Lock, Registration, SlotSnapshot, SlotState};
 use serde_json::{Value, json};
 
+use super::upstreams;
 use crate::client::{Client, understood};
 use crate::failure::Failure;
 use crate::screen::{Screen, Table, harmless};
 use crate::when::{ago, local_or_dash};
 
-/// Every slot with its modem, SIM, network and counters
+/// Every slot with its modem, SIM, network and counters; upstreams below
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simrelay modems
@@ -45,9 +46,10 @@ pub(crate) async fn run(args: ModemsArgs, client: &Client, screen: &Screen) -> R
     }
     let slots: Vec<SlotSnapshot> = understood("modems.list", slots)?;
     match args.long {
-        true => slots.iter().try_for_each(|slot| screen.line(block(slot))),
-        false => screen.table(&short(&slots, Timestamp::now()), "no slots are configured"),
+        true => slots.iter().try_for_each(|slot| screen.line(block(slot)))?,
+        false => screen.table(&short(&slots, Timestamp::now()), "no slots are configured")?,
     }
+    upstreams::below(args.long, client, screen).await
 }
 
 /// Looks after a SIM.

@@ -12,14 +12,14 @@ use api::Stats;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Error};
 use jiff::Timestamp;
-use message::SlotSnapshot;
+use message::{SlotSnapshot, UpstreamSnapshot};
 
 use crate::client::{Aim, Client, Connection};
 use crate::failure::Failure;
 
 use super::perfdata::{Metric, Unit};
 use super::range::Range;
-use super::sight::{Sight, storage};
+use super::sight::{Route, Sight, storage};
 use super::verdict::{State, Verdict};
 
 /// Check the gateway, or one modem, for Icinga or Nagios
@@ -32,10 +32,11 @@ use super::verdict::{State, Verdict};
 It prints one line with perfdata and is called check_simrelay as well, by a link of that name. The token needs the scope health, \
 and the scope stats for what is counted.
 
-A RANGE alone is about modems_up, with --modem about signal. METRIC is one of modems_up, queue, queue_age (s), uncertain, \
+A RANGE alone is about modems_up, with --modem about signal, of an upstream about connections. METRIC is one of modems_up, \
+upstreams_up (where there are upstreams), queue, queue_age (s), uncertain, \
 accepted, sent, delivered, failed, received, consumers_waiting, consumers_age (s), disk_free (%), certificate_days; with \
 --modem: up, signal (dBm), storage (%), silence (s without anything received), balance, sent, delivered, failed, received, \
-initialisations.
+initialisations; of an upstream: connections, up, outstanding, silence, sent, delivered, failed, received, receipts_stray.
 
 Exit codes:
   0  OK
@@ -43,7 +44,7 @@ Exit codes:
   2  CRITICAL, or no gateway answers
   3  UNKNOWN: wrong usage, no right to look, or a value to be judged that is not known")]
 pub(crate) struct CheckArgs {
-    /// Look at this slot alone, by its name or its SIM's number
+    /// Look at this slot alone, by its name or its SIM's number, or at this upstream
     #[arg(long, value_name = "ID")]
     modem: Option<String>,
 
@@ -149,15 +150,16 @@ impl CheckArgs {
 
     /// What is to be said of what was seen.
     fn judge(&self, sight: &Sight, now: Timestamp) -> Result<Verdict, Failure> {
-        let slot = self.modem.as_deref().map(|name| sight.slot(name)).transpose()?;
-        let metrics = match slot {
-            Some(slot) => of_slot(slot, now),
+        let route = self.modem.as_deref().map(|name| sight.route(name)).transpose()?;
+        let metrics = match route {
+            Some(Route::Slot(slot)) => of_slot(slot, now),
+            Some(Route::Upstream(upstream)) => of_upstream(upstream, now),
             None => of_gateway(sight, now),
         };
         let warning = named(&self.warning, &metrics)?;
         let critical = named(&self.critical, &metrics)?;
         let mut told: Vec<(State, String)> = sight
-            .findings(slot)
+            .findings(route)
             .map(|finding| {
                 (
                     finding.level.into(),
@@ -181,7 +183,7 @@ impl CheckArgs {
         Ok(Verdict {
             state,
             text: match text.is_empty() {
-                true => all_is_well(sight, slot),
+                true => all_is_well(sight, route),
                 false => text.join("; "),
             },
             measured: measured.collect(),
@@ -221,6 +223,11 @@ fn of_gateway(sight: &Sight, now: Timestamp) -> Vec<Metric> {
     let up = sight.used().filter(|slot| slot.state.can_send()).count();
     let mut metrics =
         vec![Metric::of("modems_up", Some(up as f64)).within(Some(0.0), Some(sight.used().count() as f64))];
+    if sight.used_upstreams().next().is_some() {
+        let up = sight.used_upstreams().filter(|upstream| upstream.state.can_send());
+        let all = sight.used_upstreams().count() as f64;
+        metrics.push(Metric::of("upstreams_up", Some(up.count() as f64)).within(Some(0.0), Some(all)));
+    }
     let stats = sight.stats.as_ref();
     let queue = stats.map(|stats| &stats.queue);
     let age = queue.map(|queue| queue.oldest.map_or(0.0, |oldest| seconds(oldest, now)));
@@ -290,8 +297,33 @@ fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
     ]
 }
 
-fn all_is_well(sight: &Sight, slot: Option<&SlotSnapshot>) -> String {
-    if let Some(slot) = slot {
+/// What is measured of one upstream; the first is what a range alone is about.
+fn of_upstream(upstream: &UpstreamSnapshot, now: Timestamp) -> Vec<Metric> {
+    let count = |name, value: u64| Metric::of(name, Some(value as f64)).unit(Unit::Counter);
+    let silence = upstream.last_received.map(|at| seconds(at, now));
+    let up = if upstream.state.can_send() { 1.0 } else { 0.0 };
+    vec![
+        Metric::of("connections", Some(upstream.bound.into())).within(Some(0.0), Some(upstream.wanted.into())),
+        Metric::of("up", Some(up)).within(Some(0.0), Some(1.0)),
+        Metric::of("outstanding", Some(upstream.outstanding.into())).within(Some(0.0), Some(upstream.window.into())),
+        Metric::of("silence", silence).unit(Unit::Seconds),
+        count("sent", upstream.totals.sent),
+        count("delivered", upstream.totals.delivered),
+        count("failed", upstream.totals.failed),
+        count("received", upstream.totals.received),
+        count("receipts_stray", upstream.receipts_stray),
+    ]
+}
+
+fn all_is_well(sight: &Sight, route: Option<Route<'_>>) -> String {
+    if let Some(Route::Upstream(upstream)) = route {
+        let (bound, wanted) = (upstream.bound, upstream.wanted);
+        return format!(
+            "{}: {bound} of {wanted} connections to {}",
+            upstream.upstream, upstream.address
+        );
+    }
+    if let Some(Route::Slot(slot)) = route {
         let signal = slot
             .signal_dbm
             .map_or_else(String::new, |signal| format!(", {signal} dBm"));
@@ -302,7 +334,12 @@ fn all_is_well(sight: &Sight, slot: Option<&SlotSnapshot>) -> String {
         return format!("{}: {}{network}{signal}", slot.slot, slot.reason);
     }
     let up = sight.used().filter(|slot| slot.state.can_send()).count();
-    let modems = format!("{up} of {} modems up", sight.used().count());
+    let mut modems = format!("{up} of {} modems up", sight.used().count());
+    let upstreams = sight.used_upstreams().count();
+    if upstreams > 0 {
+        let up = sight.used_upstreams().filter(|upstream| upstream.state.can_send());
+        modems.push_str(&format!(", {} of {upstreams} upstreams up", up.count()));
+    }
     match &sight.stats {
         Some(stats) => format!("{modems}, {} parts wait", stats.queue.queued),
         None => modems,

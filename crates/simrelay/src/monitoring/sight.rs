@@ -1,10 +1,11 @@
 //! What a plugin sees of a gateway: the API's answers about its one snapshot.
 
 use api::{Health, Stats};
-use message::{Finding, SlotSnapshot, SlotState};
+use message::{Finding, SlotSnapshot, SlotState, UpstreamSnapshot, UpstreamState};
 use serde_json::json;
 
 use crate::client::Client;
+use crate::commands::upstreams;
 use crate::failure::Failure;
 
 /// A gateway as its API tells it.
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 pub(crate) struct Sight {
     pub(crate) health: Health,
     pub(crate) slots: Vec<SlotSnapshot>,
+    pub(crate) upstreams: Vec<UpstreamSnapshot>,
     /// None where the token may not see it.
     pub(crate) stats: Option<Stats>,
 }
@@ -24,23 +26,48 @@ impl Sight {
     pub(crate) async fn of(client: &Client) -> Result<Self, Failure> {
         let health = client.call("health", json!({})).await?;
         let slots = client.call("modems.list", json!({})).await?;
+        let upstreams = upstreams::of(client).await?;
         let stats = match client.call("stats", json!({})).await {
             Ok(stats) => Some(stats),
             Err(Failure::Unauthorised(_)) => None,
             Err(failure) => return Err(failure),
         };
-        Ok(Self { health, slots, stats })
+        Ok(Self {
+            health,
+            slots,
+            upstreams,
+            stats,
+        })
+    }
+
+    /// The slot of this name, or whose SIM has this number; or the upstream of this name.
+    pub(crate) fn route(&self, name: &str) -> Result<Route<'_>, Failure> {
+        let upstream = || {
+            self.upstreams
+                .iter()
+                .find(|upstream| upstream.upstream.as_str() == name)
+        };
+        let found = self.find_slot(name).map(Route::Slot);
+        let found = found.or_else(|| upstream().map(Route::Upstream));
+        found.ok_or_else(|| {
+            let upstreams = self.upstreams.iter().map(|upstream| upstream.upstream.as_str());
+            unknown(name, self.slot_names().chain(upstreams))
+        })
     }
 
     /// The slot of this name, or whose SIM has this number.
     pub(crate) fn slot(&self, name: &str) -> Result<&SlotSnapshot, Failure> {
+        self.find_slot(name).ok_or_else(|| unknown(name, self.slot_names()))
+    }
+
+    fn find_slot(&self, name: &str) -> Option<&SlotSnapshot> {
         let by_name = self.slots.iter().find(|slot| slot.slot.as_str() == name);
         let has_number = |slot: &&SlotSnapshot| slot.number.as_ref().is_some_and(|number| number.to_string() == name);
-        let found = by_name.or_else(|| self.slots.iter().find(has_number));
-        found.ok_or_else(|| {
-            let known: Vec<&str> = self.slots.iter().map(|slot| slot.slot.as_str()).collect();
-            Failure::Usage(format!("there is no modem {name}; there are {}", known.join(", ")))
-        })
+        by_name.or_else(|| self.slots.iter().find(has_number))
+    }
+
+    fn slot_names(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| slot.slot.as_str())
     }
 
     /// The slots that are to be used.
@@ -49,11 +76,40 @@ impl Sight {
         self.slots.iter().filter(used)
     }
 
-    /// What is wrong, with one slot or with anything.
-    pub(crate) fn findings<'a>(&'a self, slot: Option<&'a SlotSnapshot>) -> impl Iterator<Item = &'a Finding> {
-        let about = move |finding: &&Finding| slot.is_none_or(|slot| finding.subject == slot.slot.as_str());
+    /// The upstreams that are to be used.
+    pub(crate) fn used_upstreams(&self) -> impl Iterator<Item = &UpstreamSnapshot> {
+        let used = |upstream: &&UpstreamSnapshot| upstream.state != UpstreamState::Disabled;
+        self.upstreams.iter().filter(used)
+    }
+
+    /// What is wrong, with one route or with anything.
+    pub(crate) fn findings<'a>(&'a self, route: Option<Route<'a>>) -> impl Iterator<Item = &'a Finding> {
+        let about = move |finding: &&Finding| route.is_none_or(|route| finding.subject == route.name());
         self.health.findings.iter().filter(about)
     }
+}
+
+/// One route, as it is seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Route<'a> {
+    /// A slot with its SIM.
+    Slot(&'a SlotSnapshot),
+    /// An upstream.
+    Upstream(&'a UpstreamSnapshot),
+}
+
+impl<'a> Route<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Slot(slot) => slot.slot.as_str(),
+            Self::Upstream(upstream) => upstream.upstream.as_str(),
+        }
+    }
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let known: Vec<&str> = known.collect();
+    Failure::Usage(format!("there is no modem {name}; there are {}", known.join(", ")))
 }
 
 /// How full a slot's fullest memory is, in hundredths.
