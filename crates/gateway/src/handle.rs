@@ -55,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) antechamber: Antechamber,
     /// What is counted from the start on.
     pub(crate) tally: Tally,
+    /// How often deadlines were moved with the clock.
+    pub(crate) moves: watch::Sender<u64>,
     /// What those above find wrong, by who says it.
     pub(crate) complaints: Mutex<BTreeMap<&'static str, Vec<Finding>>>,
     /// The certificate that the API shows, as it told.
@@ -168,6 +170,7 @@ impl Gateway {
                 dialogues,
                 antechamber: Antechamber::default(),
                 tally,
+                moves: watch::Sender::new(0),
                 complaints: Mutex::default(),
                 certificate: Mutex::default(),
                 refreshed: AtomicU64::new(now_ms()),
@@ -264,6 +267,11 @@ impl Gateway {
     pub fn complain(&self, who: &'static str, findings: Vec<Finding>) {
         let mut complaints = self.complaints();
         complaints.insert(who, findings);
+    }
+
+    /// Changes whenever the clock was set and what waits in the store was moved with it.
+    pub fn clock_moves(&self) -> watch::Receiver<u64> {
+        self.inner.moves.subscribe()
     }
 
     /// What is counted from the start on, for those above who count.

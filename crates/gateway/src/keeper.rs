@@ -89,25 +89,22 @@ impl Keeper {
             self.take_jump(jump).await;
         }
         self.move_deadlines().await;
-        if clock::is_sane(now) {
-            self.meet_deadlines(now).await;
-            if !self.watch.is_doubtful(steady) {
-                self.retain(now).await;
-            }
+        // What waits moves with the clock, so this holds by a wrong one, too.
+        self.meet_deadlines(now).await;
+        if clock::is_sane(now) && !self.watch.is_doubtful(steady) {
+            self.retain(now).await;
         }
         self.ask_again();
         self.show(now, steady).await;
     }
 
-    /// A clock that went back while the gateway did not run is found by what is on record.
+    /// A clock that was set while the gateway did not run is found by what is on record.
     async fn compare_with_records(&mut self) {
         let Ok(Some(recorded)) = self.gateway.inner.store.newest().await else {
             return;
         };
         let (now, steady) = (clock::now(), clock::steady());
-        if clock::is_sane(now)
-            && let Some(jump) = self.watch.behind(recorded, now, steady)
-        {
+        if let Some(jump) = self.watch.unseen(recorded, now, steady) {
             self.take_jump(jump).await;
         }
     }
@@ -129,6 +126,7 @@ impl Keeper {
             Ok(moved) => {
                 info!("{} deadlines were moved with the clock", moved.get());
                 self.owed = SignedDuration::ZERO;
+                self.gateway.inner.moves.send_modify(|moves| *moves += 1);
                 self.gateway.tell(Command::LookAgain).await;
             }
             Err(error) => warn!("deadlines are not moved with the clock yet: {error}"),
@@ -308,9 +306,9 @@ impl Keeper {
                 .certificate
                 .and_then(|shown| health::of_certificate(&shown, now)),
         );
-        match clock::is_sane(now) {
-            true => findings.extend(self.watch.finding(steady)),
-            false => findings.push(health::of_clock(now)),
+        findings.extend(self.watch.finding(steady));
+        if !clock::is_sane(now) {
+            findings.push(health::of_clock(now));
         }
         findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.subject.cmp(&b.subject)));
         findings

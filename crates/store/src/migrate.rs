@@ -94,6 +94,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "upstreams",
         sql: include_str!("schema/0017_upstreams.sql"),
     },
+    Step {
+        name: "clock",
+        sql: include_str!("schema/0018_clock.sql"),
+    },
 ];
 
 /// The layout this program works with.

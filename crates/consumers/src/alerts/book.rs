@@ -159,6 +159,32 @@ impl Book {
         }
     }
 
+    /// The clock was set by `by`, and shows `now`: what was to happen after a while still happens after that while. The end
+    /// of quiet hours is a time of day, so it is looked at anew.
+    pub(super) fn shift(&mut self, by: SignedDuration, now: Timestamp) {
+        let plan = Arc::clone(&self.plan);
+        for (row, incident) in &mut self.incidents {
+            // Nothing waits longer than from now on: one that was opened after the clock was set would.
+            let most = |wait: fn(&Rule) -> u32| {
+                let rule = plan.config.rule(&incident.rule);
+                rule.map_or(Timestamp::MAX, |rule| now + seconds(wait(rule)))
+            };
+            let (answer, cooldown) = (most(|rule| rule.answer_s), most(|rule| rule.cooldown_s));
+            let moved = |at: Timestamp| at.checked_add(by).unwrap_or(now);
+            incident.until = incident.until.map(|until| match incident.held {
+                true => now,
+                false => moved(until).min(cooldown),
+            });
+            if let Some(call) = &mut incident.call {
+                call.due = moved(call.due).min(answer);
+            }
+            if let State::Unanswered { since } = &mut incident.state {
+                *since = moved(*since).min(now);
+            }
+            self.work.changed.insert(*row);
+        }
+    }
+
     /// Somebody answers: takes the incidents of a number, or the only one that they were called for.
     pub(super) fn answer(&mut self, number: Option<i64>, by: &str, now: Timestamp) -> Answered {
         let called = |incident: &Incident| match number {

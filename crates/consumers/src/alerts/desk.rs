@@ -85,6 +85,8 @@ struct Also {
     answer: Option<NewMessage>,
     /// The delivery that it follows from.
     delivery: Option<DeliveryId>,
+    /// By how much the book was moved with the clock.
+    moved: Option<SignedDuration>,
 }
 
 /// The owner of the book.
@@ -98,6 +100,8 @@ pub(super) struct Desk {
     book: Option<Book>,
     /// Alerts up to this number are in it.
     worked: i64,
+    /// By how much it was moved with the clock since it was kept.
+    moved: Option<SignedDuration>,
     /// More alerts may wait in the store.
     more: bool,
     /// When health was told last.
@@ -113,6 +117,7 @@ impl Desk {
             orders,
             book: None,
             worked: 0,
+            moved: None,
             more: true,
             told_health: None,
         }
@@ -121,6 +126,7 @@ impl Desk {
     /// Works until the store is closed or nobody is left who could ask.
     pub(super) async fn run(mut self) {
         let mut news = self.store.alerts();
+        let mut clock = self.gateway.clock_moves();
         loop {
             match self.round().await {
                 Ok(()) => {}
@@ -143,6 +149,11 @@ impl Desk {
                 },
                 changed = news.changed() => {
                     self.more = true;
+                    if changed.is_err() { return; }
+                }
+                changed = clock.changed() => {
+                    // The book is read back as it was kept, and moved with the clock.
+                    self.book = None;
                     if changed.is_err() { return; }
                 }
                 () = sleep_until(wake) => {}
@@ -188,7 +199,13 @@ impl Desk {
         let open = left.open.into_iter().filter_map(read).collect();
         self.worked = left.worked;
         self.more = true;
-        Ok(Book::new(Arc::clone(&self.plan), open, left.next_row))
+        let mut book = Book::new(Arc::clone(&self.plan), open, left.next_row);
+        self.moved = (!left.behind.is_zero()).then_some(left.behind);
+        if let Some(by) = self.moved {
+            info!("open incidents are moved with the clock");
+            book.shift(by, clock::now());
+        }
+        Ok(book)
     }
 
     async fn obey(&mut self, order: Order) {
@@ -248,9 +265,9 @@ impl Desk {
         }
         info!("alert {}: {by}: {}", shown(number), told(&answered, by));
         let also = Also {
-            worked: None,
             delivery: reply.as_ref().map(|reply| reply.delivery),
             answer: reply.and_then(|reply| self.draft_reply(&reply, told(&answered, by))),
+            ..Also::default()
         };
         self.keep(&mut book, also).await?;
         self.book = Some(book);
@@ -283,6 +300,7 @@ impl Desk {
 
     /// Keeps what the book decided, and sends what is to go out. Who cannot be called leads to the next one at once.
     async fn keep(&mut self, book: &mut Book, mut also: Also) -> Result<(), Error> {
+        also.moved = self.moved;
         for _ in 0..MOST_ROUNDS {
             let now = clock::now();
             let decided = book.take();
@@ -303,8 +321,10 @@ impl Desk {
                 notices,
                 answers: also.answer.into_iter().collect(),
                 delivery: also.delivery,
+                moved: also.moved,
             };
             let kept = self.store.alert_work(work).await?.into_inner();
+            self.moved = None;
             for parts in kept {
                 self.gateway.accepted(Api::Alerts, parts);
             }
@@ -391,7 +411,7 @@ impl Desk {
 
 impl Also {
     fn is_nothing(&self) -> bool {
-        self.worked.is_none() && self.answer.is_none() && self.delivery.is_none()
+        self.worked.is_none() && self.answer.is_none() && self.delivery.is_none() && self.moved.is_none()
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use message::{Finding, Level};
 
 use super::finding;
+use crate::clock;
 
 /// Looks at both clocks together, again and again.
 #[derive(Debug, Default)]
@@ -42,10 +43,12 @@ impl ClockWatch {
         Some(jump)
     }
 
-    /// A jump that nobody saw: while the gateway did not run the clock went back behind what is on record.
-    pub(crate) fn behind(&mut self, recorded: Timestamp, wall: Timestamp, steady: Duration) -> Option<Jump> {
+    /// A jump that nobody saw: while the gateway did not run the clock went back behind what is on record, or what is on
+    /// record is of a clock that was not set yet.
+    pub(crate) fn unseen(&mut self, recorded: Timestamp, wall: Timestamp, steady: Duration) -> Option<Jump> {
         let by = wall.duration_since(recorded);
-        if by >= -CORRECTION {
+        let set_since = clock::is_sane(wall) && !clock::is_sane(recorded);
+        if by >= -CORRECTION && !set_since {
             return None;
         }
         let jump = Jump { by, at: wall };
@@ -169,12 +172,24 @@ mod tests {
         let mut watch = ClockWatch::default();
         let steady = Duration::from_secs(7);
         assert_eq!(
-            watch.behind(wall(3_600), wall(0), steady),
+            watch.unseen(wall(3_600), wall(0), steady),
             None,
             "an hour is a correction"
         );
-        let jump = watch.behind(wall(86_400), wall(0), steady).expect("a jump");
+        let jump = watch.unseen(wall(86_400), wall(0), steady).expect("a jump");
         assert_eq!(jump.by, SignedDuration::from_hours(-24));
         assert!(watch.finding(steady).is_some());
+    }
+
+    #[test]
+    fn a_box_without_a_battery_is_seen_when_it_starts_and_when_its_clock_is_set() {
+        let mut watch = ClockWatch::default();
+        let (steady, boot) = (Duration::from_secs(7), Timestamp::from_second(60).unwrap());
+        let back = watch.unseen(wall(0), boot, steady).expect("what waits moves to 1970");
+        assert_eq!(boot.duration_since(wall(0)), back.by);
+        let mut watch = ClockWatch::default();
+        let on = watch.unseen(boot, wall(0), steady).expect("and from there");
+        assert_eq!(on.by, -back.by);
+        assert_eq!(watch.unseen(wall(0), wall(86_400), steady), None, "off for a day");
     }
 }

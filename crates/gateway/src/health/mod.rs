@@ -95,7 +95,9 @@ pub(crate) fn of_store(health: &store::Health) -> Option<Finding> {
 
 /// A clock nobody can believe.
 pub(crate) fn of_clock(now: Timestamp) -> Finding {
-    let sentence = format!("it shows {now:.0}: schedules and deadlines wait until it is set");
+    let sentence = format!(
+        "it shows {now:.0}: what is to happen at a time, as messages for later and tests, waits until it is set"
+    );
     finding(
         Level::Critical,
         "clock",

@@ -1,6 +1,6 @@
 //! What follows from alerts: incidents and notices, in one transaction with the messages and letters they make.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::OptionalExtension;
 
 use message::{AlertLetter, Committed, Event, MessageId};
@@ -26,6 +26,8 @@ pub struct AlertWork {
     /// The delivery that all this follows from. It is done with this: whoever works it again sees so by
     /// [`Store::delivery_is_done`].
     pub delivery: Option<DeliveryId>,
+    /// The incidents were moved by this much with the clock: [`AlertsLeft::behind`].
+    pub moved: Option<SignedDuration>,
 }
 
 /// An incident as it is kept.
@@ -78,6 +80,8 @@ pub struct AlertsLeft {
     pub open: Vec<(i64, String)>,
     /// The row of the next incident.
     pub next_row: i64,
+    /// By how much the clock was set that these incidents were not moved with yet.
+    pub behind: SignedDuration,
 }
 
 /// How far behind the work on alerts is, and what went wrong lately.
@@ -107,6 +111,7 @@ impl Store {
             let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
             Ok(AlertsLeft {
                 worked: number("SELECT worked FROM alert_mark")?,
+                behind: SignedDuration::from_millis(number("SELECT shifted - alerts FROM clock_mark")?),
                 next_row: 1 + number("SELECT coalesce(max(row), 0) FROM incident")?,
                 open: conn
                     .prepare("SELECT row, body FROM incident WHERE open = 1 ORDER BY row")?
@@ -212,6 +217,11 @@ fn keep(desk: &mut Desk<'_>, work: &AlertWork) -> rusqlite::Result<Vec<AcceptedP
     }
     if let Some(delivery) = work.delivery {
         events::finish(desk, delivery)?;
+    }
+    if let Some(moved) = work.moved {
+        desk.conn
+            .prepare_cached("UPDATE clock_mark SET alerts = alerts + ?1")?
+            .execute([i64::try_from(moved.as_millis()).unwrap_or(0)])?;
     }
     if let Some(worked) = work.worked {
         desk.conn

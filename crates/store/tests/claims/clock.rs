@@ -105,3 +105,38 @@ async fn since_when_a_test_is_wanted_is_kept_while_it_is() {
     since(false, t(10)).await.expect("forgotten");
     assert_eq!(since(true, t(11)).await.expect("kept"), t(11));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_after_the_clock_was_set_back_does_not_find_that_once_more() {
+    let bench = Bench::new();
+    bench.accept(message(1)).await;
+    bench.store.move_deadlines(-YEAR, t(1) - YEAR).await.expect("moved");
+    assert_eq!(bench.store.newest().await.expect("read"), Some(t(1) - YEAR));
+    let late = store::NewMessage {
+        accepted_at: t(2) - YEAR,
+        ..message(1)
+    };
+    bench.accept(late).await;
+    assert_eq!(bench.store.newest().await.expect("read"), Some(t(2) - YEAR));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_know_by_how_much_they_have_to_follow_the_clock() {
+    let bench = Bench::new();
+    let behind = || async { bench.store.alerts_left().await.expect("read").behind };
+    assert_eq!(behind().await, SignedDuration::ZERO);
+    bench.store.move_deadlines(-YEAR, t(1) - YEAR).await.expect("moved");
+    bench
+        .store
+        .move_deadlines(SignedDuration::from_secs(10), t(12) - YEAR)
+        .await
+        .expect("moved");
+    let all = SignedDuration::from_secs(10) - YEAR;
+    assert_eq!(behind().await, all);
+    let followed = store::AlertWork {
+        moved: Some(all),
+        ..store::AlertWork::default()
+    };
+    bench.store.alert_work(followed).await.expect("kept");
+    assert_eq!(behind().await, SignedDuration::ZERO);
+}

@@ -147,6 +147,45 @@ fn without_an_answer_the_next_is_called_round_by_round_through_restarts() {
 }
 
 #[test]
+fn a_clock_that_is_set_moves_what_waits_and_lets_nothing_wait_longer() {
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    for by in [days(70), days(-70)] {
+        let mut bench = Bench::new(config());
+        bench.receive(&alert(1, "DOOR", "gate", 0));
+        let due = bench.book.due().expect("the next one is called");
+        bench.book.shift(by, at(100) + by);
+        bench.keep();
+        bench.restart();
+        assert_eq!(bench.book.due(), Some(due + by), "{by:?}");
+    }
+    // One that came after the clock was set, before that was seen.
+    let mut bench = Bench::new(config());
+    let by = days(365);
+    let mut late = alert(2, "DOOR", "gate", 1);
+    late.alert.received_at = at(1) + by;
+    bench.receive(&late);
+    let due = bench.book.due().expect("the next one is called");
+    bench.book.shift(by, at(1) + by);
+    bench.keep();
+    assert_eq!(bench.book.due(), Some(due));
+}
+
+#[test]
+fn quiet_hours_are_a_time_of_day_however_the_clock_is_set() {
+    let mut config = config();
+    config.quiet = Some("11:00-13:00".parse().unwrap());
+    let mut bench = Bench::new(config);
+    bench.receive(&alert(1, "DOOR", "gate", 0));
+    let by = SignedDuration::from_hours(-24 * 365);
+    let now = at(60) + by;
+    bench.book.shift(by, now);
+    bench.book.tick(now);
+    bench.keep();
+    assert_eq!(bench.said(), Vec::<String>::new());
+    assert_eq!(bench.book.due(), Some(at(3600) + by));
+}
+
+#[test]
 fn what_nobody_answered_keeps_no_new_alert_from_being_told() {
     let mut bench = Bench::new(config());
     bench.receive(&alert(17, "MOTION_DETECTED", "cam1", 0));
