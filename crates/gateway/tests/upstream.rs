@@ -134,6 +134,7 @@ impl Life {
             store: store.clone(),
             carriers: vec![(Arc::clone(&lines) as Arc<dyn Carrier>, told)],
             token_sims: BTreeMap::new(),
+            tally: gateway::Tally::default(),
         };
         Self {
             gateway: Gateway::start(parts).await.unwrap(),
