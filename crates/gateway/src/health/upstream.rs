@@ -37,7 +37,10 @@ fn state(upstream: &UpstreamSnapshot, now: Timestamp) -> Option<Finding> {
         UpstreamState::Throttled | UpstreamState::Partly if !lasts => return None,
         UpstreamState::Connecting | UpstreamState::Down => (
             if lasts { Level::Critical } else { Level::Warning },
-            format!("no connection to {}: {reason}", upstream.address),
+            match reason.contains(&upstream.address) {
+                true => format!("no connection: {reason}"),
+                false => format!("no connection to {}: {reason}", upstream.address),
+            },
             "it is tried again by itself; look at network, address and TLS, and ask its operator",
         ),
         UpstreamState::Refused => (

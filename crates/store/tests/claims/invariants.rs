@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use message::{Alphabet, MessageId, MessageState, OnUncertain, PartState, Resolution, StatusReport};
+use message::{
+    Alphabet, MessageId, MessageState, OnUncertain, PartState, PeerId, Receipt, ReportStatus, Resolution, RouteId,
+    StatusReport,
+};
 use proptest::prelude::*;
 use store::{NewMessage, PartKey, Policies, Settled};
 
@@ -14,6 +17,7 @@ enum Step {
     Attempt { pick: usize, sim: u8 },
     Settle { pick: usize, sim: u8, how: u8 },
     Report { pick: u8, sim: u8, status: u8 },
+    Receipt { name: u8, sim: u8, status: ReportStatus },
     Cancel { pick: usize },
     Resolve { pick: usize, resend: bool },
     Move { pick: usize, parts: u8 },
@@ -28,7 +32,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1..4u8, any::<bool>(), any::<bool>())
             .prop_map(|(parts, hold, later)| Step::Accept { parts, hold, later }),
         6 => (any::<usize>(), sim.clone()).prop_map(|(pick, sim)| Step::Attempt { pick, sim }),
-        6 => (any::<usize>(), sim.clone(), 0..7u8).prop_map(|(pick, sim, how)| Step::Settle { pick, sim, how }),
+        6 => (any::<usize>(), sim.clone(), 0..9u8).prop_map(|(pick, sim, how)| Step::Settle { pick, sim, how }),
+        3 => (1..4u8, sim.clone(), prop_oneof![
+            Just(ReportStatus::Delivered), Just(ReportStatus::StillTrying), Just(ReportStatus::Failed)
+        ]).prop_map(|(name, sim, status)| Step::Receipt { name, sim, status }),
         3 => (0..3u8, sim, prop_oneof![Just(0u8), Just(0x30), Just(0x46), Just(0x41)])
             .prop_map(|(pick, sim, status)| Step::Report { pick, sim, status }),
         1 => any::<usize>().prop_map(|pick| Step::Cancel { pick }),
@@ -91,6 +98,11 @@ impl World {
                 cost_micros: 10,
                 peer_id: None,
             },
+            7 | 8 => Settled::Sent {
+                reference: None,
+                cost_micros: 0,
+                peer_id: PeerId::new(&key.part.to_string()),
+            },
             2 => Settled::Retry {
                 due_at,
                 failure: failure(),
@@ -105,6 +117,20 @@ impl World {
             _ => Settled::Requeued,
         };
         self.bench.settle(key, &format!("sim{sim}"), at, result).await;
+    }
+
+    async fn receipt(&self, name: u8, sim: u8, status: ReportStatus) {
+        let receipt = Receipt {
+            id: PeerId::new(&name.to_string()).expect("a name"),
+            recipient: Some(message(1).to),
+            status,
+            code: None,
+            discharged: Some(t(self.now)),
+            words: String::new(),
+        };
+        let route = RouteId::new(&format!("sim{sim}"));
+        let kept = self.bench.store.receipt(&route, receipt, t(self.now)).await;
+        kept.expect("kept");
     }
 
     /// Does one step; gives whether parts may be made anew by it.
@@ -129,6 +155,7 @@ impl World {
                 };
                 self.bench.report(&format!("sim{sim}"), report, t(self.now)).await;
             }
+            Step::Receipt { name, sim, status } => self.receipt(name, sim, status).await,
             Step::Cancel { pick } => {
                 if let Some(id) = self.id(pick) {
                     drop(self.bench.store.cancel(id, t(self.now)).await);
