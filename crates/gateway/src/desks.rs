@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use message::{
     AlertSearch, AlertTaken, AlertTrial, AlertView, AttendanceDevice, AttendancePage, AttendanceRecord, AttendanceRoll,
-    AttendanceSearch, AttendanceState, RawAlert, Reloaded,
+    AttendanceSearch, AttendanceState, RawAlert, Reloaded, TraceView, TraceWish,
 };
 
 use crate::{Error, Origin};
@@ -21,6 +21,8 @@ pub struct Desks {
     pub alerts: Option<Arc<dyn AlertDesk>>,
     /// The settings, where they can be read again.
     pub settings: Option<Arc<dyn SettingsDesk>>,
+    /// What goes over the sessions of applications, where there are any.
+    pub wires: Option<Arc<dyn WireDesk>>,
 }
 
 /// Answers what is asked about attendance. Who may use some SIMs alone is told of what came to those.
@@ -66,12 +68,22 @@ pub trait SettingsDesk: Send + Sync {
     fn reload<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Reloaded, Error>>;
 }
 
+/// Writes down what goes over the sessions of applications.
+pub trait WireDesk: Send + Sync {
+    /// Whoever has this name is to be written down from now on, or no longer; what it looks like then. `None`: nobody has it.
+    fn trace(&self, name: &str, wish: Option<TraceWish>) -> Option<Result<Option<TraceView>, Error>>;
+
+    /// Who is written down.
+    fn traces(&self) -> Vec<TraceView>;
+}
+
 impl fmt::Debug for Desks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desks")
             .field("attendance", &self.attendance.is_some())
             .field("alerts", &self.alerts.is_some())
             .field("settings", &self.settings.is_some())
+            .field("wires", &self.wires.is_some())
             .finish()
     }
 }

@@ -42,7 +42,7 @@ pub use carrier::{
     Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
 };
 pub use config::{Config, National, RouteSettings};
-pub use desks::{AlertDesk, AttendanceDesk, Desks, SettingsDesk};
+pub use desks::{AlertDesk, AttendanceDesk, Desks, SettingsDesk, WireDesk};
 pub use error::{Error, ErrorKind};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;

@@ -140,7 +140,7 @@ impl Command {
             Self::Hardening(command) => hardening::run(&command, screen),
             Self::Audit(command) => audit::run(&command, screen),
             Self::Webhook(command) => runtime()?.block_on(webhook::run(&command, screen)),
-            Self::Smpp(args) => traffic::run(&args, screen),
+            Self::Smpp(args) => traffic::run(&args, connection, screen),
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
             Self::Munin(args) => munin::run(&args, connection, screen),
@@ -207,7 +207,7 @@ impl Command {
 }
 
 /// A command asks one thing at a time: one thread is enough.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

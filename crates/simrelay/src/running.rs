@@ -135,6 +135,7 @@ impl Running {
             alerts: Some(Arc::new(alerts.clone()) as Arc<dyn AlertDesk>),
             settings: bell.map(|bell| Arc::new(bell) as Arc<dyn SettingsDesk>),
             attendance: office.clone().map(|office| Arc::new(office) as Arc<dyn AttendanceDesk>),
+            wires: smpp.as_ref().map(SmppDesk::wires),
         };
         let server = Server::with(&settings.api, gateway.clone(), desks).map_err(|error| api_refused(&error))?;
         let api = server.handle();

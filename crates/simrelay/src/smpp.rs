@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use consumers::Consumer;
 use consumers::ports::Ports;
-use gateway::Gateway;
+use gateway::{Gateway, WireDesk};
 use smsc::Smsc;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -64,8 +64,12 @@ impl SmppDoor {
         for address in self.ports.addresses() {
             tracing::info!("SMPP on {address}");
         }
+        let config = smsc::Config {
+            trace_place: Some(settings.data.join("trace")),
+            ..settings.smpp.clone()
+        };
         SmppDesk {
-            smsc: Smsc::new(self.ports, &settings.smpp, gateway.clone()),
+            smsc: Smsc::new(self.ports, &config, gateway.clone()),
             threads: self.threads,
         }
     }
@@ -75,6 +79,11 @@ impl SmppDesk {
     /// What tells the applications, an account each.
     pub(crate) fn mailmen(&self) -> Vec<Arc<dyn Consumer>> {
         self.smsc.mailmen()
+    }
+
+    /// What writes sessions down.
+    pub(crate) fn wires(&self) -> Arc<dyn WireDesk> {
+        self.smsc.wires()
     }
 
     /// Begins to serve, with the API's certificate.

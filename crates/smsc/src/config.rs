@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use consumers::Problem;
@@ -35,6 +36,9 @@ pub struct Config {
     pub response_s: u32,
     /// Who may bind.
     pub accounts: Vec<Account>,
+    /// A folder for traces of sessions; none can be made without one.
+    #[serde(skip)]
+    pub trace_place: Option<PathBuf>,
 }
 
 /// Who may bind, and with which rights (`[[smpp.accounts]]`).
@@ -135,6 +139,7 @@ impl Default for Config {
             inactivity_s: 0,
             response_s: 60,
             accounts: Vec::new(),
+            trace_place: None,
         }
     }
 }

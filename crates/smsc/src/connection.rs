@@ -1,7 +1,7 @@
 //! One connection: a session and the socket it speaks over.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::marks::Mark;
 use crate::member::{House, Member, Receiver, Seat};
 use crate::submit::Submission;
+use crate::trace::Tap;
 use crate::{question, taking};
 
 /// Something to be delivered over this connection.
@@ -34,6 +35,8 @@ pub(crate) struct Order {
 pub(crate) struct Connection {
     pub(crate) house: Arc<House>,
     pub(crate) peer: IpAddr,
+    /// Who opened it, and to where.
+    pub(crate) ends: (SocketAddr, SocketAddr),
     /// Becomes true when the gateway stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -50,6 +53,8 @@ struct Talk {
     id: u64,
     house: Arc<House>,
     peer: IpAddr,
+    /// For whoever has the session written down.
+    tap: Tap,
     session: Session,
     seat: Option<Seat>,
     working: FuturesUnordered<BoxFuture<'static, Worked>>,
@@ -68,10 +73,11 @@ impl Connection {
         let Self {
             house,
             peer,
+            ends,
             mut stopping,
         } = self;
         let (orders, mut deliveries) = mpsc::channel(DELIVERIES);
-        let mut talk = Talk::new(house, peer, orders);
+        let mut talk = Talk::new(house, peer, ends, orders);
         let (mut read, mut write) = tokio::io::split(stream);
         let mut octets = vec![0; READ];
         let mut unread = 0..0;
@@ -79,6 +85,7 @@ impl Connection {
         loop {
             if !unread.is_empty() && talk.session.wants_octets() {
                 let taken = talk.session.receive(&octets[unread.clone()], Instant::now());
+                talk.tap.heard(&octets[unread.start..unread.start + taken]);
                 unread.start += taken;
             }
             talk.work_events();
@@ -124,15 +131,17 @@ impl Connection {
 }
 
 impl Talk {
-    fn new(house: Arc<House>, peer: IpAddr, orders: mpsc::Sender<Order>) -> Self {
+    fn new(house: Arc<House>, peer: IpAddr, ends: (SocketAddr, SocketAddr), orders: mpsc::Sender<Order>) -> Self {
         let config = Config {
             system_id: house.config.system_id.as_str().into(),
             timers: house.config.timers(),
             rebind: Rebind::Ask,
             ..Config::default()
         };
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id,
+            tap: house.traces.tap(id, ends),
             session: Session::new(Role::Smsc, config, Instant::now()),
             house,
             peer,
@@ -179,6 +188,7 @@ impl Talk {
     }
 
     fn login(&mut self, owed: Owed, mode: BindMode, bind: Bind) {
+        self.tap.is(&bind.system_id);
         if let Some(seat) = &self.seat
             && !seat.member().account.rebind
         {
@@ -261,6 +271,7 @@ impl Talk {
     }
 
     fn wrote(&mut self, octets: usize) {
+        self.tap.told(self.session.outgoing().get(..octets).unwrap_or_default());
         self.session.written(octets);
         if self.session.outgoing().is_empty() {
             self.answered.clear();

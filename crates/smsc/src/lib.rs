@@ -8,7 +8,8 @@
 //! waits can be asked for (`question`), taken back and replaced (`revise`). What is to be told goes the other way:
 //! [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts for
 //! those who asked (`ticket` is what is remembered of a submission). A receipt waits for the answer to its message
-//! (`marks`). Which status stands for which refusal is one table (`refusal`).
+//! (`marks`). Which status stands for which refusal is one table (`refusal`). What goes
+//! over an account's sessions is written down where somebody asks for it (`trace`).
 //!
 //! # Promises
 //!
@@ -30,6 +31,7 @@ mod server;
 mod submit;
 mod taking;
 mod ticket;
+mod trace;
 mod train;
 
 pub use config::{Account, Charset, Config, Long, Source};

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::config::{Account, Config};
 use crate::connection::Order;
 use crate::marks::Marks;
+use crate::trace::Traces;
 use crate::train::Trains;
 
 /// Everything that connections share.
@@ -23,6 +24,7 @@ pub(crate) struct House {
     pub(crate) config: Config,
     pub(crate) gateway: Gateway,
     pub(crate) members: Vec<Arc<Member>>,
+    pub(crate) traces: Arc<Traces>,
     /// Threads that may work bcrypt at the same time.
     hashing: Semaphore,
     /// Logins that failed, by address.
@@ -76,6 +78,7 @@ impl House {
             members: members.collect(),
             hashing: Semaphore::new(HASHING),
             failures: RateLimiter::keyed(Quota::per_minute(FAILURES)),
+            traces: Traces::new(config.trace_place.clone(), &config.accounts),
             config,
             gateway,
         }

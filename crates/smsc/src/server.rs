@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use consumers::ports::{Caller, Host, Ports};
 use consumers::{Consumer, Places};
-use gateway::Gateway;
+use gateway::{Gateway, WireDesk};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -51,6 +51,11 @@ impl Smsc {
         self.house.members.iter().map(mailman).collect()
     }
 
+    /// What writes sessions down.
+    pub fn wires(&self) -> Arc<dyn WireDesk> {
+        Arc::clone(&self.house.traces) as Arc<dyn WireDesk>
+    }
+
     /// Serves with this certificate until `stop` is over. Then the ports close, what was submitted is answered, and every session is unbound.
     pub async fn serve(self, tls: Arc<ServerConfig>, stop: impl Future<Output = ()>) {
         let (stopping, watched) = watch::channel(false);
@@ -79,6 +84,8 @@ impl Host for Reception {
         let connection = Connection {
             house: self.house,
             peer: caller.peer.ip(),
+            // A socket that has no name any more is about to end.
+            ends: (caller.peer, caller.socket.local_addr().unwrap_or(caller.peer)),
             stopping: self.stopping,
         };
         speak(connection, caller.socket, caller.wrapped.then_some(self.tls)).await;

@@ -1,10 +1,11 @@
 //! SMPP: applications bind to the gateway as to an operator. They are other people's, which `tools/peers install` brings: here
-//! smpplib, in `peers` those of npm and the crates, in `kannel` that one. `esme` is our own, in `waiting` and `told`.
+//! smpplib, in `peers` those of npm and the crates, in `kannel` that one; `trace` looks at sessions. `esme` is our own, in `waiting` and `told`.
 
 mod esme;
 mod kannel;
 mod peers;
 mod told;
+mod trace;
 mod waiting;
 
 use std::io::Write;

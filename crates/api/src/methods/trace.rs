@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use message::TraceView;
+use jiff::{SignedDuration, Timestamp};
+use message::{TraceView, TraceWish};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,16 +28,16 @@ struct Set {
 
 const SET: Method = Method {
     name: "trace.set",
-    about: "Has what goes over the wire of a SIM's modem written down for a while, or no longer.",
+    about: "Has what goes over the wire of a SIM's modem, or over the SMPP sessions of an account, written down for a while, or no longer.",
     need: Need::Scope(Scope::Admin),
     place: Place::Shared,
     fields: &[
-        must("sim", Kind::Text, "a slot's name, or its SIM's number"),
+        must("sim", Kind::Text, "a slot's name, or its SIM's number, or smpp.ACCOUNT"),
         must("on", Kind::Flag, "whether it is to be written down"),
         may(
             "texts",
             Kind::Flag,
-            "write message texts and numbers too; PINs never are",
+            "write message texts (of a modem: and numbers) too; PINs and passwords never are",
         ),
         may(
             "minutes",
@@ -59,13 +60,21 @@ async fn set(app: Arc<App>, caller: Arc<Caller>, asked: Set) -> Result<Value, Re
     let minutes = asked.on.then_some(minutes);
     let token = caller.principal()?.id();
     tracing::warn!(token, sim = %asked.sim, on = asked.on, texts = asked.texts, "a wire trace is asked for");
-    let traced = app.gateway.trace(&asked.sim, minutes, asked.texts)?;
+    let wish = minutes.map(|minutes| TraceWish {
+        texts: asked.texts,
+        until: Timestamp::now() + SignedDuration::from_mins(minutes.into()),
+    });
+    let wires = app.desks.wires.as_ref();
+    let traced = match wires.and_then(|wires| wires.trace(&asked.sim, wish)) {
+        Some(traced) => traced?,
+        None => app.gateway.trace(&asked.sim, minutes, asked.texts)?,
+    };
     Ok(json!({"trace": traced}))
 }
 
 const LIST: Method = Method {
     name: "trace.list",
-    about: "Says which modems' wires are written down, where to, and until when.",
+    about: "Says which modems' wires and SMPP accounts are written down, where to, and until when.",
     need: Need::Scope(Scope::Admin),
     place: Place::Shared,
     fields: &[],
@@ -76,7 +85,9 @@ const LIST: Method = Method {
 };
 
 async fn list(app: Arc<App>, _: Arc<Caller>, _: Nothing) -> Result<Vec<TraceView>, Refusal> {
-    Ok(app.gateway.traces())
+    let mut traces = app.gateway.traces();
+    traces.extend(app.desks.wires.iter().flat_map(|wires| wires.traces()));
+    Ok(traces)
 }
 
 /// A day: a trace is for finding a fault, and not to be forgotten.

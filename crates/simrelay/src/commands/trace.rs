@@ -40,8 +40,9 @@ pub(crate) struct TraceArgs {
     minutes: u32,
 }
 
+/// Which way a trace is switched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Wanted {
+pub(crate) enum Wanted {
     On,
     Off,
 }
@@ -51,11 +52,23 @@ pub(crate) async fn run(args: TraceArgs, client: &Client, screen: &Screen) -> Re
     let Some((slot, wanted)) = args.slot.as_ref().zip(args.wanted) else {
         return list(client, screen).await;
     };
+    set(slot, wanted, args.texts, args.minutes, client, screen).await
+}
+
+/// Switches the trace of a slot, or of an account by the name that the gateway has for it.
+pub(crate) async fn set(
+    slot: &str,
+    wanted: Wanted,
+    texts: bool,
+    minutes: u32,
+    client: &Client,
+    screen: &Screen,
+) -> Result<(), Failure> {
     let on = wanted == Wanted::On;
     let mut asked = json!({ "sim": slot, "on": on });
     if on {
-        asked["texts"] = args.texts.into();
-        asked["minutes"] = args.minutes.into();
+        asked["texts"] = texts.into();
+        asked["minutes"] = minutes.into();
     }
     let result: Value = client.call("trace.set", asked).await?;
     if screen.is_json() {
@@ -72,7 +85,8 @@ pub(crate) async fn run(args: TraceArgs, client: &Client, screen: &Screen) -> Re
     }
 }
 
-async fn list(client: &Client, screen: &Screen) -> Result<(), Failure> {
+/// All that is written down.
+pub(crate) async fn list(client: &Client, screen: &Screen) -> Result<(), Failure> {
     let result: Value = client.call("trace.list", json!({})).await?;
     if screen.is_json() {
         return screen.value(&result);

@@ -1,23 +1,28 @@
-//! `simrelay smpp`: SMPP traffic by hand, without a gateway.
+//! `simrelay smpp`: SMPP traffic by hand.
 //!
 //! - [`decode`] shows PDUs field by field; [`fields`] names what is in them for programs.
 //! - [`analyze`] reads a capture of the network and tells what went on.
+//! - [`trace`] has a gateway write down its own sessions.
 
 mod analyze;
 mod decode;
 mod fields;
+mod trace;
 
 use clap::{Subcommand, ValueEnum};
 use smpp::DefaultAlphabet;
 
+use crate::cli::runtime;
+use crate::client::{Client, Connection};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
-/// Read SMPP traffic: PDUs and captures of the network; no gateway is asked
+/// Read SMPP traffic: PDUs and captures of the network, and the gateway's own sessions
 #[derive(Debug, Subcommand)]
 pub(crate) enum Args {
     Decode(decode::DecodeArgs),
     Analyze(analyze::AnalyzeArgs),
+    Trace(trace::TraceArgs),
 }
 
 /// What data_coding 0 means to these peers.
@@ -36,11 +41,12 @@ enum Alphabet {
 /// Does it.
 ///
 /// # Errors
-/// Input that cannot be read.
-pub(crate) fn run(args: &Args, screen: &Screen) -> Result<(), Failure> {
+/// Input that cannot be read, or a gateway that refuses.
+pub(crate) fn run(args: &Args, connection: &Connection, screen: &Screen) -> Result<(), Failure> {
     match args {
         Args::Decode(args) => decode::run(args, screen),
         Args::Analyze(args) => analyze::run(args, screen),
+        Args::Trace(args) => runtime()?.block_on(trace::run(args, &Client::new(connection)?, screen)),
     }
 }
 

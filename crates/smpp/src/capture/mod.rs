@@ -2,11 +2,13 @@
 //!
 //! [`Capture::read`] takes a file as it lies in memory and gives TCP connections with the octets of both directions in
 //! order, each piece with its time: reordered segments are put right, repeated ones are dropped, and what the capture
-//! missed is told where it is missing. [`Writer`] makes the packets of a live session that a protocol analyser can read.
+//! missed is told where it is missing. [`Writer`] makes the packets of a live session that a protocol analyser can read;
+//! [`Cutter`] and [`veil`] see to it that nothing is in them that is nobody's business.
 
 mod file;
 mod packet;
 mod stream;
+mod veil;
 mod write;
 
 use std::{fmt, net::SocketAddr};
@@ -16,6 +18,7 @@ use serde::{Serialize, Serializer};
 
 use self::stream::Streams;
 
+pub use self::veil::{Cutter, veil};
 pub use self::write::Writer;
 
 /// A moment: nanoseconds since 1970-01-01T00:00Z.

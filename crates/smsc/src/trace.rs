@@ -1,0 +1,472 @@
+//! What goes over the sessions of an account, written down for an operator who asked for it: pcapng, which protocol analysers
+//! and `simrelay smpp analyze` read, also of sessions inside TLS.
+//!
+//! A file an account, begun anew with each switching on, and no longer than [`LARGEST_FILE`]. Writing is a thread's work: a
+//! slow disk holds up no session, it loses PDUs of the trace, which the log counts. A power cut loses the trace's end, nothing
+//! else.
+
+use std::collections::HashMap;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+
+use gateway::{Error, ErrorKind, WireDesk};
+use jiff::Timestamp;
+use message::{RouteId, TraceView, TraceWish};
+use smpp::capture::{Cutter, Stamp, Writer, veil};
+
+use crate::config::Account;
+
+/// The traces of all accounts.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    folder: Option<PathBuf>,
+    accounts: Vec<Traced>,
+    /// The way to the thread, once there is one.
+    writer: Mutex<Option<mpsc::SyncSender<Piece>>>,
+    lost: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Traced {
+    system_id: String,
+    name: String,
+    wish: Mutex<Option<TraceWish>>,
+}
+
+/// What a connection has of it.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    traces: Arc<Traces>,
+    connection: u64,
+    /// Who opened it, and to where.
+    ends: (SocketAddr, SocketAddr),
+    account: Option<usize>,
+    heard: Cutter,
+    told: Cutter,
+    /// What went before it was known whose it is, with stars already.
+    early: Vec<(bool, Stamp, Vec<u8>)>,
+    written: bool,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Piece {
+    /// A trace begins.
+    Begun(usize),
+    /// A PDU, `forth` from the one who opened the connection.
+    Pdu {
+        account: usize,
+        connection: u64,
+        ends: (SocketAddr, SocketAddr),
+        forth: bool,
+        at: Stamp,
+        octets: Vec<u8>,
+    },
+    Closed {
+        account: usize,
+        connection: u64,
+        at: Stamp,
+    },
+}
+
+/// The file of an account.
+struct Book {
+    file: File,
+    writer: Writer,
+    /// The numbers that the writer gave.
+    connections: HashMap<u64, usize>,
+    length: usize,
+}
+
+impl Traces {
+    /// Traces that lie in this folder, none of them switched on.
+    pub(crate) fn new(folder: Option<PathBuf>, accounts: &[Account]) -> Arc<Self> {
+        let traced = |account: &Account| Traced {
+            system_id: account.system_id.clone(),
+            name: format!("smpp.{}", account.system_id),
+            wish: Mutex::default(),
+        };
+        Arc::new(Self {
+            folder,
+            accounts: accounts.iter().map(traced).collect(),
+            writer: Mutex::default(),
+            lost: Arc::default(),
+        })
+    }
+
+    /// For a connection from `ends.0` to `ends.1`.
+    pub(crate) fn tap(self: &Arc<Self>, connection: u64, ends: (SocketAddr, SocketAddr)) -> Tap {
+        Tap {
+            traces: Arc::clone(self),
+            connection,
+            ends,
+            account: None,
+            heard: Cutter::default(),
+            told: Cutter::default(),
+            early: Vec::new(),
+            written: false,
+        }
+    }
+
+    /// Whether texts are written of this account's sessions; `None`: nothing is.
+    fn texts(&self, account: usize) -> Option<bool> {
+        let traced = self.accounts.get(account)?;
+        let mut wish = traced.wish();
+        let texts = wish.as_ref()?.texts;
+        if wish.as_ref().is_some_and(|wish| Timestamp::now() >= wish.until) {
+            *wish = None;
+            tracing::warn!(
+                account = traced.system_id,
+                "SMPP sessions are no longer written down: the time is over"
+            );
+            return None;
+        }
+        Some(texts)
+    }
+
+    fn pass(&self, piece: Piece) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.as_ref().is_none_or(|writer| writer.try_send(piece).is_err()) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The way to the thread; it is started where there is none yet.
+    fn start(&self) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.is_some() {
+            return Ok(());
+        }
+        let folder = self.folder.as_ref();
+        let folder = folder.ok_or_else(|| io::Error::other("no folder is known"))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let (sender, pieces) = mpsc::sync_channel(WAITING);
+        let paths: Vec<PathBuf> = self.accounts.iter().filter_map(|traced| self.path(traced)).collect();
+        let lost = Arc::clone(&self.lost);
+        let named = thread::Builder::new().name("smpp-trace".into());
+        // It runs until the senders are gone.
+        named.spawn(move || write_all(&paths, &pieces, &lost))?;
+        *writer = Some(sender);
+        Ok(())
+    }
+
+    fn path(&self, traced: &Traced) -> Option<PathBuf> {
+        // Names have letters, digits, - and _.
+        let folder = self.folder.as_ref()?;
+        Some(folder.join(format!("{}.pcapng", traced.name)))
+    }
+
+    fn view(&self, traced: &Traced) -> Option<TraceView> {
+        let wish = (*traced.wish()).filter(|wish| Timestamp::now() < wish.until)?;
+        Some(TraceView {
+            sim: RouteId::new(&traced.name),
+            file: self.path(traced)?.display().to_string(),
+            texts: wish.texts,
+            until: Some(wish.until),
+        })
+    }
+
+    fn switch(&self, account: usize, wish: Option<TraceWish>) -> Result<Option<TraceView>, Error> {
+        let Some(traced) = self.accounts.get(account) else {
+            return Ok(None);
+        };
+        let before = self.texts(account);
+        if wish.is_some() {
+            let refused = |error| Error::new(ErrorKind::Unavailable, format!("the trace cannot be written: {error}"));
+            self.start().map_err(refused)?;
+        }
+        if wish.is_some() && before.is_none() {
+            self.pass(Piece::Begun(account));
+        }
+        let on = wish.is_some();
+        *traced.wish() = wish;
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        tracing::warn!(
+            account = traced.system_id,
+            on,
+            lost,
+            "writing down SMPP sessions was switched"
+        );
+        Ok(self.view(traced))
+    }
+}
+
+impl WireDesk for Traces {
+    fn trace(&self, name: &str, wish: Option<TraceWish>) -> Option<Result<Option<TraceView>, Error>> {
+        let account = self.accounts.iter().position(|traced| traced.name == name)?;
+        Some(self.switch(account, wish))
+    }
+
+    fn traces(&self) -> Vec<TraceView> {
+        self.accounts.iter().filter_map(|traced| self.view(traced)).collect()
+    }
+}
+
+impl Traced {
+    fn wish(&self) -> MutexGuard<'_, Option<TraceWish>> {
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tap {
+    /// Octets that the other side wrote.
+    pub(crate) fn heard(&mut self, octets: &[u8]) {
+        self.went(true, octets);
+    }
+
+    /// Octets that we wrote.
+    pub(crate) fn told(&mut self, octets: &[u8]) {
+        self.went(false, octets);
+    }
+
+    /// Somebody binds as this account.
+    pub(crate) fn is(&mut self, system_id: &[u8]) {
+        let known = |traced: &Traced| traced.system_id.as_bytes() == system_id;
+        self.account = self.traces.accounts.iter().position(known).or(self.account);
+        let early = std::mem::take(&mut self.early);
+        if self.account.is_some_and(|account| self.traces.texts(account).is_some()) {
+            for (forth, at, octets) in early {
+                self.pass(forth, at, octets);
+            }
+        }
+    }
+
+    fn went(&mut self, forth: bool, octets: &[u8]) {
+        let texts = match self.account {
+            Some(account) => self.traces.texts(account),
+            // A bind, perhaps.
+            None => (self.early.len() < EARLY).then_some(false),
+        };
+        let mut pdus = Vec::new();
+        let cutter = if forth { &mut self.heard } else { &mut self.told };
+        cutter.pass(octets, texts.is_some(), |pdu| {
+            pdus.push(veil(pdu, texts.unwrap_or_default()))
+        });
+        for pdu in pdus {
+            let at = now();
+            match self.account {
+                Some(_) => self.pass(forth, at, pdu),
+                None if pdu.len() <= EARLY_PDU => self.early.push((forth, at, pdu)),
+                None => {}
+            }
+        }
+    }
+
+    fn pass(&mut self, forth: bool, at: Stamp, octets: Vec<u8>) {
+        let (Some(account), connection, ends) = (self.account, self.connection, self.ends) else {
+            return;
+        };
+        self.written = true;
+        self.traces.pass(Piece::Pdu {
+            account,
+            connection,
+            ends,
+            forth,
+            at,
+            octets,
+        });
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        if let Some(account) = self.account.filter(|_| self.written) {
+            self.traces.pass(Piece::Closed {
+                account,
+                connection: self.connection,
+                at: now(),
+            });
+        }
+    }
+}
+
+fn write_all(paths: &[PathBuf], pieces: &mpsc::Receiver<Piece>, lost: &AtomicU64) {
+    let mut books: HashMap<usize, Book> = HashMap::new();
+    for piece in pieces {
+        let written = match piece {
+            Piece::Begun(account) => begin(paths.get(account), account, &mut books),
+            Piece::Pdu { account, .. } | Piece::Closed { account, .. } => match books.get_mut(&account) {
+                Some(book) => book.write(piece),
+                None => Ok(true),
+            },
+        };
+        match written {
+            Ok(true) => {}
+            Ok(false) => drop(lost.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => tracing::warn!(%error, "the trace of SMPP sessions cannot be written"),
+        }
+    }
+}
+
+fn begin(path: Option<&PathBuf>, account: usize, books: &mut HashMap<usize, Book>) -> io::Result<bool> {
+    let Some(path) = path else {
+        return Ok(true);
+    };
+    books.remove(&account);
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    let mut octets = Vec::new();
+    let writer = Writer::new(&mut octets);
+    file.write_all(&octets)?;
+    let book = Book {
+        file,
+        writer,
+        connections: HashMap::new(),
+        length: octets.len(),
+    };
+    books.insert(account, book);
+    Ok(true)
+}
+
+impl Book {
+    /// Whether there was room.
+    fn write(&mut self, piece: Piece) -> io::Result<bool> {
+        if self.length >= LARGEST_FILE {
+            return Ok(false);
+        }
+        let mut out = Vec::new();
+        match piece {
+            Piece::Pdu {
+                connection,
+                ends: (from, to),
+                forth,
+                at,
+                octets,
+                ..
+            } => {
+                let known = self.connections.entry(connection);
+                let number = *known.or_insert_with(|| self.writer.open(from, to, at, &mut out));
+                self.writer.write(number, forth, &octets, at, &mut out);
+            }
+            Piece::Closed { connection, at, .. } => {
+                if let Some(number) = self.connections.remove(&connection) {
+                    self.writer.close(number, at, &mut out);
+                }
+            }
+            Piece::Begun(_) => {}
+        }
+        self.length += out.len();
+        self.file.write_all(&out).map(|()| true)
+    }
+}
+
+fn now() -> Stamp {
+    Stamp(u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default())
+}
+
+/// Octets that a file takes.
+const LARGEST_FILE: usize = 64 * 1024 * 1024;
+/// PDUs that wait for the thread. When there are more they are lost, and counted.
+const WAITING: usize = 1024;
+/// PDUs that are kept of a connection before it is known whose it is, and the longest of them in octets.
+const EARLY: usize = 4;
+const EARLY_PDU: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const ENQUIRE: [u8; 16] = [0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 7];
+
+    fn traces(folder: PathBuf) -> Arc<Traces> {
+        let account = Account {
+            system_id: "shop".into(),
+            ..Account::default()
+        };
+        Traces::new(Some(folder), &[account])
+    }
+
+    fn wish(seconds: i64) -> Option<TraceWish> {
+        Some(TraceWish {
+            texts: false,
+            until: Timestamp::now() + jiff::SignedDuration::from_secs(seconds),
+        })
+    }
+
+    fn ends() -> (SocketAddr, SocketAddr) {
+        (([10, 0, 0, 1], 5000).into(), ([10, 0, 0, 2], 2775).into())
+    }
+
+    /// The pieces of a file, once there are so many.
+    fn pieces(path: &std::path::Path, count: usize) -> Vec<Vec<u8>> {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let file = fs::read(path).unwrap_or_default();
+            let read = smpp::capture::Capture::read(&file).ok();
+            let found: Vec<Vec<u8>> = read
+                .iter()
+                .flat_map(|capture| &capture.pieces)
+                .map(|piece| piece.octets.to_vec())
+                .collect();
+            if found.len() >= count || Instant::now() > end {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn it_begins_and_ends_when_somebody_says_so() {
+        let folder = std::env::temp_dir().join(format!("smsc-trace-{}", std::process::id()));
+        let traces = traces(folder.clone());
+        assert!(traces.trace("sim1", wish(60)).is_none(), "that is no account");
+        let mut tap = traces.tap(1, ends());
+        tap.heard(&ENQUIRE[..10]);
+        tap.heard(&ENQUIRE[10..]);
+        tap.is(b"shop");
+        assert!(traces.traces().is_empty());
+        let view = traces
+            .trace("smpp.shop", wish(60))
+            .expect("an account")
+            .expect("a folder");
+        let view = view.expect("it is on");
+        assert_eq!((view.sim.as_str(), view.texts), ("smpp.shop", false));
+        tap.told(&ENQUIRE);
+        let mut second = traces.tap(2, ends());
+        second.heard(&ENQUIRE);
+        second.is(b"shop");
+        let path = folder.join("smpp.shop.pcapng");
+        assert_eq!(
+            pieces(&path, 2),
+            [ENQUIRE, ENQUIRE],
+            "what went before a bind that is traced is in it"
+        );
+        assert!(
+            traces
+                .trace("smpp.shop", None)
+                .expect("an account")
+                .expect("off")
+                .is_none()
+        );
+        tap.told(&ENQUIRE);
+        drop((tap, second));
+        assert_eq!(pieces(&path, 2).len(), 2);
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn its_time_is_over_by_itself() {
+        let folder = std::env::temp_dir().join(format!("smsc-trace-over-{}", std::process::id()));
+        let traces = traces(folder.clone());
+        traces
+            .trace("smpp.shop", wish(-1))
+            .expect("an account")
+            .expect("a folder");
+        assert_eq!(traces.texts(0), None);
+        assert!(traces.traces().is_empty());
+        fs::remove_dir_all(folder).expect("removed");
+    }
+}
