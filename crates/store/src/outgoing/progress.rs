@@ -86,10 +86,7 @@ fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
             peer_id,
         } => {
             sent(desk, &part, at, *reference, *cost_micros)?;
-            match peer_id {
-                Some(peer_id) => receipt::answered(desk, part.key, peer_id, at),
-                None => Ok(()),
-            }
+            receipt::answered(desk, part.key, peer_id.as_ref(), at)
         }
         Settled::Retry {
             due_at,

@@ -151,8 +151,9 @@ fn tell(desk: &mut Desk<'_>, part: PartRow, word: &Word) -> rusqlite::Result<Rep
     apply(desk, &part, &say)
 }
 
-/// The upstream took the part under this name.
-pub(crate) fn answered(desk: &mut Desk<'_>, key: PartKey, peer_id: &PeerId, at: i64) -> rusqlite::Result<()> {
+/// The upstream took the part, under this name where it gave one.
+pub(crate) fn answered(desk: &mut Desk<'_>, key: PartKey, peer_id: Option<&PeerId>, at: i64) -> rusqlite::Result<()> {
+    let Some(peer_id) = peer_id else { return Ok(()) };
     name(desk, key, peer_id.as_str())?;
     if !desk.memory.receipts_wait {
         return Ok(());
