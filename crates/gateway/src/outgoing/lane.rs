@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use message::{JournalEntry, Level, RouteId};
+use message::{JournalEntry, Level, Number, RouteId};
 use router::{RouteConfig, RouteFacts, Usage};
 use store::{DuePart, Settle};
 
@@ -120,6 +120,10 @@ impl Lane {
         }
         self.config = other.config;
         self.usage = other.usage;
+        let open: Vec<Number> = self.under_way().map(|part| part.to.clone()).collect();
+        if let Some(usage) = &mut self.usage {
+            open.iter().for_each(|to| usage.begin(to));
+        }
     }
 
     /// Its route is not configured any more.
@@ -190,13 +194,16 @@ impl Lane {
     /// Messages of several parts of which one is on its way: the next goes when that is known to be out, so that a
     /// message that cannot leave here has lost none to it.
     pub(crate) fn messages_under_way(&self) -> Vec<i64> {
-        let part = |work: &Work| match work {
-            Work::Recording { next: Some(part), .. } | Work::Sending { part, .. } => {
-                (part.parts > 1).then_some(part.key.message)
-            }
+        let several = self.under_way().filter(|part| part.parts > 1);
+        several.map(|part| part.key.message).collect()
+    }
+
+    /// The parts that are on their way.
+    fn under_way(&self) -> impl Iterator<Item = &DuePart> {
+        self.hands.iter().filter_map(|work| match work {
+            Work::Recording { next: Some(part), .. } | Work::Sending { part, .. } => Some(&**part),
             _ => None,
-        };
-        self.hands.iter().filter_map(part).collect()
+        })
     }
 
     /// A part that was to begin does not.
@@ -213,7 +220,7 @@ impl Lane {
     }
 
     /// What the router looks at for a message to `to`.
-    pub(crate) fn facts(&mut self, to: &message::Number, now: Timestamp) -> RouteFacts<'_> {
+    pub(crate) fn facts(&mut self, to: &Number, now: Timestamp) -> RouteFacts<'_> {
         let exceeded = self.usage.as_mut().and_then(|usage| usage.permits(now, to).err());
         let limit = exceeded.map(|full| {
             (

@@ -139,6 +139,32 @@ fn an_upstream_that_takes_less_than_before_finishes_what_it_has() {
 }
 
 #[test]
+fn another_limit_counts_what_is_under_way_since_before_it() {
+    let mut desk = wide(2, RouteConfig::default());
+    desk.arrive((1..=3).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    let config = RouteConfig {
+        limits: router::Limits {
+            per_day: Some(2),
+            ..Default::default()
+        },
+        ..RouteConfig::default()
+    };
+    let other = Reordered {
+        lanes: vec![Lane::new(up(), config, TimeZone::UTC)],
+        routes: [up()].into(),
+        routing: RoutingConfig::default(),
+        max_attempts: 20,
+    };
+    desk.reorder(other, t(2));
+    for (_, ticket) in gone {
+        desk.settled(&up(), ticket, sent(), t(3));
+        desk.tick(t(4));
+        assert!(all_go(&mut desk, t(4)).is_empty());
+    }
+}
+
+#[test]
 fn what_the_store_could_not_record_waits_and_takes_no_place_of_the_limit() {
     let config = RouteConfig {
         limits: router::Limits {
