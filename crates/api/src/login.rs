@@ -71,6 +71,14 @@ impl Handle {
         self.certificate().other_config()
     }
 
+    /// The same, but clients are asked for a certificate of their own; they may have any, or none.
+    ///
+    /// # Errors
+    /// The settings cannot be made.
+    pub fn tls_asking(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        self.certificate().asking_config()
+    }
+
     /// The same, only for clients whose certificate one of the authorities in this PEM file signed. A change of that file
     /// needs a restart.
     ///

@@ -4,31 +4,20 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use gateway::{AuditEntry, Gateway};
+use gateway::{AuditEntry, AuditTrail, Gateway};
 use message::TokenId;
-use tokio::sync::mpsc;
 
 use crate::clock;
 use crate::codes::{Code, Refusal};
 
 /// The way to the audit log. Until [`Uses::write_to`] nothing is noted.
 #[derive(Debug, Default)]
-pub(crate) struct Uses(OnceLock<mpsc::Sender<AuditEntry>>);
+pub(crate) struct Uses(OnceLock<AuditTrail>);
 
 impl Uses {
-    /// Notes what comes into the log of this gateway, one after the other. Needs a runtime.
+    /// Notes what comes into the log of this gateway. Needs a runtime.
     pub(crate) fn write_to(&self, gateway: Gateway) {
-        let (sender, mut noted) = mpsc::channel(WAITING);
-        if self.0.set(sender).is_err() {
-            return;
-        }
-        tokio::spawn(async move {
-            while let Some(entry) = noted.recv().await {
-                if let Err(error) = gateway.audit(entry).await {
-                    tracing::warn!("the use of a token is not in the audit log: {error}");
-                }
-            }
-        });
+        self.0.get_or_init(|| AuditTrail::new(gateway));
     }
 
     /// Notes what came of a token that was shown. Only a known id is named: what was sent in an id's place may be a secret.
@@ -44,12 +33,9 @@ impl Uses {
             ..AuditEntry::new(what, clock::now())
         };
         // Whoever shows a token does not wait for the disk.
-        let full = self.0.get().is_some_and(|sender| sender.try_send(entry).is_err());
+        let full = self.0.get().is_some_and(|trail| !trail.note(entry));
         if full {
             tracing::warn!(what, id, %address, "more tokens are shown than are noted in the audit log");
         }
     }
 }
-
-/// Entries that may wait. Full: the log alone tells of more.
-const WAITING: usize = 256;

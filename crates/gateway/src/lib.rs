@@ -37,6 +37,7 @@ mod trace;
 mod unkept;
 mod ussd;
 
+pub use audit::AuditTrail;
 pub use care::{Amount, CareSettings, Every, Schedule, SlotCare};
 pub use carrier::{
     Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
@@ -52,3 +53,4 @@ pub use pool_carrier::PoolCarrier;
 pub use reload::Prepared;
 pub use store::AuditEntry;
 pub use tally::Tally;
+pub use ussd::UssdAwaited;

@@ -192,25 +192,65 @@ fn failed(failure: &UssdFailure) -> Error {
 
 type Waiting = oneshot::Receiver<Result<UssdReply, UssdFailure>>;
 
+/// A step that was taken; the network's word on it is to come. To be waited for, or the SIM stays taken for long.
+#[derive(Debug)]
+#[must_use]
+pub struct UssdAwaited {
+    gateway: Gateway,
+    route: RouteId,
+    told: Waiting,
+}
+
+impl UssdAwaited {
+    /// The network's word.
+    ///
+    /// # Errors
+    /// There is none, in time or at all, or the dialogue was cancelled.
+    pub async fn reply(self) -> Result<UssdReply, Error> {
+        match tokio::time::timeout(LONGEST, self.told).await {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(failure))) => Err(failed(&failure)),
+            Ok(Err(_)) => Err(Error::new(ErrorKind::WrongState, "the dialogue was cancelled")),
+            Err(_) => {
+                self.gateway.inner.dialogues.forget(&self.route);
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    "the network did not answer the USSD step in time",
+                ))
+            }
+        }
+    }
+}
+
 impl Gateway {
     /// Dials a USSD code on a SIM and waits for the network's word.
     pub async fn ussd_start(&self, origin: &Origin, sim: &str, code: &str) -> Result<UssdReply, Error> {
+        self.ussd_begin(origin, sim, code).await?.reply().await
+    }
+
+    /// The same for whoever does something else until the network's word comes: it is dialled when this answers.
+    pub async fn ussd_begin(&self, origin: &Origin, sim: &str, code: &str) -> Result<UssdAwaited, Error> {
         check_code(code)?;
         let route = self.usable_sim(origin, sim)?;
         self.note(origin, "ussd", &route, Some(service_of(code))).await?;
         let told = self.inner.dialogues.begin(&route, Asker::Caller(origin))?;
-        self.step(&route, UssdStep::Start(code.to_owned()), told).await
+        self.begin_step(&route, UssdStep::Start(code.to_owned()), told)
     }
 
     /// Answers what the network asked.
     pub async fn ussd_reply(&self, origin: &Origin, sim: &str, text: &str) -> Result<UssdReply, Error> {
+        self.ussd_go_on(origin, sim, text).await?.reply().await
+    }
+
+    /// The same for whoever does something else until the network's word comes: the answer is given when this answers.
+    pub async fn ussd_go_on(&self, origin: &Origin, sim: &str, text: &str) -> Result<UssdAwaited, Error> {
         if text.is_empty() || text.chars().count() > MOST_CHARACTERS {
             return Err(Error::invalid("text", "an answer has 1 to 182 characters"));
         }
         let route = self.usable_sim(origin, sim)?;
         self.note(origin, "ussd.reply", &route, None).await?;
         let told = self.inner.dialogues.go_on(&route, Asker::Caller(origin))?;
-        self.step(&route, UssdStep::Reply(text.to_owned()), told).await
+        self.begin_step(&route, UssdStep::Reply(text.to_owned()), told)
     }
 
     /// Ends a dialogue, unless another token began it.
@@ -251,23 +291,19 @@ impl Gateway {
     }
 
     async fn step(&self, route: &RouteId, step: UssdStep, told: Waiting) -> Result<UssdReply, Error> {
+        self.begin_step(route, step, told)?.reply().await
+    }
+
+    fn begin_step(&self, route: &RouteId, step: UssdStep, told: Waiting) -> Result<UssdAwaited, Error> {
         if let Err(error) = self.on_carrier(route, |carrier| carrier.ussd(route, step)) {
             self.inner.dialogues.forget(route);
             return Err(error);
         }
-        let told = tokio::time::timeout(LONGEST, told).await;
-        match told {
-            Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err(failure))) => Err(failed(&failure)),
-            Ok(Err(_)) => Err(Error::new(ErrorKind::WrongState, "the dialogue was cancelled")),
-            Err(_) => {
-                self.inner.dialogues.forget(route);
-                Err(Error::new(
-                    ErrorKind::Timeout,
-                    "the network did not answer the USSD step in time",
-                ))
-            }
-        }
+        Ok(UssdAwaited {
+            gateway: self.clone(),
+            route: route.clone(),
+            told,
+        })
     }
 
     /// Notes a step before it is done.

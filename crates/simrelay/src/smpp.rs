@@ -88,9 +88,11 @@ impl SmppDesk {
 
     /// Begins to serve, with the API's certificate.
     pub(crate) fn serve(self, api: &api::Handle) -> Result<SmppOffice, Failure> {
-        let tls = api
-            .tls()
-            .map_err(|error| Failure::refused(format!("[smpp]: {error}")))?;
+        let tls = match self.smsc.asks_for_certificates() {
+            true => api.tls_asking(),
+            false => api.tls(),
+        };
+        let tls = tls.map_err(|error| Failure::refused(format!("[smpp]: {error}")))?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = self.threads.spawn(self.smsc.serve(tls, async move {
             // A sender that is gone means stop as well.

@@ -10,6 +10,8 @@ use consumers::Problem;
 use message::{Network, RouteId, TokenId};
 use serde::Deserialize;
 use smpp::DefaultAlphabet;
+
+use crate::fingerprint::Fingerprint;
 use smpp::session::{Timer, TimerTable};
 
 /// The message centre (`[smpp]`).
@@ -47,8 +49,10 @@ pub struct Config {
 pub struct Account {
     /// Its name, at most 15 letters, digits, `-` and `_`.
     pub system_id: String,
-    /// The bcrypt hash of its password, which has at most 8 octets.
+    /// The bcrypt hash of its password, which has at most 8 octets. Empty: it is known by a certificate alone.
     pub hash: String,
+    /// The certificates of which it must show one, on a port with TLS; empty: none.
+    pub certificates: Vec<Fingerprint>,
     /// Where it may come from; empty: from anywhere.
     pub networks: Vec<Network>,
     /// How many sessions it may have.
@@ -69,6 +73,8 @@ pub struct Account {
     pub charset: Charset,
     /// How it gets long messages.
     pub long: Long,
+    /// Whether it may use USSD.
+    pub ussd: bool,
     /// Whether it gets received messages.
     pub receive: bool,
     /// The only own numbers of SIMs whose received messages it gets, as `+49…`; empty: all.
@@ -149,6 +155,7 @@ impl Default for Account {
         Self {
             system_id: String::new(),
             hash: String::new(),
+            certificates: Vec::new(),
             networks: Vec::new(),
             binds: 10,
             window: 100,
@@ -159,6 +166,7 @@ impl Default for Account {
             source: Source::default(),
             charset: Charset::default(),
             long: Long::default(),
+            ussd: false,
             receive: true,
             numbers: Vec::new(),
             keywords: Vec::new(),
@@ -195,6 +203,13 @@ impl Config {
                 key: key(&problem.key),
                 ..problem
             }));
+            if !account.certificates.is_empty() && self.listen_tls.is_empty() {
+                problems.push(Problem::new(
+                    key("certificates"),
+                    "nobody can show one without TLS",
+                    "an address in smpp.listen_tls",
+                ));
+            }
             if !seen.insert(&account.system_id) {
                 problems.push(Problem::new(key("system_id"), "is there twice", "another name"));
             }
@@ -230,7 +245,8 @@ impl Account {
             problems.push(Problem::new("system_id", "cannot be told in a bind", NAME));
         }
         let cost = self.hash.parse::<bcrypt::HashParts>().map(|parts| parts.get_cost());
-        if !cost.is_ok_and(|cost| (4..=14).contains(&cost)) {
+        let by_certificate = self.hash.is_empty() && !self.certificates.is_empty();
+        if !by_certificate && !cost.is_ok_and(|cost| (4..=14).contains(&cost)) {
             let right = "a bcrypt hash of cost 4 to 14, as `htpasswd -nbB -C 10 x PASSWORD | cut -d: -f2` prints it";
             problems.push(Problem::new("hash", "no password fits it", right));
         }
@@ -267,7 +283,8 @@ impl From<Charset> for DefaultAlphabet {
     }
 }
 
-fn is_system_id(name: &str) -> bool {
+/// Whether an account can be called so.
+pub fn is_system_id(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     (1..=15).contains(&name.len()) && name.chars().all(plain)
 }

@@ -11,16 +11,17 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Role, Session, Why};
-use smpp::{Bind, Body, Status, Tlvs};
+use smpp::{Bind, Body, Status, Tag, Tlvs};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::fingerprint::Fingerprint;
 use crate::marks::Mark;
-use crate::member::{House, Member, Receiver, Seat};
+use crate::member::{Guest, House, Member, Receiver, Seat};
 use crate::submit::Submission;
 use crate::trace::Tap;
-use crate::{question, taking};
+use crate::{question, taking, ussd};
 
 /// Something to be delivered over this connection.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Connection {
     pub(crate) peer: IpAddr,
     /// Who opened it, and to where.
     pub(crate) ends: (SocketAddr, SocketAddr),
+    /// What it showed in the handshake.
+    pub(crate) certificate: Option<Fingerprint>,
     /// Becomes true when the gateway stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -52,7 +55,7 @@ enum Worked {
 struct Talk {
     id: u64,
     house: Arc<House>,
-    peer: IpAddr,
+    guest: Guest,
     /// For whoever has the session written down.
     tap: Tap,
     session: Session,
@@ -74,10 +77,11 @@ impl Connection {
             house,
             peer,
             ends,
+            certificate,
             mut stopping,
         } = self;
         let (orders, mut deliveries) = mpsc::channel(DELIVERIES);
-        let mut talk = Talk::new(house, peer, ends, orders);
+        let mut talk = Talk::new(house, Guest { peer, certificate }, ends, orders);
         let (mut read, mut write) = tokio::io::split(stream);
         let mut octets = vec![0; READ];
         let mut unread = 0..0;
@@ -131,7 +135,7 @@ impl Connection {
 }
 
 impl Talk {
-    fn new(house: Arc<House>, peer: IpAddr, ends: (SocketAddr, SocketAddr), orders: mpsc::Sender<Order>) -> Self {
+    fn new(house: Arc<House>, guest: Guest, ends: (SocketAddr, SocketAddr), orders: mpsc::Sender<Order>) -> Self {
         let config = Config {
             system_id: house.config.system_id.as_str().into(),
             timers: house.config.timers(),
@@ -144,7 +148,7 @@ impl Talk {
             tap: house.traces.tap(id, ends),
             session: Session::new(Role::Smsc, config, Instant::now()),
             house,
-            peer,
+            guest,
             seat: None,
             working: FuturesUnordered::new(),
             waiting: HashMap::new(),
@@ -172,8 +176,8 @@ impl Talk {
             }
             Event::Unanswered { ticket, .. } => drop(self.waiting.remove(&ticket)),
             Event::Closed(why) => self.closed(&why),
-            Event::Malformed(error) => tracing::debug!(peer = %self.peer, %error, "a PDU that cannot be read"),
-            Event::Stray(header) => tracing::debug!(peer = %self.peer, ?header, "an answer to nothing"),
+            Event::Malformed(error) => tracing::debug!(peer = %self.guest.peer, %error, "a PDU that cannot be read"),
+            Event::Stray(header) => tracing::debug!(peer = %self.guest.peer, ?header, "an answer to nothing"),
             Event::Paused(_) | Event::Resumed | Event::Bound { .. } | Event::Outbind(_) | Event::Alert(_) => {}
         }
     }
@@ -181,8 +185,8 @@ impl Talk {
     fn closed(&mut self, why: &Why) {
         let name = self.seat.as_ref().map(|seat| seat.member().account.system_id.clone());
         match name {
-            Some(name) => tracing::info!(peer = %self.peer, account = name, "SMPP session ended: {why}"),
-            None => tracing::debug!(peer = %self.peer, "SMPP connection ended: {why}"),
+            Some(name) => tracing::info!(peer = %self.guest.peer, account = name, "SMPP session ended: {why}"),
+            None => tracing::debug!(peer = %self.guest.peer, "SMPP connection ended: {why}"),
         }
         self.seat = None;
     }
@@ -194,9 +198,9 @@ impl Talk {
         {
             return self.session.refuse(owed, Status::ALREADY_BOUND, Instant::now());
         }
-        let (house, peer) = (Arc::clone(&self.house), self.peer);
+        let (house, guest) = (Arc::clone(&self.house), self.guest.clone());
         let login = async move {
-            let admitted = house.admit(peer, &bind).await;
+            let admitted = house.admit(&guest, &bind).await;
             Worked::Login(owed, mode, admitted)
         };
         self.working.push(login.boxed());
@@ -212,8 +216,10 @@ impl Talk {
             return self.respond(owed, Answer::refused(Status::THROTTLED));
         }
         let house = Arc::clone(&self.house);
+        let (session, dialogue) = (self.id, submits && tlvs.has(Tag::USSD_SERVICE_OP));
         let work = async move {
             let (answer, taken) = match submits {
+                true if dialogue => ussd::take(&house.gateway, &member, session, &body, &tlvs).await,
                 true => taking::submit(&house.gateway, &member, &body, &tlvs).await,
                 false => (
                     question::answer(&house.gateway, &member, &body, &tlvs).await,
@@ -245,10 +251,10 @@ impl Talk {
             knows_tlvs: self.session.knows_tlvs(),
         });
         let Some(seat) = member.seat(self.id, receiver) else {
-            tracing::warn!(peer = %self.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
+            tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         };
-        tracing::info!(peer = %self.peer, account = member.account.system_id, ?mode, "SMPP session bound");
+        tracing::info!(peer = %self.guest.peer, account = member.account.system_id, ?mode, "SMPP session bound");
         self.session.set_window(member.account.window.into());
         self.seat = Some(seat);
         self.session.accept(owed, Instant::now());
@@ -256,7 +262,7 @@ impl Talk {
 
     fn respond(&mut self, owed: Owed, answer: Answer) {
         if let Err(error) = self.session.respond(owed, answer, Instant::now()) {
-            tracing::error!(peer = %self.peer, %error, "an answer that cannot be written");
+            tracing::error!(peer = %self.guest.peer, %error, "an answer that cannot be written");
         }
     }
 
@@ -266,7 +272,7 @@ impl Talk {
         // What is not taken is given back by dropping its `done`.
         match self.session.submit(&order.body, &order.tlvs, ticket, Instant::now()) {
             Ok(()) => drop(self.waiting.insert(ticket, order.done)),
-            Err(why) => tracing::debug!(peer = %self.peer, %why, "a delivery is given back"),
+            Err(why) => tracing::debug!(peer = %self.guest.peer, %why, "a delivery is given back"),
         }
     }
 

@@ -8,8 +8,8 @@
 //! waits can be asked for (`question`), taken back and replaced (`revise`). What is to be told goes the other way:
 //! [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts for
 //! those who asked (`ticket` is what is remembered of a submission). A receipt waits for the answer to its message
-//! (`marks`). Which status stands for which refusal is one table (`refusal`). What goes
-//! over an account's sessions is written down where somebody asks for it (`trace`).
+//! (`marks`). USSD dialogues are `ussd`. Which status stands for which refusal is one table (`refusal`). What goes over an
+//! account's sessions is written down where somebody asks for it (`trace`).
 //!
 //! # Promises
 //!
@@ -20,6 +20,7 @@
 
 mod config;
 mod connection;
+mod fingerprint;
 mod letter;
 mod mailman;
 mod marks;
@@ -33,7 +34,9 @@ mod taking;
 mod ticket;
 mod trace;
 mod train;
+mod ussd;
 
-pub use config::{Account, Charset, Config, Long, Source};
+pub use config::{Account, Charset, Config, Long, Source, is_system_id};
+pub use fingerprint::Fingerprint;
 pub use mailman::{Mailman, consumer_name};
 pub use server::Smsc;

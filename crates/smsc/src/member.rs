@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use gateway::{Gateway, Origin};
+use gateway::{AuditEntry, AuditTrail, Gateway, Origin};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
 use message::Api;
 use smpp::{Bind, Octets, Status};
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -15,9 +16,11 @@ use zeroize::Zeroizing;
 
 use crate::config::{Account, Config};
 use crate::connection::Order;
+use crate::fingerprint::Fingerprint;
 use crate::marks::Marks;
 use crate::trace::Traces;
 use crate::train::Trains;
+use crate::ussd::Dialogues;
 
 /// Everything that connections share.
 pub(crate) struct House {
@@ -29,6 +32,8 @@ pub(crate) struct House {
     hashing: Semaphore,
     /// Logins that failed, by address.
     failures: DefaultKeyedRateLimiter<IpAddr>,
+    /// Where binds are noted, once somebody is served.
+    trail: OnceLock<AuditTrail>,
 }
 
 /// An account and its sessions.
@@ -50,6 +55,8 @@ pub(crate) struct Member {
     rate: Option<DefaultDirectRateLimiter>,
     /// Messages of which some parts are submitted.
     pub(crate) trains: Trains,
+    /// Its USSD dialogues.
+    pub(crate) dialogues: Dialogues,
 }
 
 /// A session that takes what is delivered.
@@ -59,6 +66,13 @@ pub(crate) struct Receiver {
     pub(crate) orders: mpsc::Sender<Order>,
     /// Whether it knows optional parameters.
     pub(crate) knows_tlvs: bool,
+}
+
+/// Who wants in, besides what the bind says.
+#[derive(Debug, Clone)]
+pub(crate) struct Guest {
+    pub(crate) peer: IpAddr,
+    pub(crate) certificate: Option<Fingerprint>,
 }
 
 /// A session's place; free again when it is dropped.
@@ -79,30 +93,57 @@ impl House {
             hashing: Semaphore::new(HASHING),
             failures: RateLimiter::keyed(Quota::per_minute(FAILURES)),
             traces: Traces::new(config.trace_place.clone(), &config.accounts),
+            trail: OnceLock::new(),
             config,
             gateway,
         }
     }
 
-    /// Lets in whoever knows the password of an account.
+    /// Lets in whoever knows the password of an account, or shows its certificate, or both: as the account has it.
     ///
-    /// Wrong names and wrong passwords are answered alike, and after as long.
-    pub(crate) async fn admit(&self, peer: IpAddr, bind: &Bind) -> Result<Arc<Member>, Status> {
+    /// Wrong names, passwords and certificates are answered alike, and after as long.
+    pub(crate) async fn admit(&self, guest: &Guest, bind: &Bind) -> Result<Arc<Member>, Status> {
         let known = self
             .members
             .iter()
             .find(|member| bind.system_id == *member.account.system_id);
-        let welcome = known.filter(|member| member.may_come_from(peer));
-        let hash = welcome.map_or(NOBODY, |member| &member.account.hash);
-        let right = self.is_password(&bind.password, hash).await;
-        match welcome.filter(|_| right) {
+        let welcome = known.filter(|member| member.may_come_from(guest.peer) && member.knows(guest));
+        let hash = welcome.map_or("", |member| &member.account.hash);
+        // An account without a password has a certificate, and this is the one who has that.
+        let open = welcome.is_some() && hash.is_empty();
+        let right = self
+            .is_password(&bind.password, if hash.is_empty() { NOBODY } else { hash })
+            .await;
+        let admitted = welcome.filter(|_| open || right);
+        self.note(guest, known, admitted.is_some());
+        match admitted {
             Some(member) => Ok(Arc::clone(member)),
             None => {
                 // Whoever guesses waits: the answer to a wrong password comes late when there were many.
-                self.failures.until_key_ready(&peer).await;
-                tracing::warn!(%peer, system_id = %bind.system_id.text().escape_debug(), "an SMPP bind is refused");
+                self.failures.until_key_ready(&guest.peer).await;
+                let system_id = bind.system_id.text();
+                tracing::warn!(peer = %guest.peer, system_id = %system_id.escape_debug(), "an SMPP bind is refused");
                 Err(Status::INVALID_PASSWORD)
             }
+        }
+    }
+
+    /// Begins to note binds in the audit log. Needs a runtime.
+    pub(crate) fn open(&self) {
+        self.trail.get_or_init(|| AuditTrail::new(self.gateway.clone()));
+    }
+
+    /// Notes a bind. Only an account that there is is named: what was sent in a name's place may be a secret.
+    fn note(&self, guest: &Guest, known: Option<&Arc<Member>>, admitted: bool) {
+        let what = if admitted { "smpp.bound" } else { "smpp.refused" };
+        let entry = AuditEntry {
+            token: known.and_then(|member| member.origin.token.clone()),
+            facts: Some(format!("from {}", guest.peer)),
+            ..AuditEntry::new(what, Timestamp::now())
+        };
+        // Whoever binds does not wait for the disk.
+        if self.trail.get().is_some_and(|trail| !trail.note(entry)) {
+            tracing::warn!(what, peer = %guest.peer, "more SMPP binds than are noted in the audit log");
         }
     }
 
@@ -138,12 +179,19 @@ impl Member {
             unanswered: Arc::default(),
             enroute: Arc::default(),
             trains: Trains::default(),
+            dialogues: Dialogues::default(),
         }
     }
 
     fn may_come_from(&self, peer: IpAddr) -> bool {
         let networks = &self.account.networks;
         networks.is_empty() || networks.iter().any(|network| network.holds(peer))
+    }
+
+    /// Whether they show a certificate of the account, where it has any.
+    fn knows(&self, guest: &Guest) -> bool {
+        let certificates = &self.account.certificates;
+        certificates.is_empty() || guest.certificate.as_ref().is_some_and(|own| certificates.contains(own))
     }
 
     /// A seat for a session; `None` where all are taken. `receiver`: where it takes what is delivered.
@@ -180,6 +228,13 @@ impl Member {
             }
         };
         tokio::time::timeout(BIND_WAIT, found).await.ok()
+    }
+
+    /// The session with this number, or another one that takes what is delivered.
+    pub(crate) fn receiver_near(&self, session: u64) -> Option<Receiver> {
+        let same = |receiver: &&Receiver| receiver.session == session;
+        let same = self.receivers().iter().find(same).cloned();
+        same.or_else(|| self.next_receiver())
     }
 
     fn next_receiver(&self) -> Option<Receiver> {

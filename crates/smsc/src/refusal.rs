@@ -61,12 +61,16 @@ const TABLE: &[(ErrorKind, &str, Status)] = &[
     (ErrorKind::Invalid, "send_at", Status::INVALID_SCHEDULE),
     (ErrorKind::Invalid, "", Status::SUBMIT_FAILED),
     (ErrorKind::NotAllowed, "from", Status::INVALID_SOURCE),
+    (ErrorKind::NotAllowed, "sim", Status::INVALID_SOURCE),
     (ErrorKind::NotAllowed, "", Status::INVALID_DESTINATION),
     (ErrorKind::NoRoute, "from", Status::INVALID_SOURCE),
     (ErrorKind::NoRoute, "", Status::INVALID_DESTINATION),
     (ErrorKind::QueueFull, "", Status::QUEUE_FULL),
     (ErrorKind::LimitReached, "", Status::THROTTLED),
+    (ErrorKind::NotFound, "sim", Status::INVALID_SOURCE),
     (ErrorKind::NotFound, "", Status::INVALID_MESSAGE_ID),
+    (ErrorKind::WrongState, "", Status::SUBMIT_FAILED),
+    (ErrorKind::NotSupported, "", Status::SUBMIT_FAILED),
     // Without a disk or a database nothing is taken, and it is worth trying again.
     (ErrorKind::Unavailable, "", Status::SYSTEM_ERROR),
 ];

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::Config;
 use crate::connection::Connection;
+use crate::fingerprint::Fingerprint;
 use crate::mailman::Mailman;
 use crate::member::House;
 
@@ -30,6 +31,8 @@ struct Reception {
     house: Arc<House>,
     tls: TlsAcceptor,
     stopping: watch::Receiver<bool>,
+    /// Becomes true when whoever is still there is cut off.
+    cut: watch::Receiver<bool>,
 }
 
 impl Smsc {
@@ -56,13 +59,22 @@ impl Smsc {
         Arc::clone(&self.house.traces) as Arc<dyn WireDesk>
     }
 
+    /// Whether an account is known by a certificate, which clients are to be asked for then.
+    pub fn asks_for_certificates(&self) -> bool {
+        let accounts = &self.house.config.accounts;
+        accounts.iter().any(|account| !account.certificates.is_empty())
+    }
+
     /// Serves with this certificate until `stop` is over. Then the ports close, what was submitted is answered, and every session is unbound.
     pub async fn serve(self, tls: Arc<ServerConfig>, stop: impl Future<Output = ()>) {
+        self.house.open();
         let (stopping, watched) = watch::channel(false);
+        let (cut, is_cut) = watch::channel(false);
         let reception = Reception {
             house: Arc::clone(&self.house),
             tls: TlsAcceptor::from(tls),
             stopping: watched,
+            cut: is_cut,
         };
         tokio::select! {
             () = self.ports.serve(&reception, &self.places) => {}
@@ -70,8 +82,11 @@ impl Smsc {
         }
         drop(self.ports);
         stopping.send_replace(true);
-        // Whoever does not agree by then is cut off when the runtime ends.
-        let _ = timeout(UNBIND, self.places.all_free()).await;
+        if timeout(UNBIND, self.places.all_free()).await.is_err() {
+            // What was delivered to them and not answered is given back by that, and kept for their next bind.
+            cut.send_replace(true);
+            let _ = timeout(CUT, self.places.all_free()).await;
+        }
     }
 }
 
@@ -86,18 +101,29 @@ impl Host for Reception {
             peer: caller.peer.ip(),
             // A socket that has no name any more is about to end.
             ends: (caller.peer, caller.socket.local_addr().unwrap_or(caller.peer)),
+            certificate: None,
             stopping: self.stopping,
         };
-        speak(connection, caller.socket, caller.wrapped.then_some(self.tls)).await;
+        let mut cut = self.cut;
+        tokio::select! {
+            () = speak(connection, caller.socket, caller.wrapped.then_some(self.tls)) => {}
+            // A sender that is gone means it as well.
+            _ = cut.wait_for(|cut| *cut) => {}
+        }
     }
 }
 
-async fn speak(connection: Connection, socket: TcpStream, tls: Option<TlsAcceptor>) {
+async fn speak(mut connection: Connection, socket: TcpStream, tls: Option<TlsAcceptor>) {
     let Some(tls) = tls else {
         return connection.run(socket).await;
     };
     match timeout(HANDSHAKE, tls.accept(socket)).await {
-        Ok(Ok(stream)) => connection.run(stream).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates();
+            let own = shown.and_then(<[_]>::first);
+            connection.certificate = own.map(|own| Fingerprint::of(own));
+            connection.run(stream).await;
+        }
         Ok(Err(error)) => tracing::debug!(peer = %connection.peer, %error, "no TLS"),
         Err(_) => tracing::debug!(peer = %connection.peer, "no TLS in time"),
     }
@@ -107,3 +133,5 @@ async fn speak(connection: Connection, socket: TcpStream, tls: Option<TlsAccepto
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long sessions may take to agree to their end.
 const UNBIND: Duration = Duration::from_secs(10);
+/// How long what was cut off may take to end.
+const CUT: Duration = Duration::from_secs(1);

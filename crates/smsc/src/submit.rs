@@ -23,7 +23,7 @@ use crate::train::Key;
 
 /// What submit_sm, data_sm and submit_multi have in common.
 pub(crate) struct Submission {
-    source: Address,
+    pub(crate) source: Address,
     pub(crate) to: Vec<Address>,
     /// Distribution lists, of which there are none here.
     pub(crate) lists: Vec<Address>,
@@ -245,9 +245,6 @@ pub(crate) fn payload<'a>(body: &'a Body, tlvs: &'a Tlvs) -> Result<Payload<'a>,
             Status::TLV_NOT_ALLOWED,
             "the message stands in short_message and in message_payload",
         ));
-    }
-    if tlvs.has(Tag::USSD_SERVICE_OP) {
-        return Err(Refusal::new(Status::SUBMIT_FAILED, "USSD is not there over SMPP"));
     }
     Payload::of(body, tlvs).ok_or_else(|| Refusal::new(Status::SUBMIT_FAILED, "there is no message"))
 }

@@ -1,11 +1,13 @@
 //! SMPP: applications bind to the gateway as to an operator. They are other people's, which `tools/peers install` brings: here
 //! smpplib, in `peers` those of npm and the crates, in `kannel` that one; `trace` looks at sessions. `esme` is our own, in `waiting` and `told`.
 
+mod certificates;
 mod esme;
 mod kannel;
 mod peers;
 mod told;
 mod trace;
+mod ussd;
 mod waiting;
 
 use std::io::Write;
@@ -37,12 +39,21 @@ impl Centre {
 
     /// With these lines for the message centre and for the account; `NUMBER1` there is the second SIM's number.
     pub(crate) fn with(section: &str, account: &str) -> Self {
+        Self::made(section, &format!("hash = \"{HASH}\"\n{account}"))
+    }
+
+    /// With these lines for the account, and no password besides.
+    pub(crate) fn raw(account: &str) -> Self {
+        Self::made("", account)
+    }
+
+    fn made(section: &str, account: &str) -> Self {
         let [port, tls] = [free_port(), free_port()];
         let rig = Rig::new(2);
         let account = account.replace("NUMBER1", &format!("{:?}", rig.modems[1].number()));
         let rig = rig.config(&format!(
             "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\nlisten_tls = [\"127.0.0.1:{tls}\"]\n{section}\n\
-             [[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n{account}"
+             [[smpp.accounts]]\nsystem_id = \"shop\"\n{account}"
         ));
         Self { rig, port, tls }
     }

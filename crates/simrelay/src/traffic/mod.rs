@@ -1,9 +1,11 @@
 //! `simrelay smpp`: SMPP traffic by hand.
 //!
+//! - [`account`] makes what lets an application in.
 //! - [`decode`] shows PDUs field by field; [`fields`] names what is in them for programs.
 //! - [`analyze`] reads a capture of the network and tells what went on.
 //! - [`trace`] has a gateway write down its own sessions.
 
+mod account;
 mod analyze;
 mod decode;
 mod fields;
@@ -17,9 +19,10 @@ use crate::client::{Client, Connection};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
-/// Read SMPP traffic: PDUs and captures of the network, and the gateway's own sessions
+/// Make accounts of applications, and read SMPP traffic: PDUs and captures of the network, and the gateway's own sessions
 #[derive(Debug, Subcommand)]
 pub(crate) enum Args {
+    Account(account::AccountArgs),
     Decode(decode::DecodeArgs),
     Analyze(analyze::AnalyzeArgs),
     Trace(trace::TraceArgs),
@@ -44,6 +47,7 @@ enum Alphabet {
 /// Input that cannot be read, or a gateway that refuses.
 pub(crate) fn run(args: &Args, connection: &Connection, screen: &Screen) -> Result<(), Failure> {
     match args {
+        Args::Account(args) => account::run(args, screen),
         Args::Decode(args) => decode::run(args, screen),
         Args::Analyze(args) => analyze::run(args, screen),
         Args::Trace(args) => runtime()?.block_on(trace::run(args, &Client::new(connection)?, screen)),
