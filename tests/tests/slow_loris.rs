@@ -22,18 +22,22 @@ struct House {
     mail_tls: u16,
     lines: u16,
     posts: u16,
+    smpp: u16,
+    smpp_tls: u16,
 }
 
 impl House {
     fn new() -> Self {
-        let [mail, mail_tls, lines, posts] = [(); 4].map(|()| free_port());
+        let [mail, mail_tls, lines, posts, smpp, smpp_tls] = [(); 6].map(|()| free_port());
         let rig = Rig::new(1).config(&format!(
             "[api.limits]\nhandshake_s = 2\nheader_s = 2\nbody_s = 2\nidle_s = 2\nconnections_per_address = {MANY}\n\
              [smtp]\nlisten = [\"127.0.0.1:{mail}\"]\nlisten_tls = [\"127.0.0.1:{mail_tls}\"]\nidle_s = 2\ntotal_s = 4\n\
              connections_per_address = {MANY}\n\
              [alerts.listener]\nlisten = [\"127.0.0.1:{lines}\"]\nack = true\nidle_s = 2\nline_s = 2\n\
              connections_per_address = {MANY}\n\
-             [alerts.http]\nlisten = [\"127.0.0.1:{posts}\"]\nidle_s = 2\nrequest_s = 2\nconnections_per_address = {MANY}\n"
+             [alerts.http]\nlisten = [\"127.0.0.1:{posts}\"]\nidle_s = 2\nrequest_s = 2\nconnections_per_address = {MANY}\n\
+             [smpp]\nlisten = [\"127.0.0.1:{smpp}\"]\nlisten_tls = [\"127.0.0.1:{smpp_tls}\"]\nbind_s = 2\n\
+             connections_per_address = {MANY}\n[[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n"
         ));
         Self {
             rig,
@@ -41,6 +45,8 @@ impl House {
             mail_tls,
             lines,
             posts,
+            smpp,
+            smpp_tls,
         }
     }
 
@@ -52,6 +58,9 @@ impl House {
             ("mail: a command", self.mail, b"EHLO ", b'a'),
             ("mail: many commands", self.mail, b"EHLO a\r\n", b'\n'),
             ("mail: the handshake", self.mail_tls, HELLO, 0),
+            ("SMPP: a bind", self.smpp, BIND, b'a'),
+            ("SMPP: nothing", self.smpp, b"", 0),
+            ("SMPP: the handshake", self.smpp_tls, HELLO, 0),
             ("lines: a line", self.lines, b"{\"event\": \"", b'a'),
             ("lines: nothing", self.lines, b"", 0),
             (
@@ -75,6 +84,11 @@ impl House {
         let mut greeting = [0; 4];
         connect(self.mail).read_exact(&mut greeting).expect("a greeting");
         assert_eq!(&greeting, b"220 ");
+        let mut application = connect(self.smpp);
+        application.write_all(ENQUIRE_LINK).expect("asked");
+        let mut answer = [0; 16];
+        application.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer[..4], &[0, 0, 0, 16]);
         let mut lines = connect(self.lines);
         lines
             .write_all(b"{\"event\": \"MOTION\", \"camera\": \"gate\"}\n")
@@ -159,3 +173,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The beginning of a TLS handshake: a record of 512 octets with a ClientHello in it (RFC 8446 5.1, 4.1.2).
 const HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
+
+/// The header of a bind_transceiver of 4000 octets (SMPP 3.4 3.2), which come one at a time.
+const BIND: &[u8] = &[0, 0, 0x0f, 0xa0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1];
+
+/// An enquire_link (SMPP 3.4 4.11.1).
+const ENQUIRE_LINK: &[u8] = &[0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 1];
+
+/// A bcrypt hash of `secret`.
+const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";

@@ -1,7 +1,7 @@
 //! Dialogues with the network over the API: a menu with its answers, and how a dialogue ends early.
 
 use end_to_end::{Api, Rig};
-use modemsim::{ModemSpec, Profile, Settings};
+use modemsim::{ModemSpec, Profile, Settings, UssdNode};
 use serde_json::{Value, json};
 
 #[test]
@@ -30,6 +30,29 @@ fn a_menu_is_answered_step_by_step_whatever_form_the_make_gives_its_texts() {
         assert_eq!(said(again), (json!("Balance: 7.95 EUR"), json!(false)), "{make}");
     }
     assert!(gateway.stop().success());
+}
+
+#[test]
+fn what_the_network_says_by_itself_is_shown_to_who_asks_and_is_in_no_log() {
+    let rig = Rig::new(1).token_entry("other", &["health", "stats"], "");
+    let gateway = rig.start_ready();
+    let none = gateway.api().call("ussd.heard", json!({ "sim": "sim-0" }));
+    assert_eq!(none.expect("asked")["notice"], Value::Null);
+    rig.modems[0].ussd(UssdNode::end("Your code is 4711")).expect("said");
+    gateway.wait_log("the network said something by itself");
+    let heard = gateway
+        .api()
+        .call("ussd.heard", json!({ "sim": "sim-0" }))
+        .expect("heard");
+    assert_eq!(heard["notice"]["text"], "Your code is 4711");
+    let shown = rig.cli(&gateway, &["ussd", "sim-0", "--heard"]);
+    assert!(
+        shown.code == 0 && shown.out.ends_with(": Your code is 4711\n"),
+        "{shown:?}"
+    );
+    assert!(!gateway.log().contains("4711"), "{}", gateway.log());
+    let other = gateway.api().with_token(&rig.token_of("other"));
+    assert_eq!(other.refused("ussd.heard", json!({ "sim": "sim-0" })).reason(), "scope");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 /// Ends a command line (V.250 5.2.1, S3).
 pub const CR: u8 = b'\r';
 /// Ends the PDU after the prompt (TS 27.005 4.3).
@@ -12,8 +14,8 @@ pub const ESC: u8 = 0x1B;
 /// A command line, perhaps with a PDU that goes out at the prompt.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The line with its CR.
-    line: Vec<u8>,
+    /// The line with its CR; wiped when it is dropped, since it may hold a PIN.
+    line: Zeroizing<Vec<u8>>,
     /// The PDU in hex with its Ctrl-Z.
     payload: Option<Vec<u8>>,
     /// Further prefixes that answer it.
@@ -29,7 +31,7 @@ impl Command {
     /// so they are dropped.
     pub fn new(text: impl AsRef<str>) -> Self {
         let text = text.as_ref();
-        let mut line = Vec::with_capacity(text.len() + 1);
+        let mut line = Zeroizing::new(Vec::with_capacity(text.len() + 1));
         line.extend(text.bytes().filter(|byte| !byte.is_ascii_control()));
         line.push(CR);
         let mut command = Self {
@@ -70,7 +72,7 @@ impl Command {
 
     /// `+CPIN`: enters a PIN (TS 27.007 8.3). Never shown in a trace.
     pub fn cpin(pin: &str) -> Self {
-        Self::new(format!("AT+CPIN=\"{pin}\"")).secret()
+        Self::new(Zeroizing::new(format!("AT+CPIN=\"{pin}\"")).as_str()).secret()
     }
 
     /// Sends `text` and Ctrl-Z when the modem prompts.

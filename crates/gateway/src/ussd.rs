@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use message::{RouteId, TokenId, UssdReply};
+use message::{RouteId, TokenId, UssdNotice, UssdReply};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -15,6 +15,8 @@ use crate::{AuditEntry, Error, ErrorKind, Gateway, Origin, clock};
 #[derive(Debug, Default)]
 pub(crate) struct Dialogues {
     open: Mutex<HashMap<RouteId, Dialogue>>,
+    /// What each network said by itself last.
+    heard: Mutex<HashMap<RouteId, UssdNotice>>,
 }
 
 /// One dialogue.
@@ -49,8 +51,9 @@ impl Dialogues {
     pub(crate) fn told(&self, route: &RouteId, reply: Result<UssdReply, UssdFailure>, asked: bool) {
         let mut open = self.lock();
         let Some(dialogue) = open.get_mut(route).filter(|_| asked) else {
+            drop(open);
             if let Ok(reply) = reply {
-                info!(modem = %route, "the network says by itself: {}", reply.text);
+                self.heard(route, reply.text);
             }
             return;
         };
@@ -62,6 +65,14 @@ impl Dialogues {
         if !goes_on {
             open.remove(route);
         }
+    }
+
+    /// Keeps what the network said by itself for whoever asks. It may be a balance or a password, so it is not logged.
+    fn heard(&self, route: &RouteId, text: String) {
+        info!(modem = %route, "the network said something by itself: `simrelay ussd {route} --heard` shows it");
+        let notice = UssdNotice { text, at: clock::now() };
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(route.clone(), notice);
     }
 
     fn begin(&self, route: &RouteId, asker: Asker<'_>) -> Result<Waiting, Error> {
@@ -251,6 +262,16 @@ impl Gateway {
         self.note(origin, "ussd.reply", &route, None).await?;
         let told = self.inner.dialogues.go_on(&route, Asker::Caller(origin))?;
         self.begin_step(&route, UssdStep::Reply(text.to_owned()), told)
+    }
+
+    /// What the network said on a SIM by itself last, since the start.
+    ///
+    /// # Errors
+    /// There is no such SIM, or the caller may not use it.
+    pub fn ussd_heard(&self, origin: &Origin, sim: &str) -> Result<Option<UssdNotice>, Error> {
+        let route = self.usable_sim(origin, sim)?;
+        let heard = self.inner.dialogues.heard.lock();
+        Ok(heard.unwrap_or_else(PoisonError::into_inner).get(&route).cloned())
     }
 
     /// Ends a dialogue, unless another token began it.

@@ -73,5 +73,5 @@ pub use trace::{TraceView, TraceWish};
 pub use upstream::{UpstreamSnapshot, UpstreamState};
 pub use view::{
     Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, ReceiptView, Resolution,
-    RouteExplanation, RouteVerdict, UssdReply, cursor,
+    RouteExplanation, RouteVerdict, UssdNotice, UssdReply, cursor,
 };

@@ -243,3 +243,12 @@ pub struct UssdReply {
     /// The string as the modem gave it.
     pub raw: String,
 }
+
+/// What a network said by USSD without being asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UssdNotice {
+    /// The text, decoded.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}

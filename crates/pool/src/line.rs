@@ -11,6 +11,7 @@ use modem::WRITE_DEADLINE;
 use nix::errno::Errno;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio_serial::SerialStream;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::port::{self, Opening};
 use crate::trace::{Trace, Way};
@@ -19,8 +20,8 @@ use crate::trace::{Trace, Way};
 #[derive(Debug)]
 pub(crate) struct Line {
     stream: SerialStream,
-    /// Octets that the port has not taken, from `sent` on.
-    unsent: Vec<u8>,
+    /// Octets that the port has not taken, from `sent` on; wiped once they are out, since they may hold a PIN.
+    unsent: Zeroizing<Vec<u8>>,
     sent: usize,
     /// Since when the port takes nothing.
     stuck_since: Option<Instant>,
@@ -52,7 +53,7 @@ impl Line {
     fn on(stream: SerialStream, slot: RouteId, trace: Trace) -> Self {
         Self {
             stream,
-            unsent: Vec::new(),
+            unsent: Zeroizing::new(Vec::with_capacity(LINE)),
             sent: 0,
             stuck_since: None,
             heard: Box::new([0; MOST_READ]),
@@ -131,7 +132,7 @@ impl Line {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        self.unsent.clear();
+        self.unsent.zeroize();
         self.sent = 0;
         self.stuck_since = None;
         Poll::Ready(Ok(()))
@@ -146,6 +147,9 @@ fn is_unplugged(error: &io::Error) -> bool {
 }
 
 const UNPLUGGED: &str = "the port was unplugged";
+
+/// Room for a command line, so that one with a PIN is not copied while it waits.
+const LINE: usize = 512;
 
 /// Octets read in one turn. A modem that floods is read a piece at a time, and the others have their turns in between.
 const MOST_READ: usize = 2048;

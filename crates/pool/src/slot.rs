@@ -248,6 +248,7 @@ impl Slot {
         while let Some(output) = stay.modem.poll() {
             match output {
                 Output::Write(octets) => {
+                    let octets = zeroize::Zeroizing::new(octets);
                     if let Some(line) = &mut stay.line {
                         line.write(&octets, now);
                     }

@@ -12,7 +12,7 @@ use crate::params::{Kind, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
-pub(super) const METHODS: &[Method] = &[START, REPLY, CANCEL];
+pub(super) const METHODS: &[Method] = &[START, REPLY, CANCEL, HEARD];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +95,23 @@ const CANCEL: Method = Method {
 async fn cancel(app: Arc<App>, caller: Arc<Caller>, asked: Cancel) -> Result<Value, Refusal> {
     app.gateway.ussd_cancel(caller.origin()?, &asked.sim).await?;
     Ok(json!({"done": true}))
+}
+
+const HEARD: Method = Method {
+    name: "ussd.heard",
+    about: "What the network said by itself last, since the gateway's start.",
+    need: Need::Scope(Scope::Ussd),
+    place: Place::Shared,
+    fields: &[must("sim", Kind::Text, "a slot's name or a SIM's number")],
+    result: "UssdHeard",
+    errors: &[Code::NOT_FOUND, Code::NOT_ALLOWED],
+    example: r#"{"sim": "slot1"}"#,
+    register: |methods, app, method| plain(methods, app, method, heard),
+};
+
+async fn heard(app: Arc<App>, caller: Arc<Caller>, asked: Cancel) -> Result<Value, Refusal> {
+    let notice = app.gateway.ussd_heard(caller.origin()?, &asked.sim)?;
+    Ok(json!({"notice": notice}))
 }
 
 const USSD_ERRORS: &[&Code] = &[

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
-use message::UssdReply;
+use message::{UssdNotice, UssdReply};
 use serde_json::{Value, json};
 
 use crate::client::{Client, understood};
@@ -17,6 +17,7 @@ use crate::screen::{Screen, harmless_lines};
   simrelay ussd sim1 '*100#'
   simrelay ussd sim1 '*104#' --reply 2 --reply 1
   simrelay ussd sim1 --cancel
+  simrelay ussd sim1 --heard
 
 Where the network waits for an answer and this is a terminal, the answer is asked for; an empty line ends the
 dialogue. Elsewhere --reply answers in turn, and a dialogue that is still open at the end is cancelled.")]
@@ -25,7 +26,7 @@ pub(crate) struct UssdArgs {
     sim: String,
 
     /// The code
-    #[arg(required_unless_present = "cancel")]
+    #[arg(required_unless_present_any = ["cancel", "heard"])]
     code: Option<String>,
 
     /// An answer to the network's question; may be given more than once
@@ -35,11 +36,18 @@ pub(crate) struct UssdArgs {
     /// End a dialogue that was left open
     #[arg(long, conflicts_with_all = ["code", "reply"])]
     cancel: bool,
+
+    /// Show what the network said by itself last
+    #[arg(long, conflicts_with_all = ["code", "reply", "cancel"])]
+    heard: bool,
 }
 
 /// Holds the dialogue.
 pub(crate) async fn run(args: UssdArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let dialogue = Dialogue { sim: &args.sim, client };
+    if args.heard {
+        return dialogue.heard(screen).await;
+    }
     let Some(code) = &args.code else {
         dialogue.cancel().await?;
         return say(screen, "the dialogue is ended");
@@ -77,6 +85,18 @@ impl Dialogue<'_> {
         let raw = self.client.call_raw(method, params, NETWORK_TIME).await?;
         let parsed = understood(method, raw.clone())?;
         Ok(Reply { raw, parsed })
+    }
+
+    async fn heard(&self, screen: &Screen) -> Result<(), Failure> {
+        let raw: Value = self.client.call("ussd.heard", json!({ "sim": self.sim })).await?;
+        if screen.is_json() {
+            return screen.value_line(&raw);
+        }
+        let notice: Option<UssdNotice> = understood("ussd.heard", raw["notice"].clone())?;
+        match notice {
+            Some(notice) => screen.line(format!("{:.0}: {}", notice.at, harmless_lines(&notice.text))),
+            None => screen.line("the network has said nothing by itself since the gateway's start"),
+        }
     }
 
     async fn cancel(&self) -> Result<(), Failure> {
