@@ -5,13 +5,14 @@ use message::{Level, SlotSnapshot};
 use crate::monitoring::sight::{Sight, storage};
 
 use super::names;
+use super::upstreams;
 use super::words::{Field, Graph};
 
 /// All graphs, or those of one slot.
 pub(super) fn of(sight: &Sight, only: Option<&SlotSnapshot>) -> Vec<Graph> {
     let mut graphs = match only {
         Some(_) => Vec::new(),
-        None => [of_gateway(sight), of_house(sight)].concat(),
+        None => [of_gateway(sight), of_house(sight), upstreams::of(sight)].concat(),
     };
     graphs.extend(of_slots(sight, only));
     graphs

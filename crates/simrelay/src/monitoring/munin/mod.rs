@@ -5,6 +5,7 @@
 
 mod graphs;
 mod names;
+mod upstreams;
 mod words;
 
 use std::env;
