@@ -108,7 +108,7 @@ pub(crate) fn table(figures: &[(&'static str, Measured)]) -> Table {
     table
 }
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 21] = [
     Row {
         name: "throughput-1",
         what: "+CMGS latency 50 ms, 1 modem",
@@ -215,6 +215,13 @@ const ROWS: [Row; 19] = [
         run: smpp::submissions,
     },
     Row {
+        name: "smpp-codec",
+        what: "submit_sm, codec and session alone, one session, window 64, over loopback",
+        reach: "≥ smpp34",
+        peers: "measured beside it",
+        run: smpp::alone,
+    },
+    Row {
         name: "smpp-sessions",
         what: "1000 SMPP sessions bound, idle",
         reach: "≤ 60 MB; ≤ 2 % of a core",
@@ -241,5 +248,12 @@ const ROWS: [Row; 19] = [
         reach: "0 lost, 0 doubled",
         peers: "–",
         run: kills::receives,
+    },
+    Row {
+        name: "kill-smpp",
+        what: "kill -9 while 10 000 messages with receipts are submitted by SMPP",
+        reach: "every acknowledged one has one end and its receipt",
+        peers: "–",
+        run: smpp::receipts,
     },
 ];

@@ -1,21 +1,27 @@
 //! SMPP: messages submitted in a second, durable when answered, beside a bare group commit of the same rows; and many sessions
-//! that say nothing.
+//! that say nothing. `codec` is the same without the gateway, `kills` with one that dies; `application` is who submits.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+mod application;
+mod codec;
+mod kills;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use message::{Alphabet, InboundKind, MessageId, Number, OnUncertain, Priority, TokenId};
-use smpp::session::{BindMode, Config, Event, Role, Session};
-use smpp::{Bind, Body, Sm, Tlvs};
+use smpp::{Body, Sm, Tlvs};
 use store::{Joined, NewMessage, Store};
 
 use super::{Figure, Measuring};
 use crate::rig::{Rig, Setup, recipient};
 use crate::watch::{Memory, Watch, unix_us};
 use crate::{Error, system};
+use application::{Application, refused};
+
+pub(super) use codec::alone;
+pub(super) use kills::receipts;
 
 /// One session at each window: what of it is the disk's is shown by the bare store, which keeps the same rows for as many
 /// callers as the window has places.
@@ -77,12 +83,17 @@ pub(super) fn idle(measuring: &Measuring<'_>) -> Result<Figure, Error> {
 
 /// A gateway with a message centre and no modem that would take the processor's time.
 fn centre(measuring: &Measuring<'_>, name: &str, window: usize) -> Result<(Rig, SocketAddr), Error> {
-    let scene = measuring.scene;
     let setup = Setup {
         slots: 1,
         reports: false,
         journal: false,
     };
+    centre_with(measuring, name, window, setup)
+}
+
+/// A gateway with a message centre.
+fn centre_with(measuring: &Measuring<'_>, name: &str, window: usize, setup: Setup) -> Result<(Rig, SocketAddr), Error> {
+    let scene = measuring.scene;
     let rig = Rig::new(&scene.dir, &scene.programs, name, setup)?;
     let address = crate::rig::free_address()?;
     let hash = bcrypt::hash(PASSWORD, 4).map_err(|error| Error::Refused(error.to_string()))?;
@@ -91,70 +102,6 @@ fn centre(measuring: &Measuring<'_>, name: &str, window: usize) -> Result<(Rig, 
          hash = \"{hash}\"\nbinds = 1100\nwindow = {window}\n"
     ))?;
     Ok((rig, address))
-}
-
-/// An application.
-struct Application {
-    session: Session,
-    socket: TcpStream,
-    octets: Vec<u8>,
-}
-
-impl Application {
-    fn bind(address: SocketAddr, window: usize) -> Result<Self, Error> {
-        let socket = system("the message centre", TcpStream::connect(address))?;
-        system("the socket", socket.set_nodelay(true))?;
-        let config = Config {
-            window_out: window,
-            ..Config::default()
-        };
-        let mut session = Session::new(Role::Esme, config, Instant::now());
-        let bind = Bind {
-            system_id: "bench".into(),
-            password: PASSWORD.into(),
-            interface_version: 0x34,
-            ..Bind::default()
-        };
-        session
-            .bind(BindMode::Transceiver, bind, Instant::now())
-            .map_err(refused)?;
-        let mut application = Self {
-            session,
-            socket,
-            octets: vec![0; 16 * 1024],
-        };
-        while application.session.bound().is_none() {
-            application.listen(Duration::from_secs(10))?;
-            if application.session.is_closed() {
-                return Err(Error::Refused("the bind was refused".into()));
-            }
-        }
-        Ok(application)
-    }
-
-    /// Writes what is to be written, waits so long for something, and counts the answers among it.
-    fn listen(&mut self, limit: Duration) -> Result<usize, Error> {
-        let outgoing = self.session.outgoing();
-        system("the socket", self.socket.write_all(outgoing))?;
-        let written = outgoing.len();
-        self.session.written(written);
-        system("the socket", self.socket.set_read_timeout(Some(limit)))?;
-        match self.socket.read(&mut self.octets) {
-            Ok(0) => return Err(Error::Refused("the message centre hung up".into())),
-            Ok(read) => drop(self.session.receive(&self.octets[..read], Instant::now())),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(Error::Refused(error.to_string())),
-        }
-        let mut answers = 0;
-        while let Some(event) = self.session.poll() {
-            match event {
-                Event::Answered { status, .. } if status.is_ok() => answers += 1,
-                Event::Answered { status, .. } => return Err(Error::Refused(format!("submit_sm: {status}"))),
-                _ => {}
-            }
-        }
-        Ok(answers)
-    }
 }
 
 /// Messages in a second, over one session with this window.
@@ -247,10 +194,6 @@ fn message(count: usize) -> NewMessage {
         note: None,
         parts: vec![vec![0x31; 70]],
     }
-}
-
-fn refused(error: smpp::session::Rejected) -> Error {
-    Error::Refused(error.to_string())
 }
 
 const PASSWORD: &str = "secret";
