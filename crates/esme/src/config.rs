@@ -458,17 +458,7 @@ mod tests {
             ..Config::default()
         };
         let keys: Vec<&str> = wrong.problems().iter().map(|problem| problem.key).collect();
-        assert_eq!(
-            keys,
-            [
-                "window",
-                "address",
-                "system_id",
-                "password",
-                "number",
-                "reconnect_most_s"
-            ]
-        );
+        assert_eq!(keys, ["window", "address", "system_id", "number", "reconnect_most_s"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tpdu::{
 
 use crate::Config;
 use crate::pieces::cut;
+use crate::submit::TABLES;
 
 /// What a deliver_sm or data_sm is.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,7 +134,7 @@ fn message(body: &Body, tlvs: &Tlvs, config: &Config, second: i64) -> Delivered 
     let Some(pieces) = pieces(&payload, config.charset.into(), reference(&payload, second)) else {
         return Delivered::TooLong;
     };
-    let pdus = pieces.into_iter().filter_map(|(dcs, user_data)| {
+    let pdus = pieces.into_iter().map(|(dcs, user_data)| {
         let deliver = Deliver {
             dcs,
             user_data,
@@ -142,7 +143,9 @@ fn message(body: &Body, tlvs: &Tlvs, config: &Config, second: i64) -> Delivered 
         let tpdu = deliver.encode().ok()?;
         Some([&NO_SERVICE_CENTRE[..], &tpdu].concat())
     });
-    Delivered::Message(pdus.collect())
+    // All of it, or none.
+    pdus.collect::<Option<_>>()
+        .map_or(Delivered::TooLong, Delivered::Message)
 }
 
 /// Everything of an SMS-DELIVER but its content.
@@ -182,8 +185,14 @@ fn pieces(payload: &Payload<'_>, default: DefaultAlphabet, fresh: Reference) -> 
             Content::Text(text) => text,
             Content::Data(octets) => return cut(Dcs::DATA, &octets, &others, fresh),
         };
-        if let Some(concat) = concat.filter(|concat| concat.total <= u8::MAX / RECODED) {
-            return Some(recoded_part(&text, &others, concat));
+        // Its letters are in the default alphabet now, or in none that has tables.
+        let others: Vec<Element> = others
+            .into_iter()
+            .filter(|element| !TABLES.contains(&element.id()))
+            .collect();
+        let recoded = concat.and_then(|concat| recoded_part(&text, &others, concat));
+        if recoded.is_some() {
+            return recoded;
         }
         let (dcs, octets) = written(&text);
         return cut(dcs, &octets, &others, fresh);
@@ -215,8 +224,9 @@ fn written(text: &str) -> (Dcs, Vec<u8>) {
 }
 
 /// A part whose letters take more room here than there becomes always as many parts, so that the numbers of all parts of
-/// its message agree without anybody knowing the others.
-fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Vec<(Dcs, UserData)> {
+/// its message agree without anybody knowing the others. Nothing where it fits those neither.
+fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Option<Vec<(Dcs, UserData)>> {
+    let total = concat.total.checked_mul(RECODED)?;
     let letters: Vec<char> = text.chars().collect();
     let each = letters.len().div_ceil(usize::from(RECODED)).max(1);
     let part = |place: u8| {
@@ -225,7 +235,7 @@ fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Vec<(Dcs, Use
         let (dcs, body) = written(&letters[from..to].iter().collect::<String>());
         let concat = Concat {
             reference: concat.reference,
-            total: concat.total * RECODED,
+            total,
             sequence: (concat.sequence - 1) * RECODED + place + 1,
         };
         let all = std::iter::once(concat.element()).chain(others.iter().cloned());
@@ -234,7 +244,7 @@ fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Vec<(Dcs, Use
             body,
             missing: 0,
         };
-        (dcs, data)
+        (data.encoded_len(dcs) <= SMS_OCTETS).then_some((dcs, data))
     };
     (0..RECODED).map(part).collect()
 }

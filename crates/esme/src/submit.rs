@@ -111,7 +111,7 @@ fn validity(submit: &Submit, config: &Config) -> Octets {
 }
 
 /// The elements that name a national locking or single shift table.
-const TABLES: [u8; 2] = [0x24, 0x25];
+pub(crate) const TABLES: [u8; 2] = [0x24, 0x25];
 
 #[cfg(test)]
 mod tests {

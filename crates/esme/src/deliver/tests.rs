@@ -292,3 +292,44 @@ fn a_text_like_a_receipt_is_one_only_where_the_operator_says_so() {
 }
 
 const SECOND: i64 = 1_800_000_000;
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_is_kept_as_sms_that_say_the_same(
+        octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+        coding: u8,
+        esm_class: u8,
+        source in proptest::collection::vec(1_u8.., 0..20),
+        ton: u8,
+        concat: Option<(u16, u8, u8)>,
+    ) {
+        let mut carried = Carried::whole(octets);
+        if let Some((reference, total, sequence)) = concat {
+            carried.tlvs.push_short(Tag::SAR_MSG_REF_NUM, reference);
+            carried.tlvs.push_octet(Tag::SAR_TOTAL_SEGMENTS, total);
+            carried.tlvs.push_octet(Tag::SAR_SEGMENT_SEQNUM, sequence);
+        }
+        let body = Body::DeliverSm(Sm {
+            source_addr: source.into(),
+            source_addr_ton: ton,
+            data_coding: coding,
+            esm_class,
+            short_message: carried.short_message,
+            ..Sm::default()
+        });
+        let Delivered::Message(pdus) = read_it(&body, &carried.tlvs, &Config::default()) else {
+            return Ok(());
+        };
+        proptest::prop_assert!(!pdus.is_empty());
+        let parts = delivers(Delivered::Message(pdus));
+        let payload = Payload::of(&body, &carried.tlvs).unwrap();
+        let joined = tpdu::join(parts.iter().map(|part| (part.dcs, &part.user_data)));
+        // Octets above the septets, and what is cut in the middle of a letter, are read leniently on either side.
+        if payload.coding == Coding::LATIN_1 {
+            let content = payload.content(DefaultAlphabet::Gsm7);
+            proptest::prop_assert_eq!(joined.text(), content.text());
+        } else if payload.coding == Coding::DATA {
+            proptest::prop_assert_eq!(joined.data().unwrap_or_default(), payload.body);
+        }
+    }
+}
