@@ -1,6 +1,6 @@
 //! The service: its units as systemd reads them, readiness and watchdog at a stand-in for systemd, sockets handed over.
 //!
-//! A whole start by `systemctl` needs a machine whose first process is systemd, which no test has.
+//! A whole start by a real systemd is in `systemd/`.
 
 use std::fs;
 use std::io::{self, Read};
