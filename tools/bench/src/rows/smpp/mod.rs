@@ -1,9 +1,11 @@
 //! SMPP: messages submitted in a second, durable when answered, beside a bare group commit of the same rows; and many sessions
-//! that say nothing. `codec` is the same without the gateway, `kills` with one that dies; `application` is who submits.
+//! that say nothing. `codec` is the same without the gateway, `kills` with one that dies, `socket` what of it is the
+//! loopback's; `application` is who submits.
 
 mod application;
 mod codec;
 mod kills;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,9 +38,10 @@ pub(super) fn submissions(measuring: &Measuring<'_>) -> Result<Figure, Error> {
         let found = submit(address, window, time)?;
         rig.kill();
         let bare = bare(rig.folder(), window, time)?;
+        let socket = socket::commits(rig.folder(), window, time)?;
         reached &= found >= share * bare && found >= rate;
         told.push(format!(
-            "window {window}: {found:.0}/s, {:.0} % of {bare:.0}/s",
+            "window {window}: {found:.0}/s, {:.0} % of {bare:.0}/s (which is {socket:.0}/s behind a socket)",
             found / bare * 100.0
         ));
     }
@@ -132,21 +135,7 @@ fn submit(address: SocketAddr, window: usize, time: Duration) -> Result<f64, Err
 
 /// The same rows kept by the store alone, for so many callers at a time.
 fn bare(folder: &std::path::Path, callers: usize, time: Duration) -> Result<f64, Error> {
-    let folder = folder.join(format!("bare-{callers}"));
-    system("the bare store's folder", std::fs::create_dir_all(&folder))?;
-    let join = |_: &[Option<Vec<u8>>]| Joined {
-        text: String::new(),
-        kind: InboundKind::Text,
-        class: None,
-        alphabet: None,
-        data_hex: None,
-    };
-    let config = store::Config {
-        queue_limit_token: 0,
-        ..store::Config::default()
-    };
-    let opened = Store::open(&folder, &config, Arc::new(join));
-    let (store, _) = opened.map_err(|error| Error::Refused(error.to_string()))?;
+    let store = store(&folder.join(format!("bare-{callers}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
     let runtime = system("the bare store's runtime", runtime)?;
     let start = Instant::now();
@@ -171,6 +160,26 @@ fn bare(folder: &std::path::Path, callers: usize, time: Duration) -> Result<f64,
         all
     });
     Ok(counts as f64 / start.elapsed().as_secs_f64())
+}
+
+/// An empty store.
+fn store(folder: &std::path::Path) -> Result<Store, Error> {
+    system("the bare store's folder", std::fs::create_dir_all(folder))?;
+    let join = |_: &[Option<Vec<u8>>]| Joined {
+        text: String::new(),
+        kind: InboundKind::Text,
+        class: None,
+        alphabet: None,
+        data_hex: None,
+    };
+    let config = store::Config {
+        queue_limit_token: 0,
+        ..store::Config::default()
+    };
+    let opened = Store::open(folder, &config, Arc::new(join));
+    opened
+        .map(|(store, _)| store)
+        .map_err(|error| Error::Refused(error.to_string()))
 }
 
 fn message(count: usize) -> NewMessage {
