@@ -165,7 +165,8 @@ impl Slot {
                     port: seating.name.display().to_string(),
                 })
                 .await;
-                let mut stay = Stay::new(seating, config, line);
+                // In its own place: the future of each slot would have room for every hand it goes through.
+                let mut stay = Box::new(Stay::new(seating, config, line));
                 let reason = self.drive(&mut stay).await;
                 self.leave(stay, &reason).await;
                 reason
@@ -318,7 +319,7 @@ impl Slot {
     }
 
     /// Ends the stay: what was open ends, and the port is closed.
-    async fn leave(&mut self, mut stay: Stay, reason: &str) {
+    async fn leave(&mut self, mut stay: Box<Stay>, reason: &str) {
         let now = Instant::now();
         stay.modem.lost(now, reason);
         self.show.refresh(stay.modem.facts(), false, &stay.config, now);

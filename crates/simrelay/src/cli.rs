@@ -116,12 +116,17 @@ impl Cli {
         if let Command::Check(args) = &self.command {
             return plugin::run(args, &self.connection);
         }
-        match self.command.run(&self.connection, &screen) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                screen.failure(&failure);
-                failure.exit()
-            }
+        ended(self.command.run(&self.connection, &screen), &screen)
+    }
+}
+
+/// Tells a failure, and gives the exit code.
+pub(crate) fn ended(result: Result<(), Failure>, screen: &Screen) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen.failure(&failure);
+            failure.exit()
         }
     }
 }

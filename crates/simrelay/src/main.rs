@@ -56,11 +56,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = monitoring::called_by_link(std::env::args_os().collect());
-    let cli = match cli::Cli::read(&arguments) {
-        Ok(cli) => cli,
-        Err(error) => return misuse::tell(error, &arguments),
-    };
     // Every TLS connection of the process uses this provider. It is only refused where one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    cli.run()
+    if let Some(serve) = serve::ServeArgs::plain(&arguments) {
+        return cli::ended(serve::run(&serve), &screen::Screen::new(false));
+    }
+    match cli::Cli::read(&arguments) {
+        Ok(cli) => cli.run(),
+        Err(error) => misuse::tell(error, &arguments),
+    }
 }

@@ -1,5 +1,6 @@
 //! `simrelay serve`: the daemon.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +34,20 @@ pub(crate) struct ServeArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = config::USUAL_FILE)]
     config: PathBuf,
+}
+
+impl ServeArgs {
+    /// Reads `serve` and `serve --config FILE`, as units write it, without the parser of command lines: a gateway needs
+    /// nothing of that, and what was touched once of a program stays in its memory.
+    pub(crate) fn plain(arguments: &[OsString]) -> Option<Self> {
+        let config = match arguments {
+            [_, serve] if serve == "serve" => config::USUAL_FILE.into(),
+            [_, serve, option, file] if serve == "serve" && option == "--config" => PathBuf::from(file),
+            _ => return None,
+        };
+        let is_option = config.as_os_str().as_encoded_bytes().starts_with(b"-");
+        (!is_option && !config.as_os_str().is_empty()).then_some(Self { config })
+    }
 }
 
 /// Runs until it is told to stop.

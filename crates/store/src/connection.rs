@@ -101,7 +101,7 @@ const MOST_PAGES: i64 = 0xffff_fffe;
 /// Negative: KiB. The working set of the hot path is a few hundred pages.
 const WRITER_CACHE: i64 = -1024;
 /// Negative: KiB.
-const READER_CACHE: i64 = -512;
+const READER_CACHE: i64 = -256;
 /// Negative: KiB.
 const WARMING_CACHE: i64 = -128;
 /// Pages in the log before a commit carries them over. Larger means fewer syncs of the file, and more pages that are

@@ -97,11 +97,14 @@ fn one_line(said: &str) -> String {
     words.join(" ").chars().take(MOST_SAID).collect()
 }
 
-/// Where TLS failed the library's words help nobody.
+/// Where TLS or the login failed the library's words help nobody.
 fn told(error: &Error) -> String {
-    match trouble::tls_error(error) {
-        Some(_) => format!("no connection: {}", trouble::in_words(error)),
-        None => error.to_string(),
+    if trouble::tls_error(error).is_some() {
+        return format!("no connection: {}", trouble::in_words(error));
+    }
+    match error.is_client() && error.to_string().contains("authentication mechanism") {
+        true => "it offers no login by PLAIN or LOGIN; many servers do so only with encryption (mail.security)".into(),
+        false => error.to_string(),
     }
 }
 

@@ -70,7 +70,7 @@ fn rows(glance: &Glance<'_>) -> rusqlite::Result<Vec<Row>> {
         .conn
         .prepare_cached(
             "SELECT ltrim(s.sender, '+'), s.status, s.time
-             FROM attendance_state s JOIN attendance_event e ON e.row = s.event ORDER BY e.received_at, e.row",
+             FROM attendance_state s JOIN attendance_event e ON e.row = s.event ORDER BY e.received_at, s.sender",
         )?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect()
