@@ -190,3 +190,31 @@ fn refuse(file: &Path, faults: &[config::Fault]) -> Failure {
 
 /// The unit waits a little longer before it kills.
 const STOP_LIMIT: Duration = Duration::from_secs(230);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_units_write_is_read_without_the_parser_and_all_else_is_left_to_it() {
+        let plain = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(Into::into).collect();
+            ServeArgs::plain(&words).map(|args| args.config)
+        };
+        assert_eq!(plain(&["simrelay", "serve"]), Some(config::USUAL_FILE.into()));
+        assert_eq!(
+            plain(&["simrelay", "serve", "--config", "a.toml"]),
+            Some("a.toml".into())
+        );
+        for left in [
+            &["simrelay", "serve", "--help"][..],
+            &["simrelay", "serve", "--config", "--help"],
+            &["simrelay", "serve", "--config", ""],
+            &["simrelay", "serve", "--config=a.toml"],
+            &["simrelay", "modems"],
+            &["simrelay"],
+        ] {
+            assert_eq!(plain(left), None, "{left:?}");
+        }
+    }
+}
