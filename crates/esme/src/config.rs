@@ -203,7 +203,21 @@ impl Default for Config {
 impl Config {
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.figures();
+        problems.extend(self.texts());
+        if self.host_and_port().is_none() {
+            let right = "host and port, as \"smpp.example.org:2775\"";
+            problems.push(problem("address", "no address", right));
+        }
         let number = self.number.as_deref().map(|number| Number::parse(number, None));
+        if number.is_some_and(|number| !number.is_ok_and(|number| number.is_international())) {
+            let right = "a number with its country code (E.164), as \"+491711234567\"";
+            problems.push(problem("number", "cannot be used", right));
+        }
+        problems
+    }
+
+    fn figures(&self) -> Vec<Problem> {
         let at_least_one = [
             ("connections", u32::from(self.connections)),
             ("window", u32::from(self.window)),
@@ -216,71 +230,39 @@ impl Config {
         let mut problems: Vec<Problem> = zero
             .map(|(key, _)| problem(key, "nothing could go that way", "at least 1"))
             .collect();
-        let others = [
-            (
-                self.host_and_port().is_some(),
-                "address",
-                "no address",
-                "host and port, as \"smpp.example.org:2775\"",
-            ),
+        if self.connections > MOST_CONNECTIONS {
+            problems.push(problem("connections", "are more than any gateway lets in", "1 to 64"));
+        }
+        if self.window > MOST_WINDOW {
+            problems.push(problem("window", "is more than is kept in mind", "1 to 1000"));
+        }
+        if self.reconnect_most_s < self.reconnect_s {
+            let what = "is shorter than the first pause";
+            problems.push(problem("reconnect_most_s", what, "at least reconnect_s"));
+        }
+        problems
+    }
+
+    /// Texts that no PDU can tell.
+    fn texts(&self) -> impl Iterator<Item = Problem> {
+        let source = self.source.as_deref().unwrap_or_default();
+        let texts = [
             (
                 !self.system_id.is_empty() && fits(&self.system_id, 15),
                 "system_id",
-                "cannot be told in a bind",
                 "1 to 15 plain letters and digits",
             ),
-            (
-                fits(&self.system_type, 12),
-                "system_type",
-                "cannot be told in a bind",
-                "at most 12 letters",
-            ),
+            (fits(&self.system_type, 12), "system_type", "at most 12 plain letters"),
             (
                 fits(&self.address_range, 40),
                 "address_range",
-                "cannot be told in a bind",
-                "at most 40 letters",
+                "at most 40 plain letters",
             ),
-            (
-                fits(&self.service_type, 5),
-                "service_type",
-                "cannot be told",
-                "at most 5 letters",
-            ),
-            (
-                self.source.as_deref().is_none_or(|source| fits(source, 20)),
-                "source",
-                "cannot be told",
-                "at most 20 plain letters and digits",
-            ),
-            (
-                number.is_none_or(|number| number.is_ok_and(|number| number.is_international())),
-                "number",
-                "cannot be used",
-                "a number with its country code (E.164), as \"+491711234567\"",
-            ),
-            (
-                self.reconnect_most_s >= self.reconnect_s,
-                "reconnect_most_s",
-                "is shorter than the first pause",
-                "at least reconnect_s",
-            ),
-            (
-                self.connections <= MOST_CONNECTIONS,
-                "connections",
-                "are more than any gateway lets in",
-                "1 to 64",
-            ),
-            (
-                self.window <= MOST_WINDOW,
-                "window",
-                "is more than is kept in mind",
-                "1 to 1000",
-            ),
+            (fits(&self.service_type, 5), "service_type", "at most 5 plain letters"),
+            (fits(source, 20), "source", "at most 20 plain letters and digits"),
         ];
-        let wrong = others.into_iter().filter(|(right, ..)| !right);
-        problems.extend(wrong.map(|(_, key, what, right)| problem(key, what, right)));
-        problems
+        let wrong = texts.into_iter().filter(|(fits, ..)| !fits);
+        wrong.map(|(_, key, right)| problem(key, "cannot be told by SMPP", right))
     }
 
     /// Host and port of its address.
@@ -458,7 +440,7 @@ mod tests {
             ..Config::default()
         };
         let keys: Vec<&str> = wrong.problems().iter().map(|problem| problem.key).collect();
-        assert_eq!(keys, ["window", "address", "system_id", "number", "reconnect_most_s"]);
+        assert_eq!(keys, ["window", "reconnect_most_s", "system_id", "address", "number"]);
     }
 
     #[test]
