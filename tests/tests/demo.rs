@@ -94,6 +94,8 @@ fn what_it_prints_works_when_it_is_pasted() {
         } else {
             assert_eq!(run.code, 0, "{example}: {run:?}");
             assert!(!run.out.is_empty(), "{example}");
+            let balance = !example.ends_with(" balance") || run.out.contains("7.95 EUR");
+            assert!(balance, "{example}: {run:?}");
         }
         tried += 1;
     }

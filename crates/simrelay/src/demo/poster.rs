@@ -41,6 +41,9 @@ and then, for instance:
   simrelay route +436601234567
   simrelay preview 'Costs 5 € – how many parts is that?'
   simrelay ussd sim1 '*101#'
+  simrelay balance
+  simrelay check
+  simrelay doctor
 
   curl --cacert $SIMRELAY_CA -H \"Authorization: Bearer $SIMRELAY_TOKEN\" -H 'Content-Type: application/json' \\
     -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sms.send\",\"params\":{{\"to\":\"{first}\",\"text\":\"Hello from curl\"}}}}' \\

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::{Scope, Token};
+use gateway::SlotCare;
 use hardening::Allowance;
 use message::{Number, RouteId};
 use modemsim::{Modem, ModemSpec, Network, Profile};
@@ -122,6 +123,7 @@ fn settings(folder: &Path, sims: &[Sim]) -> Settings {
     };
     // Whoever tries the demo pulls no modem out: what health finds while the modems start would only irritate.
     settings.log.level = "error,gateway::keeper=off".to_owned();
+    settings.care = KINDS.iter().map(|kind| (RouteId::new(kind.slot), care())).collect();
     settings.gateway.country_code = Some("49".to_owned());
     settings.pool.directories = Vec::new();
     settings.pool.slots = sims
@@ -145,6 +147,15 @@ fn route(kind: &Kind) -> RouteConfig {
         prefixes: kind.prefixes.iter().map(prefix).collect(),
         cost_micros: kind.cost_micros,
         ..RouteConfig::default()
+    }
+}
+
+/// The simulated network tells a balance by this code.
+fn care() -> SlotCare {
+    SlotCare {
+        balance_ussd: Some("*100#".to_owned()),
+        currency: "EUR".to_owned(),
+        ..SlotCare::default()
     }
 }
 
