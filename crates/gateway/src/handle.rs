@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::alerts::Antechamber;
+use crate::applications::Applications;
 use crate::care::{Caretaker, Probes, Purses};
 use crate::carrier::{Carrier, CarrierEvents, RouteStatus};
 use crate::in_force::{InForce, Terms};
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) unkept: Arc<Unkept>,
     pub(crate) dialogues: Arc<Dialogues>,
     pub(crate) antechamber: Antechamber,
+    pub(crate) applications: Applications,
     /// What is counted from the start on.
     pub(crate) tally: Tally,
     /// How often deadlines were moved with the clock.
@@ -169,6 +171,7 @@ impl Gateway {
                 unkept: Arc::default(),
                 dialogues,
                 antechamber: Antechamber::default(),
+                applications: Applications::default(),
                 tally,
                 moves: watch::Sender::new(0),
                 complaints: Mutex::default(),

@@ -264,6 +264,7 @@ impl Keeper {
             started_at: self.started_at,
             slots,
             upstreams,
+            applications: self.gateway.applications(),
             queue,
             findings: Vec::new(),
             totals,

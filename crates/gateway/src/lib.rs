@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod alerts;
+mod applications;
 mod audit;
 mod care;
 mod carrier;

@@ -19,6 +19,7 @@
 
 mod alert;
 mod alert_view;
+mod application;
 mod attendance;
 mod committed;
 mod counts;
@@ -44,6 +45,7 @@ pub use alert::{Alert, AlertLetter, AlertReceipt, ImageNote, NewAlert, RaisedAle
 pub use alert_view::{
     AlertSearch, AlertState, AlertTaken, AlertTrial, AlertView, IncidentView, RuleTrial, ToldView, TrialNotice,
 };
+pub use application::{ApplicationSnapshot, BoundFor, SessionCounts, SessionFacts};
 pub use attendance::{
     AttendanceDevice, AttendanceEvent, AttendancePage, AttendanceRecord, AttendanceRoll, AttendanceSearch,
     AttendanceState, Presence, Whereabouts,

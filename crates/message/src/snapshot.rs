@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Balance, CertificateFacts, ConsumerFacts, Counted, DatabaseFacts, DiskFacts, Durations, KeepAlive, LimitUse,
-    Number, Probe, Registrations, RouteId, SlotTotals, UpstreamSnapshot,
+    ApplicationSnapshot, Balance, CertificateFacts, ConsumerFacts, Counted, DatabaseFacts, DiskFacts, Durations,
+    KeepAlive, LimitUse, Number, Probe, Registrations, RouteId, SlotTotals, UpstreamSnapshot,
 };
 
 /// How things stand, all of it, at one moment.
@@ -20,6 +20,9 @@ pub struct Snapshot {
     /// Every upstream, in the order of the configuration.
     #[serde(default)]
     pub upstreams: Vec<UpstreamSnapshot>,
+    /// Every application that may bind by SMPP, in the order of the configuration.
+    #[serde(default)]
+    pub applications: Vec<ApplicationSnapshot>,
     /// The queue.
     pub queue: QueueFacts,
     /// What is wrong, worst first; empty means all is well.
@@ -46,6 +49,7 @@ impl Snapshot {
             started_at: at,
             slots: Vec::new(),
             upstreams: Vec::new(),
+            applications: Vec::new(),
             queue: QueueFacts::default(),
             findings: Vec::new(),
             totals: Totals::default(),

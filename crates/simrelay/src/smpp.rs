@@ -68,8 +68,10 @@ impl SmppDoor {
             trace_place: Some(settings.data.join("trace")),
             ..settings.smpp.clone()
         };
+        let smsc = Smsc::new(self.ports, &config, gateway.clone());
+        gateway.shows_applications(smsc.look());
         SmppDesk {
-            smsc: Smsc::new(self.ports, &config, gateway.clone()),
+            smsc,
             threads: self.threads,
         }
     }

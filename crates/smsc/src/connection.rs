@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::fingerprint::Fingerprint;
 use crate::marks::Mark;
 use crate::member::{Guest, House, Member, Receiver, Seat};
+use crate::presence::{Counts, Presence};
 use crate::submit::Submission;
 use crate::trace::Tap;
 use crate::{question, taking, ussd};
@@ -162,6 +163,9 @@ impl Talk {
         while let Some(event) = self.session.poll() {
             self.happened(event);
         }
+        if let Some(seat) = &self.seat {
+            seat.wait(self.session.windows());
+        }
     }
 
     fn happened(&mut self, event: Event) {
@@ -169,12 +173,16 @@ impl Talk {
             Event::BindRequested { owed, mode, bind } => self.login(owed, mode, bind),
             Event::Request { owed, body, tlvs } => self.request(owed, body, tlvs),
             Event::Answered { ticket, status, .. } => {
+                self.count(|counts| counts.delivered(Some(status)));
                 if let Some(done) = self.waiting.remove(&ticket) {
                     // Whoever gave the order may have gone.
                     let _ = done.send(status);
                 }
             }
-            Event::Unanswered { ticket, .. } => drop(self.waiting.remove(&ticket)),
+            Event::Unanswered { ticket, .. } => {
+                self.count(|counts| counts.delivered(None));
+                drop(self.waiting.remove(&ticket));
+            }
             Event::Closed(why) => self.closed(&why),
             Event::Malformed(error) => tracing::debug!(peer = %self.guest.peer, %error, "a PDU that cannot be read"),
             Event::Stray(header) => tracing::debug!(peer = %self.guest.peer, ?header, "an answer to nothing"),
@@ -250,7 +258,8 @@ impl Talk {
             orders: self.orders.clone(),
             knows_tlvs: self.session.knows_tlvs(),
         });
-        let Some(seat) = member.seat(self.id, receiver) else {
+        let presence = Presence::new(self.id, mode, self.guest.peer);
+        let Some(seat) = member.seat(presence, receiver) else {
             tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         };
@@ -261,8 +270,16 @@ impl Talk {
     }
 
     fn respond(&mut self, owed: Owed, answer: Answer) {
+        let (command, status) = (owed.command(), answer.status);
+        self.count(|counts| counts.answered(command, status));
         if let Err(error) = self.session.respond(owed, answer, Instant::now()) {
             tracing::error!(peer = %self.guest.peer, %error, "an answer that cannot be written");
+        }
+    }
+
+    fn count(&self, what: impl Fn(&Counts)) {
+        if let Some(seat) = &self.seat {
+            seat.count(what);
         }
     }
 

@@ -8,7 +8,7 @@
 //! waits can be asked for (`question`), taken back and replaced (`revise`). What is to be told goes the other way:
 //! [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts for
 //! those who asked (`ticket` is what is remembered of a submission). A receipt waits for the answer to its message
-//! (`marks`). USSD dialogues are `ussd`. Which status stands for which refusal is one table (`refusal`). What goes over an
+//! (`marks`). USSD dialogues are `ussd`; who is bound is `presence`. Which status stands for which refusal is one table (`refusal`). What goes over an
 //! account's sessions is written down where somebody asks for it (`trace`).
 //!
 //! # Promises
@@ -25,6 +25,7 @@ mod letter;
 mod mailman;
 mod marks;
 mod member;
+mod presence;
 mod question;
 mod refusal;
 mod revise;

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use gateway::{AuditEntry, AuditTrail, Gateway, Origin};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
-use message::Api;
+use message::{Api, ApplicationSnapshot};
 use smpp::{Bind, Octets, Status};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use zeroize::Zeroizing;
@@ -18,6 +18,7 @@ use crate::config::{Account, Config};
 use crate::connection::Order;
 use crate::fingerprint::Fingerprint;
 use crate::marks::Marks;
+use crate::presence::{Counts, Presence};
 use crate::trace::Traces;
 use crate::train::Trains;
 use crate::ussd::Dialogues;
@@ -41,7 +42,9 @@ pub(crate) struct Member {
     pub(crate) account: Account,
     pub(crate) origin: Origin,
     /// Sessions of any kind.
-    binds: AtomicU32,
+    present: Mutex<Vec<Arc<Presence>>>,
+    /// What all of them did.
+    pub(crate) counts: Counts,
     /// Sessions that take what is delivered.
     receivers: Mutex<Vec<Receiver>>,
     /// Somebody bound who takes what is delivered.
@@ -78,7 +81,7 @@ pub(crate) struct Guest {
 /// A session's place; free again when it is dropped.
 pub(crate) struct Seat {
     member: Arc<Member>,
-    session: u64,
+    presence: Arc<Presence>,
 }
 
 impl House {
@@ -172,7 +175,8 @@ impl Member {
             account,
             origin,
             rate,
-            binds: AtomicU32::new(0),
+            present: Mutex::default(),
+            counts: Counts::default(),
             receivers: Mutex::default(),
             came: Notify::new(),
             turn: AtomicUsize::new(0),
@@ -195,20 +199,33 @@ impl Member {
     }
 
     /// A seat for a session; `None` where all are taken. `receiver`: where it takes what is delivered.
-    pub(crate) fn seat(self: &Arc<Self>, session: u64, receiver: Option<Receiver>) -> Option<Seat> {
-        let most = self.account.binds;
-        let taken = self.binds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |binds| {
-            (binds < most).then_some(binds + 1)
-        });
-        taken.ok()?;
+    pub(crate) fn seat(self: &Arc<Self>, presence: Presence, receiver: Option<Receiver>) -> Option<Seat> {
+        let presence = Arc::new(presence);
+        {
+            let mut present = self.present();
+            if present.len() >= self.account.binds as usize {
+                return None;
+            }
+            present.push(Arc::clone(&presence));
+        }
         if let Some(receiver) = receiver {
             self.receivers().push(receiver);
             self.came.notify_waiters();
         }
         Some(Seat {
             member: Arc::clone(self),
-            session,
+            presence,
         })
+    }
+
+    /// Who is bound, and what they did.
+    pub(crate) fn snapshot(&self) -> ApplicationSnapshot {
+        let present = self.present();
+        ApplicationSnapshot {
+            system_id: self.account.system_id.clone(),
+            sessions: present.iter().map(|one| one.facts(self.account.window)).collect(),
+            counts: self.counts.shown(),
+        }
     }
 
     /// Whether one more message may be submitted now.
@@ -243,6 +260,10 @@ impl Member {
         receivers.get(turn.checked_rem(receivers.len())?).cloned()
     }
 
+    fn present(&self) -> MutexGuard<'_, Vec<Arc<Presence>>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn receivers(&self) -> MutexGuard<'_, Vec<Receiver>> {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -252,14 +273,24 @@ impl Seat {
     pub(crate) fn member(&self) -> &Arc<Member> {
         &self.member
     }
+
+    /// How many requests wait: ours, and answers that we owe.
+    pub(crate) fn wait(&self, windows: (usize, usize)) {
+        self.presence.wait(windows);
+    }
+
+    /// Something happened, for the counts of the session and of the account.
+    pub(crate) fn count(&self, what: impl Fn(&Counts)) {
+        what(&self.presence.counts);
+        what(&self.member.counts);
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.member
-            .receivers()
-            .retain(|receiver| receiver.session != self.session);
-        self.member.binds.fetch_sub(1, Ordering::Relaxed);
+        let session = self.presence.session;
+        self.member.receivers().retain(|receiver| receiver.session != session);
+        self.member.present().retain(|present| present.session != session);
     }
 }
 
@@ -280,6 +311,8 @@ const BIND_WAIT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
+    use smpp::session::BindMode;
+
     use super::*;
 
     fn member(binds: u32) -> Arc<Member> {
@@ -291,13 +324,18 @@ mod tests {
         }))
     }
 
+    fn present(session: u64) -> Presence {
+        Presence::new(session, BindMode::Transceiver, [192, 0, 2, 1].into())
+    }
+
     #[test]
     fn seats_are_counted_and_free_again() {
         let member = member(1);
-        let seat = member.seat(1, None);
-        assert!(seat.is_some() && member.seat(2, None).is_none());
+        let seat = member.seat(present(1), None);
+        assert!(seat.is_some() && member.seat(present(2), None).is_none());
+        assert_eq!(member.snapshot().sessions.len(), 1);
         drop(seat);
-        assert!(member.seat(3, None).is_some());
+        assert!(member.seat(present(3), None).is_some());
         assert!(member.may_submit() && !member.may_submit(), "one a second");
     }
 
@@ -315,7 +353,7 @@ mod tests {
             orders,
             knows_tlvs: true,
         };
-        let seat = member.seat(7, Some(receiver));
+        let seat = member.seat(present(7), Some(receiver));
         assert_eq!(waiting.await.ok(), Some(Some(7)));
         drop(seat);
         assert!(member.receiver().await.is_none(), "and not for ever");

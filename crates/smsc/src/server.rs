@@ -6,6 +6,7 @@ use std::time::Duration;
 use consumers::ports::{Caller, Host, Ports};
 use consumers::{Consumer, Places};
 use gateway::{Gateway, WireDesk};
+use message::ApplicationSnapshot;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -57,6 +58,12 @@ impl Smsc {
     /// What writes sessions down.
     pub fn wires(&self) -> Arc<dyn WireDesk> {
         Arc::clone(&self.house.traces) as Arc<dyn WireDesk>
+    }
+
+    /// What tells who is bound, and what they did.
+    pub fn look(&self) -> impl Fn() -> Vec<ApplicationSnapshot> + Send + Sync + 'static {
+        let house = Arc::clone(&self.house);
+        move || house.members.iter().map(|member| member.snapshot()).collect()
     }
 
     /// Whether an account is known by a certificate, which clients are to be asked for then.

@@ -1,5 +1,7 @@
 //! What applications are told, and how often: states, forms of long messages, and applications that stumble.
 
+use end_to_end::eventually;
+use serde_json::json;
 use smpp::{Body, EsmClass, Pdu, Sm, Status, Tag};
 
 use crate::esme::{Esme, sm};
@@ -57,7 +59,7 @@ fn messages_come_by_own_number_and_keyword_and_in_parts_to_an_old_application() 
     let tap = |from: usize, to: &str, text: &str| {
         let id = gateway
             .api()
-            .send_with(serde_json::json!({ "to": to, "text": text, "from": format!("sim-{from}") }));
+            .send_with(json!({ "to": to, "text": text, "from": format!("sim-{from}") }));
         gateway.wait_state(&id, "delivered", LONG);
     };
     tap(1, zero, &long);
@@ -113,5 +115,56 @@ fn an_application_that_stumbles_over_receipts_and_one_message_is_served_all_the_
     let (sm, _) = esme.delivered();
     assert_eq!(&*sm.short_message, b"sound");
     esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn who_is_bound_and_what_they_did_is_shown() {
+    let centre = Centre::new("rate = 1\nreceive = false");
+    let gateway = centre.rig.start_ready();
+    let to = centre.rig.modems[1].number();
+    let mut esme = Esme::bound(centre.port);
+    esme.submit(Sm {
+        registered_delivery: 1,
+        ..sm(to, "x")
+    });
+    let burst: Vec<_> = (0..20).map(|_| esme.call(Body::SubmitSm(sm(to, "x"))).status).collect();
+    assert!(burst.contains(&Status::THROTTLED), "{burst:?}");
+    esme.delivered();
+    let shown = eventually("the snapshot tells of it", LONG, || {
+        let shown = centre.rig.cli_json(&gateway, &["smpp", "sessions"]);
+        (shown[0]["counts"]["delivered"] == 1).then_some(shown)
+    });
+    let [account, session] = [&shown[0], &shown[0]["sessions"][0]];
+    assert_eq!(
+        (&account["system_id"], &session["bound_for"]),
+        (&json!("shop"), &json!("transceiver"))
+    );
+    assert_eq!(
+        (&session["from"], &session["window"]),
+        (&json!("127.0.0.1"), &json!(100))
+    );
+    assert_eq!(session["counts"], account["counts"]);
+    let counted = |name: &str| account["counts"][name].as_u64().expect("a number");
+    assert_eq!(counted("submitted") + counted("throttled"), 21);
+    let people = centre.rig.cli(&gateway, &["smpp", "sessions"]);
+    assert!(
+        people.out.contains("transceiver") && people.out.contains("0+0/100"),
+        "{}",
+        people.out
+    );
+    esme.unbinds();
+    eventually("it is gone", LONG, || {
+        let shown = centre.rig.cli_json(&gateway, &["smpp", "sessions"]);
+        shown[0]["sessions"].as_array().is_some_and(Vec::is_empty).then_some(())
+    });
+    let (_, _, metrics) = gateway.api().get(
+        "/metrics",
+        &[("authorization", &format!("Bearer {}", centre.rig.token()))],
+    );
+    assert!(
+        metrics.contains("simrelay_smpp_sessions{system_id=\"shop\",bind_type=\"transceiver\"} 0"),
+        "{metrics}"
+    );
     assert!(gateway.stop().success());
 }

@@ -1,4 +1,4 @@
-//! Methods that look and change nothing: `ping`, `modems.list`, `upstreams.list`, `route.explain`, `health`, `stats`, `rpc.discover`.
+//! Methods that look and change nothing: `ping`, `modems.list`, `upstreams.list`, `smpp.sessions`, `route.explain`, `health`, `stats`, `rpc.discover`.
 //!
 //! All but one read the gateway's snapshot. A token that is bound to SIMs sees those alone.
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use gateway::Origin;
 use jiff::Timestamp;
 use message::{
-    Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Finding, Level, QueueFacts, RouteExplanation,
-    RouteId, SlotSnapshot, SlotTotals, Snapshot, Totals, UpstreamSnapshot,
+    ApplicationSnapshot, Balance, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, Finding, Level,
+    QueueFacts, RouteExplanation, RouteId, SlotSnapshot, SlotTotals, Snapshot, Totals, UpstreamSnapshot,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::params::{Kind, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
-pub(super) const METHODS: &[Method] = &[PING, MODEMS, UPSTREAMS, EXPLAIN, HEALTH, STATS, DISCOVER];
+pub(super) const METHODS: &[Method] = &[PING, MODEMS, UPSTREAMS, SESSIONS, EXPLAIN, HEALTH, STATS, DISCOVER];
 
 /// The answer to `health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,6 +249,28 @@ const UPSTREAMS: Method = Method {
 async fn upstreams(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Vec<UpstreamSnapshot>, Refusal> {
     let snapshot = app.gateway.snapshot();
     Ok(visible_upstreams(&snapshot, caller.origin()?).cloned().collect())
+}
+
+const SESSIONS: Method = Method {
+    name: "smpp.sessions",
+    about: "Shows every application that may bind by SMPP, with its sessions and counts; nothing to a token that is bound \
+            to SIMs.",
+    need: Need::Scope(Scope::Health),
+    place: Place::Shared,
+    fields: &[],
+    result: "Applications",
+    errors: &[],
+    example: "{}",
+    register: |methods, app, method| plain(methods, app, method, sessions),
+};
+
+async fn sessions(app: Arc<App>, caller: Arc<Caller>, _: Nothing) -> Result<Vec<ApplicationSnapshot>, Refusal> {
+    let origin = caller.origin()?;
+    let bound_to_sims = origin.sims.is_some() && !origin.admin;
+    Ok(match bound_to_sims {
+        true => Vec::new(),
+        false => app.gateway.snapshot().applications.clone(),
+    })
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ use message::{
     ConsumerFacts, Durations, Finding, Level, LimitUse, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot,
 };
 
+use super::applications;
 use super::counted;
 use super::exposition::{Format, Kind, Page};
 use super::process::Process;
@@ -26,6 +27,7 @@ pub(super) fn write(snapshot: &Snapshot, own: &[Finding], process: Option<&Proce
     modems(&used, &mut page);
     sims(&used, &mut page);
     upstreams::write(snapshot, &mut page);
+    applications::write(snapshot, &mut page);
     consumers(snapshot, &mut page);
     counted::write(&snapshot.counts, &mut page);
     storage_facts(snapshot, &mut page);

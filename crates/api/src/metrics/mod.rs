@@ -6,6 +6,7 @@
 //!
 //! Let in is who shows a token with the scope `metrics`, or comes from a network on the list.
 
+mod applications;
 mod counted;
 mod exposition;
 mod families;

@@ -97,6 +97,7 @@ async fn results_are_as_the_document_describes_them() {
         ("route.explain", json!({"to": "+491711234567"})),
         ("modems.list", json!({})),
         ("upstreams.list", json!({})),
+        ("smpp.sessions", json!({})),
         ("health", json!({})),
         ("stats", json!({})),
         ("numbers.erase", json!({"number": "+491701111111"})),

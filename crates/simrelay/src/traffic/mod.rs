@@ -3,12 +3,14 @@
 //! - [`account`] makes what lets an application in.
 //! - [`decode`] shows PDUs field by field; [`fields`] names what is in them for programs.
 //! - [`analyze`] reads a capture of the network and tells what went on.
+//! - [`sessions`] shows who is bound.
 //! - [`trace`] has a gateway write down its own sessions.
 
 mod account;
 mod analyze;
 mod decode;
 mod fields;
+mod sessions;
 mod trace;
 
 use clap::{Subcommand, ValueEnum};
@@ -25,6 +27,7 @@ pub(crate) enum Args {
     Account(account::AccountArgs),
     Decode(decode::DecodeArgs),
     Analyze(analyze::AnalyzeArgs),
+    Sessions(sessions::SessionsArgs),
     Trace(trace::TraceArgs),
 }
 
@@ -50,6 +53,7 @@ pub(crate) fn run(args: &Args, connection: &Connection, screen: &Screen) -> Resu
         Args::Account(args) => account::run(args, screen),
         Args::Decode(args) => decode::run(args, screen),
         Args::Analyze(args) => analyze::run(args, screen),
+        Args::Sessions(_) => runtime()?.block_on(sessions::run(&Client::new(connection)?, screen)),
         Args::Trace(args) => runtime()?.block_on(trace::run(args, &Client::new(connection)?, screen)),
     }
 }
