@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::Origin;
+use gateway::{Failures, Neighbour, Origin};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use hmac::{Hmac, KeyInit, Mac};
@@ -22,7 +22,6 @@ use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
 use crate::codes::{Code, Refusal};
-use crate::failures::{Failures, Neighbour};
 use crate::token::{COST, Scope, TokenConfig, TokenError, TokenHash};
 use crate::uses::Uses;
 
@@ -267,7 +266,7 @@ impl Keeper {
     }
 
     fn check_lockout(&self, neighbour: Neighbour) -> Result<(), Refusal> {
-        let Some(left) = self.failures.lockout(neighbour) else {
+        let Some(left) = self.failures.lockout(&neighbour) else {
             return Ok(());
         };
         let sentence = "too many wrong tokens came from this address; wait a minute";
@@ -276,7 +275,7 @@ impl Keeper {
 
     /// Counts and logs a wrong token. Only a known id is named: what was sent in an id's place may be a secret.
     fn wrong(&self, neighbour: Neighbour, known: Option<&Arc<Principal>>) -> Refusal {
-        self.failures.count(neighbour);
+        self.failures.count(&neighbour);
         let id = known.map_or("(unknown)", |principal| principal.id());
         tracing::info!(?neighbour, id, "wrong token");
         Refusal::new(Code::TOKEN_WRONG, "the token is wrong, unknown or was revoked")

@@ -24,7 +24,6 @@ mod clock;
 mod codes;
 mod config;
 mod envelope;
-mod failures;
 mod keeper;
 mod login;
 mod methods;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use gateway::{Desks, Gateway};
+use gateway::{Desks, Gateway, Neighbour};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,7 +24,6 @@ use tower::Service;
 
 use crate::clock;
 use crate::config::{Config, Limits, Problem, seconds};
-use crate::failures::Neighbour;
 use crate::keeper::Keeper;
 use crate::methods;
 use crate::patience::{Activity, Stage, Watch, Watched};

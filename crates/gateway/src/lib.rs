@@ -2,6 +2,7 @@
 //!
 //! - [`Gateway`] is the handle: cloned freely, asked by front ends, never blocking for anything but the answer.
 //! - [`Desks`] are what front ends ask of those who consume messages, handed in by the binary.
+//! - [`Failures`] is who showed front ends wrong secrets, and is locked out.
 //! - [`Carrier`] is what carries messages: the pool of modems ([`PoolCarrier`]) now, an SMPP upstream later.
 //! - Outgoing parts are decided on by a desk without clock or I/O and dispatched by one task; incoming ones are kept by
 //!   one task per carrier; a keeper looks after deadlines, retention and the [`Snapshot`](message::Snapshot).
@@ -21,6 +22,7 @@ mod clock;
 mod config;
 mod desks;
 mod error;
+mod failures;
 mod fetch;
 mod handle;
 mod health;
@@ -46,6 +48,7 @@ pub use carrier::{
 pub use config::{Config, National, RouteSettings};
 pub use desks::{AlertDesk, AttendanceDesk, Desks, SettingsDesk, WireDesk};
 pub use error::{Error, ErrorKind};
+pub use failures::{Failures, Neighbour};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;
 pub use outgoing::desk::Handover;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use gateway::{AuditEntry, AuditTrail, Gateway, Origin};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use gateway::{AuditEntry, AuditTrail, Failures, Gateway, Neighbour, Origin};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use message::{Api, ApplicationSnapshot};
 use smpp::{Bind, Octets, Status};
@@ -31,8 +31,8 @@ pub(crate) struct House {
     pub(crate) traces: Arc<Traces>,
     /// Threads that may work bcrypt at the same time.
     hashing: Semaphore,
-    /// Logins that failed, by address.
-    failures: DefaultKeyedRateLimiter<IpAddr>,
+    /// Binds that failed, by who tried and as which account: one that guesses locks nobody else out.
+    failures: Failures<(Neighbour, Option<usize>)>,
     /// Where binds are noted, once somebody is served.
     trail: OnceLock<AuditTrail>,
 }
@@ -94,7 +94,7 @@ impl House {
         Self {
             members: members.collect(),
             hashing: Semaphore::new(HASHING),
-            failures: RateLimiter::keyed(Quota::per_minute(FAILURES)),
+            failures: Failures::new(FAILURES),
             traces: Traces::new(config.trace_place.clone(), &config.accounts),
             trail: OnceLock::new(),
             config,
@@ -104,26 +104,33 @@ impl House {
 
     /// Lets in whoever knows the password of an account, or shows its certificate, or both: as the account has it.
     ///
-    /// Wrong names, passwords and certificates are answered alike, and after as long.
+    /// Wrong names, passwords and certificates are answered alike, and after as long. Who failed too often is not looked at
+    /// for a while, right or wrong, so that guessing gains nothing and holds up nobody.
     pub(crate) async fn admit(&self, guest: &Guest, bind: &Bind) -> Result<Arc<Member>, Status> {
-        let known = self
+        let place = self
             .members
             .iter()
-            .find(|member| bind.system_id == *member.account.system_id);
+            .position(|member| bind.system_id == *member.account.system_id);
+        let who = (Neighbour::of(guest.peer), place);
+        // Looked at when its turn comes: of many at once, those behind the last that may fail are not worked.
+        let turn = self.hashing.acquire().await;
+        if turn.is_err() || self.failures.lockout(&who).is_some() {
+            tracing::debug!(peer = %guest.peer, "an SMPP bind is refused: too many were wrong");
+            return Err(Status::INVALID_PASSWORD);
+        }
+        let known = place.and_then(|place| self.members.get(place));
         let welcome = known.filter(|member| member.may_come_from(guest.peer) && member.knows(guest));
         let hash = welcome.map_or("", |member| &member.account.hash);
         // An account without a password has a certificate, and this is the one who has that.
         let open = welcome.is_some() && hash.is_empty();
-        let right = self
-            .is_password(&bind.password, if hash.is_empty() { NOBODY } else { hash })
-            .await;
+        let right = is_password(&bind.password, if hash.is_empty() { NOBODY } else { hash }).await;
+        drop(turn);
         let admitted = welcome.filter(|_| open || right);
         self.note(guest, known, admitted.is_some());
         match admitted {
             Some(member) => Ok(Arc::clone(member)),
             None => {
-                // Whoever guesses waits: the answer to a wrong password comes late when there were many.
-                self.failures.until_key_ready(&guest.peer).await;
+                self.failures.count(&who);
                 let system_id = bind.system_id.text();
                 tracing::warn!(peer = %guest.peer, system_id = %system_id.escape_debug(), "an SMPP bind is refused");
                 Err(Status::INVALID_PASSWORD)
@@ -149,15 +156,12 @@ impl House {
             tracing::warn!(what, peer = %guest.peer, "more SMPP binds than are noted in the audit log");
         }
     }
+}
 
-    async fn is_password(&self, password: &Octets, hash: &str) -> bool {
-        let Ok(_place) = self.hashing.acquire().await else {
-            return false;
-        };
-        let (password, hash) = (Zeroizing::new(password.to_vec()), hash.to_owned());
-        let checking = tokio::task::spawn_blocking(move || bcrypt::non_truncating_verify(&*password, &hash));
-        checking.await.is_ok_and(|checked| checked.unwrap_or(false))
-    }
+async fn is_password(password: &Octets, hash: &str) -> bool {
+    let (password, hash) = (Zeroizing::new(password.to_vec()), hash.to_owned());
+    let checking = tokio::task::spawn_blocking(move || bcrypt::non_truncating_verify(&*password, &hash));
+    checking.await.is_ok_and(|checked| checked.unwrap_or(false))
 }
 
 impl Member {
@@ -302,7 +306,7 @@ impl std::fmt::Debug for Member {
 
 /// How many threads work bcrypt at the same time, for all binds together.
 const HASHING: usize = 2;
-/// How many binds of an address may fail in a minute before their answers are held back.
+/// How many binds of an address as one account may fail in a minute before it is locked out of that.
 const FAILURES: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
 /// A hash that no password fits, of the usual cost.
 const NOBODY: &str = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8.m9CmGYxFfYzsVfBzT7KqTLK2C0Wy";

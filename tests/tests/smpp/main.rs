@@ -3,6 +3,7 @@
 
 mod certificates;
 mod esme;
+mod guessing;
 mod kannel;
 mod peers;
 mod told;

@@ -1,5 +1,7 @@
-//! Addresses that show wrong tokens: counted, and locked out for a while.
+//! Who shows wrong secrets: counted, and locked out for a while.
 
+use std::fmt;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -9,10 +11,11 @@ use moka::sync::Cache;
 
 /// Who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Neighbour(IpAddr);
+pub struct Neighbour(IpAddr);
 
 impl Neighbour {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// The neighbour at this address.
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(four) => Self(IpAddr::V4(four)),
             IpAddr::V6(six) => Self(IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX)))),
@@ -20,30 +23,35 @@ impl Neighbour {
     }
 }
 
-/// The failures of every neighbour. A failure counts for a minute; who used up the quota is locked out for another.
-pub(crate) struct Failures {
-    quota: DefaultKeyedRateLimiter<Neighbour>,
-    locked: Cache<Neighbour, Instant>,
+/// The failures of everybody, by who counts as one. A failure counts for a minute; who used up the quota is locked out for
+/// another.
+pub struct Failures<K = Neighbour>
+where
+    K: Hash + Eq + Clone,
+{
+    quota: DefaultKeyedRateLimiter<K>,
+    locked: Cache<K, Instant>,
 }
 
-impl Failures {
-    pub(crate) fn new(per_minute: NonZeroU32) -> Self {
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Failures<K> {
+    /// Nobody failed yet; everybody may so often in a minute.
+    pub fn new(per_minute: NonZeroU32) -> Self {
         Self {
             quota: RateLimiter::keyed(Quota::per_minute(per_minute)),
             locked: Cache::builder().max_capacity(TABLE).time_to_live(LOCKOUT).build(),
         }
     }
 
-    /// How long this neighbour stays locked out, if it is.
-    pub(crate) fn lockout(&self, neighbour: Neighbour) -> Option<Duration> {
-        let since = self.locked.get(&neighbour)?;
+    /// How long they stay locked out, if they are.
+    pub fn lockout(&self, who: &K) -> Option<Duration> {
+        let since = self.locked.get(who)?;
         Some(LOCKOUT.saturating_sub(since.elapsed()))
     }
 
-    /// Counts a wrong token.
-    pub(crate) fn count(&self, neighbour: Neighbour) {
-        if self.quota.check_key(&neighbour).is_err() {
-            self.locked.insert(neighbour, Instant::now());
+    /// Counts a wrong secret.
+    pub fn count(&self, who: &K) {
+        if self.quota.check_key(who).is_err() {
+            self.locked.insert(who.clone(), Instant::now());
         }
         if self.quota.len() > usize::try_from(TABLE).unwrap_or(usize::MAX) {
             self.quota.retain_recent();
@@ -51,9 +59,15 @@ impl Failures {
     }
 }
 
+impl<K: Hash + Eq + Clone> fmt::Debug for Failures<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failures").finish_non_exhaustive()
+    }
+}
+
 const LOCKOUT: Duration = Duration::from_secs(60);
 
-/// How many neighbours are kept in mind; above it, those whose failures are old are forgotten.
+/// How many are kept in mind; above it, those whose failures are old are forgotten.
 const TABLE: u64 = 10_000;
 
 #[cfg(test)]
@@ -77,11 +91,15 @@ mod tests {
             Neighbour::of([192, 0, 2, 2].into()),
         );
         for _ in 0..3 {
-            failures.count(one);
-            assert_eq!(failures.lockout(one), None);
+            failures.count(&one);
+            assert_eq!(failures.lockout(&one), None);
         }
-        failures.count(one);
-        assert!(failures.lockout(one).is_some_and(|left| left > Duration::from_secs(50)));
-        assert_eq!(failures.lockout(other), None);
+        failures.count(&one);
+        assert!(
+            failures
+                .lockout(&one)
+                .is_some_and(|left| left > Duration::from_secs(50))
+        );
+        assert_eq!(failures.lockout(&other), None);
     }
 }
