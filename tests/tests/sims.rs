@@ -265,5 +265,5 @@ fn ussd_dialogues_ask_answer_and_end() {
     rig.modems[0]
         .ussd(modemsim::UssdNode::end("You have won"))
         .expect("a page");
-    gateway.wait_log("the network says by itself");
+    gateway.wait_log("the network said something by itself");
 }
