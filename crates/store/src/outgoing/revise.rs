@@ -8,7 +8,7 @@ use message::{Committed, MessageId, Number, TokenId};
 
 use super::accept::{self, PARTS_LIMIT};
 use super::decide::{take_back, untouched};
-use super::row::{PartRow, message_row, parts_of};
+use super::row::{message_row, parts_of};
 use super::{AcceptedParts, NewMessage};
 use crate::clock::millis;
 use crate::desk::Desk;
@@ -82,12 +82,21 @@ fn replace(desk: &mut Desk<'_>, message: &NewMessage) -> rusqlite::Result<Result
         Ok(parts) => parts,
         Err(too_late) => return Ok(Err(too_late.into())),
     };
+    // Their places are the new one's.
+    for part in &parts {
+        desk.memory.tally.leave(part.counted, part.state);
+    }
     // Nothing is refused once the old one is gone: a refusal leaves everything as it was.
     let counted = match accept::admit(desk, message)? {
         Ok(counted) => counted,
-        Err(full) => return Ok(Err(full.into())),
+        Err(full) => {
+            for part in &parts {
+                desk.memory.tally.enter(part.counted, part.state);
+            }
+            return Ok(Err(full.into()));
+        }
     };
-    remove(desk, old, &parts)?;
+    remove(desk, old)?;
     // A row of its own: what somebody holds of the old parts must not go out any more.
     let kept = accept::keep(desk, message, counted, None)?;
     desk.memory.ledger.note(&AuditEntry {
@@ -100,11 +109,9 @@ fn replace(desk: &mut Desk<'_>, message: &NewMessage) -> rusqlite::Result<Result
     Ok(Ok(kept))
 }
 
-/// Takes a message away with all that hangs on it. What is told of it later is told of the one that takes its id.
-fn remove(desk: &mut Desk<'_>, message: i64, parts: &[PartRow]) -> rusqlite::Result<()> {
-    for part in parts {
-        desk.memory.tally.leave(part.counted, part.state);
-    }
+/// Takes a message away with all that hangs on it; its parts are not counted any more. What is told of it later is told of
+/// the one that takes its id.
+fn remove(desk: &Desk<'_>, message: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM history WHERE part BETWEEN ?1 AND ?2",
         "DELETE FROM part WHERE key BETWEEN ?1 AND ?2",

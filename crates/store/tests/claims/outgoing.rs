@@ -287,6 +287,31 @@ async fn a_message_that_waits_is_replaced_under_its_id_and_no_old_part_goes_out(
 }
 
 #[tokio::test]
+async fn a_replacement_takes_the_places_of_the_old_parts_in_a_full_queue() {
+    let bench = Bench::with(Config {
+        queue_limit_token: 2,
+        ..Config::default()
+    });
+    let old = bench.accept(message(2)).await.accepted.id;
+    let other = |parts| NewMessage {
+        id: old,
+        ..message(parts)
+    };
+    bench.store.replace(other(2)).await.expect("as many as before");
+    let longer = bench.store.replace(other(3)).await;
+    assert!(matches!(
+        longer,
+        Err(ReplaceError::New(AcceptError::QueueFull { limit: 2, .. }))
+    ));
+    assert_eq!(bench.states(old).await.len(), 2, "a refusal leaves it as it was");
+    assert!(bench.store.accept(message(1)).await.is_err(), "also in the counts");
+    bench.store.replace(other(1)).await.expect("fewer");
+    bench.accept(message(1)).await;
+    assert!(bench.store.accept(message(1)).await.is_err(), "full again");
+    bench.sound().await;
+}
+
+#[tokio::test]
 async fn what_waits_is_found_by_token_and_number_and_taken_back_together() {
     let bench = Bench::new();
     let owner = TokenId::new("smpp.shop");
