@@ -1,7 +1,9 @@
 //! What of a live session may be written down: whole PDUs, without passwords, and without what messages say unless somebody
 //! asked for it.
 
-use crate::{Alphabet, Body, Coding, CommandId, EsmClass, HEADER_LENGTH, Header, Octets, Pdu, Sm, Tag, Tlvs, header};
+use crate::{
+    Alphabet, Body, Coding, CommandId, Destination, EsmClass, HEADER_LENGTH, Header, Octets, Pdu, Sm, Tag, Tlvs, header,
+};
 
 /// Cuts what goes one way into PDUs, also where nobody wants them yet: so it knows where the next one begins when somebody
 /// does. It keeps a PDU at a time, and only while they are wanted.
@@ -57,15 +59,17 @@ impl Cutter {
 }
 
 /// The PDU as it may be written down: as long as it was. Passwords are stars, and so is what a message says unless `texts`
-/// are wanted; a user data header and what a receipt tells of its message stay. What cannot be taken apart and put together
-/// again octet by octet is stars behind its header, or with `texts` as it is unless it binds.
+/// are wanted; a user data header and what a receipt tells of its message stay. Of USSD no text is told to anybody, nor the
+/// code that may stand in an address: they hold PINs (TS 22.030 6.5.2). What cannot be taken apart and put together again
+/// octet by octet is stars behind its header, or with `texts` as it is unless it binds or dials.
 pub fn veil(pdu: &[u8], texts: bool) -> Vec<u8> {
     let read = Pdu::decode(pdu)
         .ok()
         .filter(|read| encoded(read).as_deref() == Some(pdu));
     let Some(mut read) = read else {
         let binds = Header::decode(pdu).is_none_or(|header| BINDS.contains(&header.command));
-        return if texts && !binds { pdu.to_vec() } else { starred(pdu) };
+        let secret = binds || pdu.windows(DIALS.len()).any(|window| window == DIALS);
+        return if texts && !secret { pdu.to_vec() } else { starred(pdu) };
     };
     if hide(&mut read, texts) {
         return encoded(&read).unwrap_or_else(|| starred(pdu));
@@ -75,6 +79,9 @@ pub fn veil(pdu: &[u8], texts: bool) -> Vec<u8> {
 
 /// Puts stars over what is nobody's business; whether there was any.
 fn hide(pdu: &mut Pdu, texts: bool) -> bool {
+    if pdu.tlvs.has(Tag::USSD_SERVICE_OP) && hide_dialogue(pdu) {
+        return true;
+    }
     let secret = match &mut pdu.body {
         Body::BindReceiver(bind) | Body::BindTransmitter(bind) | Body::BindTransceiver(bind) => &mut bind.password,
         Body::Outbind(outbind) => &mut outbind.password,
@@ -99,8 +106,44 @@ fn hide(pdu: &mut Pdu, texts: bool) -> bool {
         Body::Unknown(_, body) => body,
         _ => return false,
     };
-    *secret = vec![STAR; secret.len()].into();
+    cover(secret);
     true
+}
+
+/// Puts stars over a step of a USSD dialogue: what is said, and the application's other side, which may be the code that was
+/// dialled. Whether it is one.
+fn hide_dialogue(pdu: &mut Pdu) -> bool {
+    let coding = match &mut pdu.body {
+        Body::SubmitSm(sm) => {
+            cover(&mut sm.destination_addr);
+            sm.short_message = stars(&sm.short_message, EsmClass(0), sm.data_coding);
+            sm.data_coding
+        }
+        Body::DeliverSm(sm) => {
+            cover(&mut sm.source_addr);
+            sm.short_message = stars(&sm.short_message, EsmClass(0), sm.data_coding);
+            sm.data_coding
+        }
+        Body::SubmitMulti(multi) => {
+            for destination in &mut multi.dest_address {
+                let (Destination::Address { address, .. } | Destination::List(address)) = destination;
+                cover(address);
+            }
+            multi.short_message = stars(&multi.short_message, EsmClass(0), multi.data_coding);
+            multi.data_coding
+        }
+        Body::DataSm(data) => {
+            cover(&mut data.destination_addr);
+            data.data_coding
+        }
+        _ => return false,
+    };
+    hide_payload(&mut pdu.tlvs, 0, coding);
+    true
+}
+
+fn cover(octets: &mut Octets) {
+    *octets = vec![STAR; octets.len()].into();
 }
 
 /// A short_message under stars. Of a receipt only what it repeats of the message's text.
@@ -166,13 +209,15 @@ const BINDS: [CommandId; 4] = [
     CommandId::BIND_TRANSCEIVER,
     CommandId::OUTBIND,
 ];
+/// How ussd_service_op begins, whatever else is wrong with its PDU.
+const DIALS: &[u8] = &[0x05, 0x01, 0x00];
 /// Where a receipt begins to repeat the message.
 const TEXT: &[u8] = b"text:";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Bind;
+    use crate::{Bind, DataSm, SubmitMulti};
 
     fn octets(body: Body, tlvs: Tlvs) -> Vec<u8> {
         let pdu = Pdu {
@@ -253,6 +298,77 @@ mod tests {
         };
         let pdu = octets(Body::DeliverSm(sm), Tlvs::NONE);
         assert_eq!(text(&veil(&pdu, false)), b"id:7 stat:DELIVRD err:000 Text:*****");
+    }
+
+    #[test]
+    fn a_pin_that_is_dialled_is_never_told() {
+        let code = "**04*1234*5678*5678#";
+        let holds = |veiled: &[u8]| {
+            let shown = String::from_utf8_lossy(veiled).into_owned();
+            ["04*1", "1234", "5678"].iter().any(|secret| shown.contains(secret))
+        };
+        let mut dials = Tlvs::NONE;
+        dials.push_octet(Tag::USSD_SERVICE_OP, 1);
+        let mut carries = dials.clone();
+        carries.push(Tag::MESSAGE_PAYLOAD, code.as_bytes());
+        let of_address = Sm {
+            source_addr: "sim-0".into(),
+            destination_addr: code.into(),
+            ..Sm::default()
+        };
+        // It says that a header comes first, and there is none.
+        let of_text = Sm {
+            short_message: code.into(),
+            esm_class: 0x40,
+            ..Sm::default()
+        };
+        let back = Sm {
+            source_addr: code.into(),
+            destination_addr: "sim-0".into(),
+            short_message: "the PIN is 5678 now".into(),
+            ..Sm::default()
+        };
+        let data = DataSm {
+            destination_addr: code.into(),
+            ..DataSm::default()
+        };
+        let multi = SubmitMulti {
+            dest_address: vec![Destination::Address {
+                ton: 0,
+                npi: 0,
+                address: code.into(),
+            }],
+            ..SubmitMulti::default()
+        };
+        let plain = octets(Body::SubmitSm(of_address.clone()), dials.clone());
+        let mut broken = plain.clone();
+        broken.push(0xFF);
+        let length = u32::try_from(broken.len()).expect("short").to_be_bytes();
+        broken[..4].copy_from_slice(&length);
+        let pdus = [
+            plain,
+            broken,
+            octets(Body::SubmitSm(of_text), dials.clone()),
+            octets(Body::SubmitSm(Sm::default()), carries.clone()),
+            octets(Body::DeliverSm(back), dials.clone()),
+            octets(Body::DataSm(data), carries),
+            octets(Body::SubmitMulti(multi), dials.clone()),
+        ];
+        for pdu in &pdus {
+            assert!(holds(pdu));
+            for texts in [false, true] {
+                let veiled = veil(pdu, texts);
+                assert!(!holds(&veiled), "{texts}: {}", String::from_utf8_lossy(&veiled));
+                assert_eq!(veiled.len(), pdu.len());
+            }
+        }
+        let Body::SubmitSm(told) = Pdu::decode(&veil(&pdus[0], true)).expect("a PDU").body else {
+            panic!("a submit_sm");
+        };
+        assert_eq!(told.source_addr.text(), "sim-0");
+        // Who writes to a number that looks like a code sends an SMS.
+        let sms = octets(Body::SubmitSm(of_address), Tlvs::NONE);
+        assert_eq!(veil(&sms, true), sms);
     }
 
     #[test]
