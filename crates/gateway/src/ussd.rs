@@ -345,7 +345,10 @@ impl Gateway {
     }
 
     /// The SIM with this name or number, where the caller may use it.
-    pub(crate) fn usable_sim(&self, origin: &Origin, sim: &str) -> Result<RouteId, Error> {
+    ///
+    /// # Errors
+    /// There is no such SIM, or the caller may not use it.
+    pub fn usable_sim(&self, origin: &Origin, sim: &str) -> Result<RouteId, Error> {
         let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
         if !origin.may_use(&status.route) {
             let reason = format!("this token may not use '{}'", status.route);

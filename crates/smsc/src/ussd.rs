@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway::{Error, Gateway, UssdAwaited};
-use message::{MessageId, UssdReply};
+use gateway::{Error, ErrorKind, Gateway, UssdAwaited};
+use message::{MessageId, RouteId, UssdReply};
 use smpp::session::Answer;
 use smpp::{Body, Carried, Coding, NetworkError, Receipt, Sm, Status, Tag, Tlvs};
 use tokio::sync::oneshot;
@@ -25,19 +25,33 @@ use crate::refusal::Refusal;
 use crate::submit::{Submission, number, payload};
 use crate::ticket::Address;
 
-/// The dialogues of an account by their session numbers: one a SIM at most, as the network has it.
+/// The dialogues of an account by their session numbers: one a SIM at most, as the network has it, and besides it those whose
+/// last word is still to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Dialogues(Mutex<BTreeMap<u8, Dialogue>>);
 
 /// A dialogue.
 #[derive(Debug, Clone)]
 struct Dialogue {
-    sim: String,
+    /// Tells it from others that have its number before and after it.
+    id: MessageId,
+    sim: RouteId,
     /// The application's address, and that which it wrote to.
     ours: Address,
     theirs: Address,
     /// What the network said so far.
     steps: u8,
+    /// A step was taken, and what came of it is not told yet.
+    awaits: bool,
+}
+
+/// A number that is kept for a dialogue that is being dialled; dropped, it is as before.
+struct Reserved<'a> {
+    dialogues: &'a Dialogues,
+    session: u8,
+    /// The one before it on its SIM that had this number, for the case that it is not dialled.
+    before: Option<Dialogue>,
+    dialled: bool,
 }
 
 /// A step of an application.
@@ -85,7 +99,7 @@ async fn work(gateway: &Gateway, member: &Arc<Member>, connection: u64, step: St
         return Err(failed("the account may not use USSD"));
     }
     let mark = member.unanswered.put(MessageId::fresh());
-    let (session, awaited) = match step.operation {
+    let (session, dialogue, awaited) = match step.operation {
         PSSR_INDICATION => begin(gateway, member, step).await?,
         USSR_CONFIRM if step.ends => {
             end(gateway, member, &step).await?;
@@ -98,33 +112,31 @@ async fn work(gateway: &Gateway, member: &Arc<Member>, connection: u64, step: St
     tokio::spawn(async move {
         let reply = awaited.reply().await;
         member.unanswered.gone(answer, ANSWER_WAIT).await;
-        tell(&gateway, &member, connection, session, reply).await;
+        tell(&gateway, &member, connection, (session, dialogue), reply).await;
     });
     Ok(mark)
 }
 
-/// Dials a code.
-async fn begin(gateway: &Gateway, member: &Member, step: Step) -> Result<(u8, UssdAwaited), Refusal> {
-    let sim = sim(gateway, member, &step.ours)?;
+/// Dials a code. Its number is kept before that: nothing is dialled whose words nobody could tell from another's.
+async fn begin(gateway: &Gateway, member: &Member, step: Step) -> Result<(u8, MessageId, UssdAwaited), Refusal> {
+    let sim = gateway.usable_sim(&member.origin, &sim(gateway, member, &step.ours)?)?;
     let code = match step.text.is_empty() {
         true => step.theirs.address.clone(),
         false => step.text,
     };
     let dialogue = Dialogue {
-        sim,
+        id: MessageId::fresh(),
+        sim: sim.clone(),
         ours: step.ours,
         theirs: step.theirs,
         steps: 0,
+        awaits: true,
     };
-    let begun = gateway.ussd_begin(&member.origin, &dialogue.sim, &code).await?;
-    match member.dialogues.open(step.session, dialogue.clone()) {
-        Some(session) => Ok((session, begun)),
-        None => {
-            // Nobody could tell it from the other one.
-            let _ = gateway.ussd_cancel(&member.origin, &dialogue.sim).await;
-            Err(failed("its_session_info names a dialogue that is going on"))
-        }
-    }
+    let id = dialogue.id;
+    let reserved = member.dialogues.reserve(step.session, dialogue);
+    let reserved = reserved.ok_or_else(|| failed("its_session_info names a dialogue that is going on"))?;
+    let begun = gateway.ussd_begin(&member.origin, sim.as_str(), &code).await?;
+    Ok((reserved.begun(&sim), id, begun))
 }
 
 /// The SIM that the source address names; an account with one SIM need not name it.
@@ -140,26 +152,44 @@ fn sim(gateway: &Gateway, member: &Member, source: &Address) -> Result<String, R
         .ok_or_else(|| Refusal::new(Status::INVALID_SOURCE, "source_addr names no SIM to dial on"))
 }
 
-/// Answers the network.
-async fn go_on(gateway: &Gateway, member: &Member, step: &Step) -> Result<(u8, UssdAwaited), Refusal> {
+/// Answers the network. Where that does not wait any more, the dialogue is over.
+async fn go_on(gateway: &Gateway, member: &Member, step: &Step) -> Result<(u8, MessageId, UssdAwaited), Refusal> {
     let (session, dialogue) = member.dialogues.find(step.session).ok_or_else(unknown)?;
-    let awaited = gateway.ussd_go_on(&member.origin, &dialogue.sim, &step.text).await?;
-    Ok((session, awaited))
+    let sim = dialogue.sim.as_str();
+    match gateway.ussd_go_on(&member.origin, sim, &step.text).await {
+        Ok(awaited) => {
+            member.dialogues.awaits(session, dialogue.id);
+            Ok((session, dialogue.id, awaited))
+        }
+        Err(error) => {
+            // One whose last word is about to be told ends with that.
+            if error.kind == ErrorKind::WrongState && !dialogue.awaits {
+                member.dialogues.close(session, dialogue.id);
+            }
+            Err(error.into())
+        }
+    }
 }
 
 /// Ends a dialogue.
 async fn end(gateway: &Gateway, member: &Member, step: &Step) -> Result<(), Refusal> {
     let (session, dialogue) = member.dialogues.find(step.session).ok_or_else(unknown)?;
-    member.dialogues.close(session);
-    Ok(gateway.ussd_cancel(&member.origin, &dialogue.sim).await?)
+    member.dialogues.close(session, dialogue.id);
+    Ok(gateway.ussd_cancel(&member.origin, dialogue.sim.as_str()).await?)
 }
 
 /// Tells the application what the network said, unless the dialogue was ended meanwhile.
-async fn tell(gateway: &Gateway, member: &Member, connection: u64, session: u8, reply: Result<UssdReply, Error>) {
+async fn tell(
+    gateway: &Gateway,
+    member: &Member,
+    connection: u64,
+    (session, id): (u8, MessageId),
+    reply: Result<UssdReply, Error>,
+) {
     let open = reply.as_ref().is_ok_and(|reply| reply.open);
     let dialogue = match open {
-        true => member.dialogues.step(session),
-        false => member.dialogues.close(session),
+        true => member.dialogues.step(session, id),
+        false => member.dialogues.close(session, id),
     };
     let Some(dialogue) = dialogue else { return };
     let sim = dialogue.sim.clone();
@@ -172,12 +202,12 @@ async fn tell(gateway: &Gateway, member: &Member, connection: u64, session: u8, 
     if open && !taken {
         tracing::info!(
             account = member.account.system_id,
-            sim,
+            %sim,
             "nobody takes the network's word; the dialogue ends"
         );
-        member.dialogues.close(session);
+        member.dialogues.close(session, id);
         // A network that hears nothing ends it as well.
-        let _ = gateway.ussd_cancel(&member.origin, &sim).await;
+        let _ = gateway.ussd_cancel(&member.origin, sim.as_str()).await;
     }
 }
 
@@ -272,15 +302,30 @@ impl Told {
 }
 
 impl Dialogues {
-    /// Begins one under this number, or a free one; `None` where that is taken.
-    fn open(&self, wanted: Option<u8>, dialogue: Dialogue) -> Option<u8> {
+    /// Keeps this number, or a free one, for a dialogue that is to be dialled; `None` where that is taken. One on the same SIM
+    /// that nobody waits for does not keep its number from it.
+    fn reserve(&self, wanted: Option<u8>, dialogue: Dialogue) -> Option<Reserved<'_>> {
         let mut open = self.lock();
+        let yields = |old: &Dialogue| old.sim == dialogue.sim && !old.awaits;
         let session = match wanted {
-            Some(wanted) => (!open.contains_key(&wanted)).then_some(wanted)?,
+            Some(wanted) => open.get(&wanted).is_none_or(yields).then_some(wanted)?,
             None => (1..=u8::MAX).find(|number| !open.contains_key(number))?,
         };
-        open.insert(session, dialogue);
-        Some(session)
+        let before = open.insert(session, dialogue);
+        Some(Reserved {
+            dialogues: self,
+            session,
+            before,
+            dialled: false,
+        })
+    }
+
+    /// A step was taken.
+    fn awaits(&self, session: u8, id: MessageId) {
+        let mut open = self.lock();
+        if let Some(dialogue) = open.get_mut(&session).filter(|dialogue| dialogue.id == id) {
+            dialogue.awaits = true;
+        }
     }
 
     /// The one with this number; without one the only one.
@@ -294,20 +339,47 @@ impl Dialogues {
         found.map(|(session, dialogue)| (*session, dialogue.clone()))
     }
 
-    /// The network said something more.
-    fn step(&self, session: u8) -> Option<Dialogue> {
+    /// The network said something more, and waits.
+    fn step(&self, session: u8, id: MessageId) -> Option<Dialogue> {
         let mut open = self.lock();
-        let dialogue = open.get_mut(&session)?;
+        let dialogue = open.get_mut(&session).filter(|dialogue| dialogue.id == id)?;
         dialogue.steps = (dialogue.steps + 1) & 0x7F;
+        dialogue.awaits = false;
         Some(dialogue.clone())
     }
 
-    fn close(&self, session: u8) -> Option<Dialogue> {
-        self.lock().remove(&session)
+    fn close(&self, session: u8, id: MessageId) -> Option<Dialogue> {
+        let mut open = self.lock();
+        open.get(&session).filter(|dialogue| dialogue.id == id)?;
+        open.remove(&session)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u8, Dialogue>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reserved<'_> {
+    /// It was dialled: what was left open on its SIM before is over.
+    fn begun(mut self, sim: &RouteId) -> u8 {
+        self.dialled = true;
+        let over = |old: &Dialogue| old.sim == *sim && !old.awaits;
+        let mut open = self.dialogues.lock();
+        open.retain(|number, old| *number == self.session || !over(old));
+        self.session
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if self.dialled {
+            return;
+        }
+        let mut open = self.dialogues.lock();
+        match self.before.take() {
+            Some(before) => open.insert(self.session, before),
+            None => open.remove(&self.session),
+        };
     }
 }
 
@@ -340,26 +412,59 @@ mod tests {
 
     fn dialogue(sim: &str) -> Dialogue {
         Dialogue {
-            sim: sim.into(),
+            id: MessageId::fresh(),
+            sim: RouteId::new(sim),
             ours: Address::default(),
             theirs: Address::default(),
             steps: 0,
+            awaits: true,
         }
+    }
+
+    fn open(dialogues: &Dialogues, wanted: Option<u8>, sim: &str) -> Option<(u8, MessageId)> {
+        let dialogue = dialogue(sim);
+        let id = dialogue.id;
+        let session = dialogues.reserve(wanted, dialogue)?.begun(&RouteId::new(sim));
+        Some((session, id))
     }
 
     #[test]
     fn numbers_of_dialogues_are_the_applications_or_the_lowest_that_is_free() {
         let dialogues = Dialogues::default();
-        assert_eq!(dialogues.open(Some(2), dialogue("a")), Some(2));
-        assert_eq!(dialogues.open(Some(2), dialogue("b")), None);
+        let number = |wanted, sim: &str| open(&dialogues, wanted, sim).map(|(session, _)| session);
+        assert_eq!(number(Some(2), "a"), Some(2));
+        assert_eq!(number(Some(2), "b"), None);
         assert!(
             dialogues.find(None).is_some_and(|(session, _)| session == 2),
             "the only one"
         );
-        assert_eq!(dialogues.open(None, dialogue("b")), Some(1));
-        assert_eq!(dialogues.open(None, dialogue("c")), Some(3));
+        let (session, id) = open(&dialogues, None, "b").expect("a free one");
+        assert_eq!((session, number(None, "c")), (1, Some(3)));
         assert!(dialogues.find(None).is_none());
-        assert_eq!(dialogues.step(1).map(|dialogue| dialogue.steps), Some(1));
-        assert!(dialogues.close(1).is_some() && dialogues.step(1).is_none());
+        assert_eq!(dialogues.step(1, id).map(|dialogue| dialogue.steps), Some(1));
+        assert!(dialogues.close(1, id).is_some() && dialogues.step(1, id).is_none());
+    }
+
+    #[test]
+    fn a_menu_that_was_left_does_not_keep_its_number() {
+        let dialogues = Dialogues::default();
+        let (_, left) = open(&dialogues, Some(7), "a").expect("a number");
+        assert!(
+            dialogues.reserve(Some(7), dialogue("a")).is_none(),
+            "its word is to come"
+        );
+        dialogues.step(7, left).expect("the network asks");
+        assert!(dialogues.reserve(Some(7), dialogue("b")).is_none(), "another SIM's");
+        let in_vain = dialogues.reserve(Some(7), dialogue("a")).expect("the same SIM's");
+        drop(in_vain);
+        assert!(
+            dialogues.find(Some(7)).is_some_and(|(_, found)| found.id == left),
+            "it could not be dialled: the menu is as it was"
+        );
+        let (_, next) = open(&dialogues, Some(7), "a").expect("the same SIM's");
+        assert!(dialogues.close(7, left).is_none(), "an old word ends no new dialogue");
+        dialogues.step(7, next).expect("the network asks");
+        assert_eq!(open(&dialogues, None, "a").map(|(session, _)| session), Some(1));
+        assert!(dialogues.find(Some(7)).is_none(), "one a SIM");
     }
 }
