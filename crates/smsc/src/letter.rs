@@ -309,6 +309,7 @@ mod tests {
             coding: 0,
             service_type: String::new(),
             group: None,
+            form: crate::ticket::Form::default(),
         };
         let letter = of_notice(&notice, &ticket, MessageState::Undeliverable, Some(38));
         let (sm, tlvs) = fields(&letter);

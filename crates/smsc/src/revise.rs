@@ -1,14 +1,14 @@
 //! Messages that wait are taken back, and get other words.
 
 use gateway::{AuditEntry, ErrorKind, Gateway};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use message::{MessageId, MessageView};
-use smpp::{Body, CancelSm, ReplaceSm, Sm, Status, Tlvs};
+use smpp::{Body, CancelSm, ReplaceSm, Sm, Status, Tag, Tlvs};
 use store::NewMessage;
 
 use crate::member::Member;
 use crate::refusal::Refusal;
-use crate::submit::{Submission, number, payload};
+use crate::submit::{Submission, Times, expiry, number, payload, schedule};
 use crate::ticket::{Address, Ticket};
 
 /// Takes a message back, or all that were submitted alike (clause 4.9), as far as they were not attempted.
@@ -82,6 +82,14 @@ pub(crate) async fn replace(gateway: &Gateway, member: &Member, wish: &ReplaceSm
     if ticket.source.octets() != wish.source_addr {
         return Err(failed("source_addr is not that of the message"));
     }
+    if ticket.group.is_some() {
+        return Err(failed(
+            "the id is that of messages to several: they are not replaced one by one",
+        ));
+    }
+    if ticket.form.header {
+        return Err(failed("it has a header, which other words would lose"));
+    }
     let draft = draft(gateway, member, wish, tlvs, (&view, &ticket))?;
     let replaced = gateway.replace(&member.origin, draft).await;
     replaced.map_err(|error| match error.kind {
@@ -106,31 +114,78 @@ fn draft(
         dest_addr_ton: ticket.destination.ton,
         dest_addr_npi: ticket.destination.npi,
         destination_addr: ticket.destination.octets(),
+        protocol_id: ticket.form.protocol_id,
         priority_flag: view.priority,
-        schedule_delivery_time: wish.schedule_delivery_time.clone(),
-        validity_period: wish.validity_period.clone(),
         registered_delivery: wish.registered_delivery,
         data_coding: ticket.coding,
         short_message: wish.short_message.clone(),
         ..Sm::default()
     });
-    let Some(submission) = Submission::of(&body) else {
+    let Some(mut submission) = Submission::of(&body) else {
         return Err(Refusal::new(Status::REPLACE_FAILED, "it cannot be submitted"));
     };
     let payload = payload(&body, tlvs)?;
     let [to] = &submission.to[..] else {
         return Err(Refusal::new(Status::REPLACE_FAILED, "it has no recipient"));
     };
-    let mut message = submission.draft(to, &payload, tlvs, member, (gateway, None, None))?;
+    let lasting = Lasting::settle(wish, (view.send_at, view.expires_at), ticket.at, Timestamp::now())?;
+    submission.settled = Some(lasting.times());
+    let mut tlvs = tlvs.clone();
+    tlvs.remove(Tag::DEST_ADDR_SUBUNIT);
+    if ticket.form.flash {
+        tlvs.push_octet(Tag::DEST_ADDR_SUBUNIT, DISPLAY);
+    }
+    let mut message = submission.draft(to, &payload, &tlvs, member, (gateway, None, None))?;
     message.id = view.id;
     message.note = kept_note(message.note.as_deref(), ticket);
-    if wish.schedule_delivery_time.is_empty() {
-        message.send_at = view.send_at;
-    }
     if wish.validity_period.is_empty() {
-        message.expires_at = view.expires_at;
+        message.expires_at = lasting.ends;
     }
     Ok(message)
+}
+
+/// From when to when the message is worth something, with what the request leaves empty as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lasting {
+    send_at: Option<Timestamp>,
+    begins: Timestamp,
+    ends: Timestamp,
+}
+
+impl Lasting {
+    /// `old`: when it was to be sent, and when it ended; `taken`: when it was submitted. Where only the schedule is another,
+    /// it is worth something for as long after it as before.
+    fn settle(
+        wish: &ReplaceSm,
+        old: (Option<Timestamp>, Timestamp),
+        taken: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let (old_send_at, old_end) = old;
+        let moved = schedule(&wish.schedule_delivery_time, now)?;
+        let send_at = moved.or(old_send_at);
+        let begins = send_at.map_or(now, |at| at.max(now));
+        let lasted = old_end.duration_since(old_send_at.map_or(taken, |at| at.max(taken)));
+        let ends = match (expiry(&wish.validity_period, now)?, moved) {
+            (Some(ends), _) => ends,
+            (None, Some(_)) => begins
+                .checked_add(lasted.max(SignedDuration::ZERO))
+                .map_err(|_| Refusal::new(Status::INVALID_SCHEDULE, "schedule_delivery_time is too far"))?,
+            (None, None) => old_end,
+        };
+        if ends <= begins {
+            let why = "the message would end before it is due";
+            return Err(Refusal::new(Status::INVALID_EXPIRY, why));
+        }
+        Ok(Self { send_at, begins, ends })
+    }
+
+    fn times(self) -> Times {
+        Times {
+            send_at: self.send_at,
+            lasts: Some(self.ends.duration_since(self.begins).as_secs()),
+        }
+    }
 }
 
 /// The new note: when it was submitted and with whom stays.
@@ -158,5 +213,57 @@ fn cannot_cancel(error: gateway::Error) -> Refusal {
     match error.kind {
         ErrorKind::Unavailable => Refusal::from(error),
         _ => Refusal::new(Status::CANCEL_FAILED, error.reason),
+    }
+}
+
+/// dest_addr_subunit of a display.
+const DISPLAY: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("a time")
+    }
+
+    /// Of a message that was taken an hour ago.
+    fn settled(times: (&str, &str), send_at: Option<i64>, ends: i64) -> Result<(Option<Timestamp>, Timestamp), Status> {
+        let wish = ReplaceSm {
+            schedule_delivery_time: times.0.into(),
+            validity_period: times.1.into(),
+            ..ReplaceSm::default()
+        };
+        let lasting = Lasting::settle(&wish, (send_at.map(at), at(ends)), at(-HOUR), at(0));
+        lasting
+            .map(|lasting| (lasting.send_at, lasting.ends))
+            .map_err(|refusal| refusal.status)
+    }
+
+    #[test]
+    fn other_times_leave_room_between_them() {
+        let (one, two, five) = ("000000010000000R", "000000020000000R", "000000050000000R");
+        let due = Some(3 * HOUR);
+        let ends = 4 * HOUR;
+        assert_eq!(settled(("", ""), due, ends), Ok((due.map(at), at(ends))), "as it was");
+        assert_eq!(
+            settled((five, ""), due, ends),
+            Ok((Some(at(5 * HOUR)), at(6 * HOUR))),
+            "an hour after it, as before"
+        );
+        assert_eq!(
+            settled((five, ""), None, HOUR),
+            Ok((Some(at(5 * HOUR)), at(7 * HOUR))),
+            "two hours from when it was taken"
+        );
+        assert_eq!(settled(("", five), due, ends), Ok((due.map(at), at(5 * HOUR))));
+        assert_eq!(settled((one, two), due, ends), Ok((Some(at(HOUR)), at(2 * HOUR))));
+        for wrong in [("", two), (five, two), (two, two)] {
+            assert_eq!(settled(wrong, due, ends), Err(Status::INVALID_EXPIRY), "{wrong:?}");
+        }
+        assert_eq!(settled(("", ""), None, -1), Err(Status::INVALID_EXPIRY), "it is over");
+        assert_eq!(settled(("soon", ""), due, ends), Err(Status::INVALID_SCHEDULE));
     }
 }

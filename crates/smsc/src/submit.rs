@@ -18,7 +18,7 @@ use tpdu::{Content, Dcs, Header, UserData};
 use crate::config::Source;
 use crate::member::Member;
 use crate::refusal::Refusal;
-use crate::ticket::{Address, Ticket};
+use crate::ticket::{Address, Form, Ticket};
 use crate::train::Key;
 
 /// What submit_sm, data_sm and submit_multi have in common.
@@ -36,6 +36,15 @@ pub(crate) struct Submission {
     schedule: Octets,
     validity: Octets,
     wants: u8,
+    /// Times that were worked out already; these count then, and not what is written.
+    pub(crate) settled: Option<Times>,
+}
+
+/// When a message is to go out, and for how many seconds from then it is worth something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) send_at: Option<Timestamp>,
+    pub(crate) lasts: Option<i64>,
 }
 
 impl Submission {
@@ -62,6 +71,7 @@ impl Submission {
             schedule: sm.schedule_delivery_time.clone(),
             validity: sm.validity_period.clone(),
             wants: sm.registered_delivery,
+            settled: None,
         }
     }
 
@@ -82,6 +92,7 @@ impl Submission {
             schedule: Octets::EMPTY,
             validity: Octets::EMPTY,
             wants: data.registered_delivery,
+            settled: None,
         }
     }
 
@@ -105,6 +116,7 @@ impl Submission {
             schedule: multi.schedule_delivery_time.clone(),
             validity: multi.validity_period.clone(),
             wants: multi.registered_delivery,
+            settled: None,
         }
     }
 
@@ -159,8 +171,7 @@ impl Submission {
                     return Err(Refusal::new(Status::INVALID_MESSAGE_LENGTH, "octets that fit no SMS"));
                 };
                 request.class = payload.coding.class().map(tpdu::Class::number);
-                // A display is what dest_addr_subunit 1 wants (clause 5.3.2.1): flash.
-                request.flash = tlvs.number(Tag::DEST_ADDR_SUBUNIT) == Some(1) && request.class.is_none();
+                request.flash = is_flash(tlvs) && request.class.is_none();
                 gateway.draft(&member.origin, SendRequest { text, ..request })?
             }
         };
@@ -172,7 +183,12 @@ impl Submission {
             start,
             coding: payload.coding.0,
             service_type: self.service_type.clone(),
-            group: self.shared.then_some(first.unwrap_or(draft.id)),
+            group: (self.shared && self.to.len() > 1).then_some(first.unwrap_or(draft.id)),
+            form: Form {
+                header: !header(payload).is_empty(),
+                flash: is_flash(tlvs),
+                protocol_id: self.protocol_id,
+            },
         };
         Ok(NewMessage {
             note: ticket.note(),
@@ -188,17 +204,10 @@ impl Submission {
         gateway: &Gateway,
         now: Timestamp,
     ) -> Result<SendRequest, Refusal> {
-        let send_at = moment(&self.schedule, now)
-            .map_err(|()| Refusal::new(Status::INVALID_SCHEDULE, "schedule_delivery_time is no time"))?;
-        let until = moment(&self.validity, now)
-            .map_err(|()| Refusal::new(Status::INVALID_EXPIRY, "validity_period is no time"))?;
-        let begins = send_at.map_or(now, |at| at.max(now));
-        let lasts = until.map(|until| until.duration_since(begins).as_secs());
-        // data_sm has its validity in a parameter (clause 5.3.2.42).
-        let lasts = lasts.or_else(|| tlvs.number(Tag::QOS_TIME_TO_LIVE).map(i64::from));
-        if lasts.is_some_and(|lasts| lasts <= 0) {
-            return Err(Refusal::new(Status::INVALID_EXPIRY, "validity_period is over already"));
-        }
+        let Times { send_at, lasts } = match self.settled {
+            Some(settled) => settled,
+            None => self.times(tlvs, now)?,
+        };
         Ok(SendRequest {
             to: number(to),
             from: self.sender(member, gateway)?,
@@ -209,6 +218,19 @@ impl Submission {
             send_at,
             ..SendRequest::default()
         })
+    }
+
+    fn times(&self, tlvs: &Tlvs, now: Timestamp) -> Result<Times, Refusal> {
+        let send_at = schedule(&self.schedule, now)?;
+        let until = expiry(&self.validity, now)?;
+        let begins = send_at.map_or(now, |at| at.max(now));
+        let lasts = until.map(|until| until.duration_since(begins).as_secs());
+        // data_sm has its validity in a parameter (clause 5.3.2.42).
+        let lasts = lasts.or_else(|| tlvs.number(Tag::QOS_TIME_TO_LIVE).map(i64::from));
+        if lasts.is_some_and(|lasts| lasts <= 0) {
+            return Err(Refusal::new(Status::INVALID_EXPIRY, "validity_period is over already"));
+        }
+        Ok(Times { send_at, lasts })
     }
 
     /// The SIM that the source address names.
@@ -326,6 +348,23 @@ pub(crate) fn number(address: &Address) -> String {
         INTERNATIONAL if digits => format!("+{plain}"),
         _ => plain.to_owned(),
     }
+}
+
+/// A schedule_delivery_time.
+pub(crate) fn schedule(octets: &Octets, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+    let refused = |()| Refusal::new(Status::INVALID_SCHEDULE, "schedule_delivery_time is no time");
+    moment(octets, now).map_err(refused)
+}
+
+/// A validity_period.
+pub(crate) fn expiry(octets: &Octets, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+    let refused = |()| Refusal::new(Status::INVALID_EXPIRY, "validity_period is no time");
+    moment(octets, now).map_err(refused)
+}
+
+/// A display is what dest_addr_subunit 1 wants (clause 5.3.2.1): flash.
+fn is_flash(tlvs: &Tlvs) -> bool {
+    tlvs.number(Tag::DEST_ADDR_SUBUNIT) == Some(1)
 }
 
 fn moment(octets: &Octets, now: Timestamp) -> Result<Option<Timestamp>, ()> {

@@ -21,9 +21,27 @@ pub(crate) struct Ticket {
     pub(crate) coding: u8,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) service_type: String,
-    /// The first message of the submit_multi that this one came with: its id was told for all of them.
+    /// The first message of the submit_multi to several that this one came with: its id was told for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Form::is_plain")]
+    pub(crate) form: Form,
+}
+
+/// What other words for a message have to know of it besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Form {
+    /// It came with a header or sar_ parameters: a part, or for a port.
+    pub(crate) header: bool,
+    /// dest_addr_subunit was 1.
+    pub(crate) flash: bool,
+    pub(crate) protocol_id: u8,
+}
+
+impl Form {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// An address as SMPP writes it. Its octets are read as Latin-1, which loses none.
@@ -106,6 +124,7 @@ mod tests {
             coding: 0,
             service_type: String::new(),
             group: None,
+            form: Form::default(),
         }
     }
 
@@ -115,10 +134,19 @@ mod tests {
         let back = Ticket::read(&note).expect("our own");
         assert_eq!(back, ticket(1));
         assert_eq!(back.source.octets(), Octets::new(b"\xDCnal"));
+        let special = Ticket {
+            form: Form {
+                flash: true,
+                protocol_id: 0x41,
+                ..Form::default()
+            },
+            ..ticket(1)
+        };
+        assert_eq!(special.note().and_then(|note| Ticket::read(&note)), Some(special));
         let older = r#"{"wants":1,"source":{"ton":0,"npi":0,"address":""},"destination":{"ton":1,"npi":1,"address":"49"},
             "at":"2027-01-15T08:00:00Z","start":""}"#;
         assert!(
-            Ticket::read(older).is_some_and(|older| older.group.is_none()),
+            Ticket::read(older).is_some_and(|older| older.group.is_none() && older.form.is_plain()),
             "kept by a version before"
         );
     }
