@@ -33,6 +33,11 @@ pub(crate) fn read(body: &Body, tlvs: &Tlvs, config: &Config, now: Timestamp, se
     }
 }
 
+/// Whether it tells of a part of ours.
+pub(crate) fn is_receipt(body: &Body, tlvs: &Tlvs, config: &Config) -> bool {
+    receipt(body, tlvs, config).is_some()
+}
+
 fn receipt(body: &Body, tlvs: &Tlvs, config: &Config) -> Option<smpp::Receipt> {
     let marked = smpp::Receipt::of(body, tlvs);
     if marked.is_some() || !config.unmarked_receipts {

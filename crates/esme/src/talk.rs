@@ -18,6 +18,7 @@ use crate::board::{Next, Waiting};
 use crate::config::seconds;
 use crate::deliver::{self, Delivered};
 use crate::dial::Stream;
+use crate::stamps::Stamp;
 use crate::upstream::{Ended, Upstream, unsent};
 use crate::{clock, refusal, submit};
 
@@ -40,7 +41,7 @@ struct Talk {
     /// What is to be answered when it is kept; as many as the window.
     letters: HashMap<u64, Letter>,
     /// Answers whose octets are not all written.
-    unwritten: VecDeque<(u64, Stamp)>,
+    unwritten: VecDeque<(u64, Option<Stamp>)>,
     /// Octets written since the beginning.
     written: u64,
     /// Where what is kept is told.
@@ -61,15 +62,9 @@ struct Sent {
 /// A deliver_sm or data_sm that is not answered.
 struct Letter {
     owed: Owed,
-    stamp: Stamp,
+    /// What a message is known by; a receipt tells the same whenever it comes.
+    stamp: Option<Stamp>,
     taken: Instant,
-}
-
-/// What a message is known by when it comes again.
-#[derive(Debug, Clone, Copy)]
-struct Stamp {
-    digest: u64,
-    second: i64,
 }
 
 /// Binds over a connection, and speaks until one of the two ends it.
@@ -346,9 +341,12 @@ impl Talk {
         if !deliver::carries_message(body) {
             return self.respond(owed, Answer::refused(Status::INVALID_COMMAND));
         }
-        let digest = deliver::digest(body, tlvs);
         let (steady, now) = (clock::steady(), clock::now());
-        let second = self.upstream.stamps().stamp(digest, now.as_second(), steady);
+        let stamp = (!deliver::is_receipt(body, tlvs, &self.upstream.config)).then(|| {
+            let digest = deliver::digest(body, tlvs);
+            self.upstream.stamps().stamp(digest, now.as_second(), steady)
+        });
+        let second = stamp.map_or(now.as_second(), |stamp| stamp.second);
         let delivered = deliver::read(body, tlvs, &self.upstream.config, now, second);
         let name = self.upstream.name.clone();
         let pdus = match &delivered {
@@ -363,15 +361,14 @@ impl Talk {
                 return self.respond(owed, Answer::refused(Status::INVALID_MESSAGE_LENGTH));
             }
         };
-        let stamp = Stamp { digest, second };
         let Some((letter, places)) = self.upstream.places.open(pdus, &self.kept) else {
-            self.upstream.stamps().comes_again(digest, second, steady);
+            self.comes_again(stamp);
             return self.respond(owed, Answer::refused(Status::TEMPORARY_APPLICATION_ERROR));
         };
         let taken = steady;
         self.letters.insert(letter, Letter { owed, stamp, taken });
         self.upstream.board().came(matches!(delivered, Delivered::Receipt(_)));
-        let events = events(&name, delivered, places);
+        let events = events(&name, delivered, stamp, places);
         for event in events {
             self.upstream.tell(event).await;
         }
@@ -396,9 +393,15 @@ impl Talk {
         let old: Vec<(u64, Letter)> = old.collect();
         for (number, letter) in old {
             self.upstream.places.forget(number);
-            let Stamp { digest, second } = letter.stamp;
-            self.upstream.stamps().comes_again(digest, second, now);
+            self.comes_again(letter.stamp);
             self.respond(letter.owed, Answer::refused(Status::TEMPORARY_APPLICATION_ERROR));
+        }
+    }
+
+    /// The upstream will repeat what has this stamp.
+    fn comes_again(&self, stamp: Option<Stamp>) {
+        if let Some(stamp) = stamp {
+            self.upstream.stamps().comes_again(stamp, clock::steady());
         }
     }
 
@@ -440,30 +443,33 @@ impl Talk {
         while let Some(event) = self.session.poll() {
             self.happened(event).await;
         }
-        let now = clock::steady();
         let unheard = self.unwritten.drain(..).map(|(_, stamp)| stamp);
-        let mut stamps: Vec<Stamp> = unheard.collect();
+        let mut stamps: Vec<Option<Stamp>> = unheard.collect();
         for (number, letter) in self.letters.drain() {
             self.upstream.places.forget(number);
             stamps.push(letter.stamp);
         }
-        for Stamp { digest, second } in stamps {
-            self.upstream.stamps().comes_again(digest, second, now);
-        }
+        stamps.into_iter().for_each(|stamp| self.comes_again(stamp));
     }
 }
 
 /// What the gateway is told of a letter.
-fn events(name: &message::RouteId, delivered: Delivered, places: Vec<message::Memory>) -> Vec<CarrierEvent> {
-    let received = |(pdu, place)| CarrierEvent::Received {
+fn events(
+    name: &message::RouteId,
+    delivered: Delivered,
+    stamp: Option<Stamp>,
+    places: Vec<message::Memory>,
+) -> Vec<CarrierEvent> {
+    let received = |(sms, (pdu, place))| CarrierEvent::Received {
         route: name.clone(),
         raw: RawInbound {
             pdu,
             memory: Some(place),
         },
+        identity: stamp.map(|stamp| stamp.identity(sms)),
     };
     match delivered {
-        Delivered::Message(pdus) => pdus.into_iter().zip(places).map(received).collect(),
+        Delivered::Message(pdus) => (0..=u8::MAX).zip(pdus.into_iter().zip(places)).map(received).collect(),
         Delivered::Receipt(receipt) => {
             let told = |place| CarrierEvent::Receipt {
                 route: name.clone(),

@@ -149,6 +149,9 @@ pub enum CarrierEvent {
         route: RouteId,
         /// As it came.
         raw: RawInbound,
+        /// What it is recognised by when it comes again, where the carrier knows better than its octets do: two messages
+        /// may have the same.
+        identity: Option<[u8; 32]>,
     },
     /// An entry of our own journal that a crash left, or somebody else's draft, was found on a modem.
     JournalFound {

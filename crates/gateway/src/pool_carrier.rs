@@ -100,7 +100,11 @@ impl PoolCarrier {
                     accepted,
                 }
             }
-            Event::Received(raw) => CarrierEvent::Received { route, raw },
+            Event::Received(raw) => CarrierEvent::Received {
+                route,
+                raw,
+                identity: None,
+            },
             Event::Settled {
                 ticket,
                 outcome,

@@ -204,13 +204,13 @@ impl Life {
         .await;
     }
 
-    async fn received(&self, index: u16) {
+    async fn received(&self, index: u16, identity: Option<[u8; 32]>) {
         let raw = RawInbound {
             pdu: tpdu::from_hex(HELLO).unwrap(),
             memory: Some(place(index)),
         };
         let route = RouteId::new(OPERATOR);
-        self.tell(CarrierEvent::Received { route, raw }).await;
+        self.tell(CarrierEvent::Received { route, raw, identity }).await;
     }
 
     async fn tell(&self, event: CarrierEvent) {
@@ -420,12 +420,24 @@ async fn an_answer_that_comes_late_ends_the_doubt_and_takes_the_receipt_that_wai
 }
 
 #[tokio::test]
+async fn messages_that_are_the_same_in_all_that_an_sms_holds_are_kept_each() {
+    let life = Life::begin().await;
+    for (index, name) in [(1, 1), (2, 2), (3, 1)] {
+        life.received(index, Some([name; 32])).await;
+        life.answered(&(1..=index).collect::<Vec<u16>>()).await;
+    }
+    let query = FetchQuery::default();
+    let page = life.gateway.fetch(&Origin::operator(), query).await.unwrap();
+    assert_eq!(page.messages.len(), 2, "the third is the first again");
+}
+
+#[tokio::test]
 async fn what_an_upstream_hands_over_is_kept_then_answered_and_a_repeat_is_known() {
     let life = Life::begin().await;
-    life.received(1).await;
+    life.received(1, None).await;
     life.answered(&[1]).await;
     let life = life.after_a_crash().await;
-    life.received(7).await;
+    life.received(7, None).await;
     life.answered(&[7]).await;
     let page = life
         .gateway

@@ -142,8 +142,15 @@ impl Rig {
     }
 
     async fn received(&mut self) -> (Vec<u8>, Memory) {
+        let (pdu, place, _) = self.identified().await;
+        (pdu, place)
+    }
+
+    async fn identified(&mut self) -> (Vec<u8>, Memory, [u8; 32]) {
         match self.event().await {
-            CarrierEvent::Received { raw, .. } => (raw.pdu, raw.memory.expect("a place")),
+            CarrierEvent::Received { raw, identity, .. } => {
+                (raw.pdu, raw.memory.expect("a place"), identity.expect("an identity"))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -256,16 +263,51 @@ async fn a_message_is_answered_when_it_is_kept_and_not_before() {
 async fn what_is_not_kept_in_time_comes_again_and_is_the_same() {
     let mut rig = Rig::bound(Config::default()).await;
     rig.centre.submit(&message("hello"), 1).await;
-    let (first, late) = rig.received().await;
+    let (first, late, known_by) = rig.identified().await;
     assert_eq!(rig.centre.answer_to(1).await, Status::TEMPORARY_APPLICATION_ERROR);
     rig.upstream.places.kept(late);
     rig.centre.submit(&message("hello"), 2).await;
-    let (again, place) = rig.received().await;
-    assert_eq!(again, first, "so the store knows it for the same");
+    let (again, place, identity) = rig.identified().await;
+    assert_eq!(
+        (again, identity),
+        (first, known_by),
+        "so the store knows it for the same"
+    );
     rig.upstream.places.kept(place);
     assert_eq!(rig.centre.answer_to(2).await, Status::OK);
     rig.centre.submit(&message("hello"), 3).await;
-    assert_ne!(rig.received().await.0, first, "another message with the same text");
+    assert_ne!(rig.identified().await.2, known_by, "another message with the same text");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_sms_cannot_tell_apart_is_told_apart() {
+    let to = |destination: &str, coding, ton, source: &str| {
+        Body::DeliverSm(Sm {
+            source_addr_ton: ton,
+            source_addr: source.into(),
+            destination_addr: destination.into(),
+            data_coding: coding,
+            short_message: "hello".into(),
+            ..Sm::default()
+        })
+    };
+    let mut rig = Rig::bound(Config::default()).await;
+    let mut known = Vec::new();
+    let alike = [
+        to("22333", 0, 1, "491711234567"),
+        to("22444", 0, 1, "491711234567"),
+        to("22333", 1, 1, "491711234567"),
+        to("22333", 0, 1, "+491711234567"),
+        to("22333", 0, 1, "491711234567"),
+    ];
+    for (ticket, body) in (1..).zip(&alike) {
+        rig.centre.submit(body, ticket).await;
+        let (_, place, identity) = rig.identified().await;
+        rig.upstream.places.kept(place);
+        assert_eq!(rig.centre.answer_to(ticket).await, Status::OK);
+        assert!(!known.contains(&identity), "{body:?}");
+        known.push(identity);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -463,10 +505,10 @@ async fn a_stop_waits_for_the_last_answer_and_unbinds() {
 async fn a_message_whose_answer_was_not_written_is_the_same_on_the_next_connection() {
     let mut rig = Rig::bound(Config::default()).await;
     rig.centre.submit(&message("hello"), 1).await;
-    let (first, _place) = rig.received().await;
+    let (first, _place, known_by) = rig.identified().await;
     drop(rig.centre);
     rig.talking.await.unwrap();
-    let second = rig.upstream.stamps().stamp(
+    let stamp = rig.upstream.stamps().stamp(
         deliver::digest(&message("hello"), &Tlvs::NONE),
         clock::now().as_second() + 100,
         clock::steady(),
@@ -476,8 +518,9 @@ async fn a_message_whose_answer_was_not_written_is_the_same_on_the_next_connecti
         &Tlvs::NONE,
         &rig.upstream.config,
         clock::now(),
-        second,
+        stamp.second,
     );
+    assert_eq!(stamp.identity(0), known_by);
     assert_eq!(repeated, Delivered::Message(vec![first]));
 }
 

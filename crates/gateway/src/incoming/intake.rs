@@ -56,7 +56,7 @@ impl Intake {
 
     async fn take(self, event: CarrierEvent) {
         match event {
-            CarrierEvent::Received { route, raw } => self.receive(route, raw).await,
+            CarrierEvent::Received { route, raw, identity } => self.receive(route, raw, identity).await,
             CarrierEvent::Receipt { route, receipt, place } => self.take_receipt(route, receipt, place).await,
             CarrierEvent::JournalFound { route, entry, sent } => self.take_journal(route, entry, sent).await,
             CarrierEvent::Called { route, from } => self.note_call(route, from).await,
@@ -66,9 +66,9 @@ impl Intake {
 
     /// Keeps a PDU; confirms it only then. What cannot be kept is not confirmed, so the modem or the network still
     /// has it, and it comes again.
-    async fn receive(&self, route: RouteId, raw: RawInbound) {
+    async fn receive(&self, route: RouteId, raw: RawInbound, identity: Option<[u8; 32]>) {
         let place = raw.memory;
-        let kept = match read(&raw.pdu) {
+        let kept = match read(&raw.pdu).known_by(identity) {
             Reading::Report(report) => {
                 let kept = self.store.report(&route, report, &raw, clock::now()).await;
                 kept.map(|kept| {

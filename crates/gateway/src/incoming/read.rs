@@ -17,6 +17,16 @@ pub(crate) enum Reading {
     Undecodable(Payload, String),
 }
 
+impl Reading {
+    /// The same, recognised by this where the carrier tells it, and not by its octets.
+    pub(crate) fn known_by(mut self, identity: Option<[u8; 32]>) -> Self {
+        if let (Self::Message(payload) | Self::Undecodable(payload, _), Some(identity)) = (&mut self, identity) {
+            payload.fingerprint = identity;
+        }
+        self
+    }
+}
+
 /// Reads a PDU with its service-centre part.
 pub(crate) fn read(pdu: &[u8]) -> Reading {
     match tpdu::decode_incoming(pdu).map(|pdu| pdu.tpdu) {
