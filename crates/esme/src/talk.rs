@@ -50,6 +50,10 @@ struct Talk {
     next_send: Option<Instant>,
     bound_at: Option<Instant>,
     ended: Option<Why>,
+    /// A part was given back whose octets lie here: nothing more goes out over this connection.
+    withheld: bool,
+    /// When the last octets must be written.
+    last_word: Option<Instant>,
 }
 
 /// A part that was sent.
@@ -89,7 +93,7 @@ pub(crate) async fn over(
             unread.start += taken;
         }
         talk.work().await;
-        if talk.session.is_closed() && talk.session.outgoing().is_empty() {
+        if talk.is_over() {
             break;
         }
         let due = talk.due().map(tokio::time::Instant::from_std);
@@ -165,6 +169,8 @@ impl Talk {
             next_send: None,
             bound_at: None,
             ended: None,
+            withheld: false,
+            last_word: None,
         }
     }
 
@@ -321,6 +327,9 @@ impl Talk {
             self.sent.remove(&ticket);
         }
         if !begun {
+            // It goes out elsewhere, so it must not go out here as well when the upstream reads again.
+            self.withheld = true;
+            self.session.lost(clock::steady());
             return self.upstream.ended(unsent(ticket, since)).await;
         }
         let reason = match why {
@@ -431,10 +440,21 @@ impl Talk {
     fn due(&self) -> Option<Instant> {
         let keep = seconds(self.upstream.config.keep_s);
         let overdue = self.letters.values().map(|letter| letter.taken + keep).min();
-        [self.session.due(), overdue, self.next_send]
+        [self.session.due(), overdue, self.next_send, self.last_word]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// Whether nothing more is to be said: the session is closed, and its last octets are written, are not to be, or wait
+    /// for an upstream that does not read.
+    fn is_over(&mut self) -> bool {
+        if !self.session.is_closed() {
+            return false;
+        }
+        let now = clock::steady();
+        let last_word = *self.last_word.get_or_insert(now + GOODBYE);
+        self.withheld || self.session.outgoing().is_empty() || last_word <= now
     }
 
     /// The connection is over: what was not answered comes again, and what was sent is told for what it is.
@@ -489,7 +509,7 @@ const READ: usize = 16 * 1024;
 /// How old a letter is at least that is asked for again because something could not be kept; what just came may be on
 /// its way to the disk.
 const AT_LEAST: Duration = Duration::from_secs(1);
-/// How long the end of a connection may take.
+/// How long the last octets of a connection may take, and its end.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -464,6 +464,48 @@ async fn what_was_written_is_uncertain_after_a_loss_and_what_was_not_goes_back()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_given_back_does_not_go_out_when_the_upstream_reads_again() {
+    let mut rig = Rig::bound(Config {
+        response_s: 5,
+        enquire_link_s: 0,
+        ..Config::default()
+    })
+    .await;
+    let long = "x".repeat(150);
+    for ticket in 0..10 {
+        let text = format!("{ticket}{long}");
+        rig.upstream.submit(ticket, part(&text)).unwrap();
+    }
+    let mut given_back = Vec::new();
+    for _ in 0..10 {
+        let (ticket, outcome, _) = rig.settled().await;
+        given_back.extend(is_hold(&outcome).then_some(ticket));
+    }
+    assert!(given_back.contains(&9), "{given_back:?}");
+    loop {
+        match rig.centre.next().await {
+            Event::Request {
+                body: Body::SubmitSm(sm),
+                ..
+            } => {
+                let ticket = u64::from(sm.short_message[0] - b'0');
+                assert!(!given_back.contains(&ticket), "{ticket} of {given_back:?}");
+            }
+            Event::Closed(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_session_ends_though_nobody_reads_its_last_octets() {
+    let rig = Rig::connected(Config::default(), 16);
+    let left = timeout(Duration::from_secs(600), rig.talking).await;
+    assert_eq!(left.expect("an end").unwrap().why, Why::NoAnswer);
+    drop(rig.centre);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_bind_is_told() {
     let mut rig = Rig::connected(Config::default(), PIPE);
     let Event::BindRequested { owed, .. } = rig.centre.next().await else {
