@@ -1,5 +1,8 @@
 //! USSD by SMPP: menus step by step, their end, and who may not.
 
+use std::process::Command;
+
+use end_to_end::program;
 use smpp::{Body, Pdu, Sm, Status, Tag, Tlvs};
 
 use crate::Centre;
@@ -85,6 +88,64 @@ fn a_menu_is_answered_step_by_step_and_ended_by_either_side() {
     assert_eq!(said(&mut esme), (17, Some([1, 0x01]), "Balance: 7.95 EUR".into()));
     esme.unbinds();
     assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_menu_that_was_left_is_over_for_the_next_dial_and_a_taken_number_dials_nothing() {
+    let centre = Centre::new("ussd = true\nreceive = false");
+    let gateway = centre.rig.start_ready();
+    let mut esme = Esme::bound(centre.port);
+    assert_eq!(step(&mut esme, 1, Some([7, 0]), "*101#").status, Status::OK);
+    assert_eq!(said(&mut esme).1, Some([7, 0x02]));
+    let dial = |esme: &mut Esme, sim: &str, code: &str| {
+        let mut tlvs = Tlvs::NONE;
+        tlvs.push_octet(Tag::USSD_SERVICE_OP, 1);
+        tlvs.push(Tag::ITS_SESSION_INFO, &[7, 0][..]);
+        let sm = Sm {
+            source_addr_ton: 5,
+            source_addr: sim.into(),
+            destination_addr: code.into(),
+            ..Sm::default()
+        };
+        esme.call_with(Body::SubmitSm(sm), tlvs).status
+    };
+    assert_eq!(
+        dial(&mut esme, "sim-1", "*100#"),
+        Status::SUBMIT_FAILED,
+        "another SIM's"
+    );
+    // Somebody else ends it, as the network does that waits in vain.
+    assert_eq!(centre.rig.cli(&gateway, &["ussd", "sim-0", "--cancel"]).code, 0);
+    assert_eq!(
+        dial(&mut esme, "sim-0", "*100#"),
+        Status::OK,
+        "its number is free again"
+    );
+    let (sm, tlvs) = esme.delivered();
+    assert_eq!(
+        (sm.source_addr.text().as_str(), sm.short_message.text().as_str()),
+        ("*100#", "Balance: 7.95 EUR")
+    );
+    assert_eq!(tlvs.number(Tag::USSD_SERVICE_OP), Some(17), "and not cancelled");
+    assert_eq!(step(&mut esme, 1, Some([7, 0]), "*101#").status, Status::OK);
+    assert_eq!(said(&mut esme).1, Some([7, 0x02]));
+    assert_eq!(centre.rig.cli(&gateway, &["ussd", "sim-0", "--cancel"]).code, 0);
+    assert_eq!(step(&mut esme, 18, Some([7, 0x02]), "1").status, Status::SUBMIT_FAILED);
+    assert_eq!(dial(&mut esme, "sim-1", "*100#"), Status::OK, "the refusal ended it");
+    esme.delivered();
+    esme.unbinds();
+    assert!(gateway.stop().success());
+    let listed = Command::new(program("simrelay"))
+        .args(["audit", "list", "--json", "--data"])
+        .arg(centre.rig.data())
+        .output()
+        .expect("it runs");
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    assert_eq!(
+        listed.matches("*100#").count(),
+        2,
+        "what was refused was not dialled: {listed}"
+    );
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Messages that wait: replaced, taken back, and handed in for several at once.
 
+use end_to_end::eventually;
+use jiff::Timestamp;
 use serde_json::json;
-use smpp::{Body, CancelSm, Destination, QuerySm, ReplaceSm, Sm, Status, SubmitMulti, Tag};
+use smpp::{Body, CancelSm, Destination, QuerySm, ReplaceSm, Sm, Status, SubmitMulti, Tag, Tlvs};
 
 use crate::esme::{Esme, sm};
-use crate::{Centre, fetched};
+use crate::{Centre, LONG, fetched};
 
 /// An hour from now.
 const LATER: &str = "000000010000000R";
@@ -108,6 +110,101 @@ fn a_message_gets_other_words_while_it_waits() {
         esme.call(replace(&id, "Shop", "too late", "")).status,
         Status::REPLACE_FAILED
     );
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_message_that_is_put_off_is_still_worth_something_when_it_is_due() {
+    let centre = Centre::new("receive = false");
+    let gateway = centre.rig.start_ready();
+    let to = centre.rig.modems[1].number();
+    let mut esme = Esme::bound(centre.port);
+    let id = esme.submit(Sm {
+        validity_period: "000000020000000R".into(),
+        ..later(to, "first")
+    });
+    let other = |schedule: &str, validity: &str| {
+        let Body::ReplaceSm(mut wish) = replace(&id, "Shop", "second", schedule) else {
+            panic!("a replace_sm");
+        };
+        wish.validity_period = validity.into();
+        Body::ReplaceSm(wish)
+    };
+    let hours = |from: &str, to: &str| {
+        let view = gateway.api().call("sms.status", json!({ "id": id })).expect("known");
+        let [from, to] = [from, to].map(|at| view[at].as_str().expect("a time").parse::<Timestamp>().expect("a time"));
+        to.duration_since(from).as_secs_f64() / 3600.0
+    };
+    let half_an_hour = other("", "000000003000000R");
+    assert_eq!(esme.call(half_an_hour).status, Status::INVALID_EXPIRY, "due in an hour");
+    assert_eq!(esme.call(other("000000050000000R", "")).status, Status::OK);
+    assert!(
+        (0.9..1.1).contains(&hours("send_at", "expires_at")),
+        "an hour, as before"
+    );
+    assert!((4.9..5.1).contains(&hours("accepted_at", "send_at")), "and later");
+    let both = other("000000050000000R", "000000040000000R");
+    assert_eq!(esme.call(both).status, Status::INVALID_EXPIRY);
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn what_other_words_would_break_is_not_replaced() {
+    let centre = Centre::new("receive = false");
+    let gateway = centre.rig.start_ready();
+    let numbers = [0, 1].map(|modem| centre.rig.modems[modem].number());
+    let to = numbers[1];
+    let mut esme = Esme::bound(centre.port);
+    let several = Body::SubmitMulti(SubmitMulti {
+        source_addr_ton: 5,
+        source_addr: "Shop".into(),
+        dest_address: numbers
+            .iter()
+            .map(|number| Destination::Address {
+                ton: 1,
+                npi: 1,
+                address: number.trim_start_matches('+').into(),
+            })
+            .collect(),
+        schedule_delivery_time: LATER.into(),
+        short_message: "for both".into(),
+        ..SubmitMulti::default()
+    });
+    let several = esme.call(several).message_id().expect("an id").text();
+    let part = esme.submit(Sm {
+        esm_class: 0x40,
+        short_message: vec![5, 0, 3, 7, 2, 1, b'a'].into(),
+        ..later(to, "")
+    });
+    for id in [several, part] {
+        let refused = esme.call(replace(&id, "Shop", "for one", "")).status;
+        assert_eq!(refused, Status::REPLACE_FAILED, "{id}");
+    }
+    let mut display = Tlvs::NONE;
+    display.push_octet(Tag::DEST_ADDR_SUBUNIT, 1);
+    let flash = esme.call_with(Body::SubmitSm(later(to, "flash")), display);
+    let flash = flash.message_id().expect("an id").text();
+    assert_eq!(
+        esme.call(replace(&flash, "Shop", "still flash", "000000000000000R"))
+            .status,
+        Status::OK
+    );
+    let found = eventually("it arrives", LONG, || gateway.api().fetch(0, 0).into_iter().next());
+    assert_eq!(
+        (&found["text"], &found["class"]),
+        (&json!("still flash"), &json!(0)),
+        "{found}"
+    );
+    // replace_if_present_flag is not heeded.
+    let twice = [(); 2].map(|()| {
+        esme.submit(Sm {
+            replace_if_present_flag: 1,
+            ..later(to, "beside it")
+        })
+    });
+    assert_eq!(twice.map(|id| state(&mut esme, &id)), [1, 1]);
     esme.unbinds();
     assert!(gateway.stop().success());
 }
