@@ -89,7 +89,7 @@ fn take(desk: &mut Desk<'_>, word: &Word) -> rusqlite::Result<ReportOutcome> {
 fn meant(desk: &Desk<'_>, word: &Word) -> rusqlite::Result<Option<PartRow>> {
     match named(desk, word)? {
         // Upstreams begin anew with their names: it may be that of a part whose answer is on its way.
-        Some(part) if part.state.is_final() && is_expected(desk, word)? => Ok(None),
+        Some(part) if may_be_another(desk, &part, word)? && is_expected(desk, word)? => Ok(None),
         Some(part) => Ok(Some(part)),
         None => nameless(desk, word),
     }
@@ -107,6 +107,20 @@ fn named(desk: &Desk<'_>, word: &Word) -> rusqlite::Result<Option<PartRow>> {
             PartRow::read,
         )
         .optional()
+}
+
+/// Whether the receipt may mean another part than the one that had its name last: that one is settled, or went to somebody
+/// else.
+fn may_be_another(desk: &Desk<'_>, part: &PartRow, word: &Word) -> rusqlite::Result<bool> {
+    if part.state.is_final() {
+        return Ok(true);
+    }
+    let Some(recipient) = &word.recipient else {
+        return Ok(false);
+    };
+    Ok(!MessageFacts::load(desk.conn, part.key.message)?
+        .recipient
+        .matches(recipient))
 }
 
 /// Whether a part to this recipient waits for its answer.
@@ -175,7 +189,12 @@ pub(crate) fn settle_doubt(desk: &mut Desk<'_>, part: &PartRow, at: i64) -> rusq
         return Ok(());
     }
     let since = part.attempted_at.unwrap_or(at) - CLOCK_GRAIN_MS;
+    let to = MessageFacts::load(desk.conn, part.key.message)?.recipient;
     for (row, word) in waiting(desk, BY_ROUTE, (part.route, None, since))? {
+        // One that tells nobody, or somebody else, means no part that has no name; and looking for its part takes long.
+        if !word.recipient.as_ref().is_some_and(|recipient| to.matches(recipient)) {
+            continue;
+        }
         // The first names the part, and what follows means it by its name.
         let meant = match named(desk, &word)? {
             Some(part) => Some(part),

@@ -186,6 +186,43 @@ async fn a_name_that_is_used_again_means_the_newer_part() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_used_again_means_no_part_to_somebody_else_while_an_answer_is_on_its_way() {
+    let bench = Bench::new();
+    let other = store::NewMessage {
+        to: number("+491719999999"),
+        ..message(1)
+    };
+    let (old, new) = (bench.part(other).await, bench.part(message(1)).await);
+    bench.go_out(old.key, "1", t(1)).await;
+    bench.attempt(new.key, UP, t(10)).await;
+    let early = receipt("1", ReportStatus::Delivered);
+    assert_eq!(bench.receipt(early, t(11)).await, PARKED, "its answer is on its way");
+    assert_eq!(bench.states(old.message).await, [PartState::Sent]);
+    bench.settle(new.key, UP, t(12), answered("1")).await;
+    assert_eq!(bench.states(new.message).await, [PartState::Delivered]);
+    assert_eq!(bench.states(old.message).await, [PartState::Sent]);
+}
+
+#[tokio::test]
+async fn a_doubt_is_settled_among_receipts_to_others() {
+    let bench = Bench::new();
+    let part = bench.part(message(1)).await;
+    bench.attempt(part.key, UP, t(1)).await;
+    let others = [Some(number("+491719999999")), None];
+    for (name, recipient) in ["8", "9"].into_iter().zip(others) {
+        let stray = Receipt {
+            recipient,
+            ..receipt(name, ReportStatus::Failed)
+        };
+        assert_eq!(bench.receipt(stray, t(2)).await, PARKED);
+    }
+    assert_eq!(bench.receipt(receipt("7", ReportStatus::Delivered), t(2)).await, PARKED);
+    bench.settle(part.key, UP, t(3), uncertain(t(120))).await;
+    assert_eq!(bench.states(part.message).await, [PartState::Delivered]);
+    assert_eq!(bench.waiting_and_stray().await, (2, 0));
+}
+
+#[tokio::test]
 async fn what_came_before_an_attempt_does_not_mean_it() {
     let bench = Bench::new();
     bench.receipt(receipt("1", ReportStatus::Delivered), t(1)).await;
