@@ -52,7 +52,12 @@ fn word(receipt: &smpp::Receipt, body: &Body, config: &Config, now: Timestamp) -
     let Some(id) = name(receipt, config) else {
         return Delivered::Nameless(words);
     };
-    let intermediate = matches!(body, Body::DeliverSm(sm) if sm.esm_class & INTERMEDIATE != 0);
+    let esm_class = match body {
+        Body::DeliverSm(sm) => sm.esm_class,
+        Body::DataSm(data) => data.esm_class,
+        _ => 0,
+    };
+    let intermediate = esm_class & INTERMEDIATE != 0;
     Delivered::Receipt(Box::new(Receipt {
         id,
         recipient: sender(body, config),
@@ -83,10 +88,11 @@ pub(crate) fn peer_id(id: &[u8], form: IdForm) -> Option<PeerId> {
 fn status(receipt: &smpp::Receipt, intermediate: bool) -> ReportStatus {
     match receipt.state() {
         Some(MessageState::Delivered) => ReportStatus::Delivered,
+        // What is told in between ends nothing: a try that failed is repeated.
+        _ if intermediate => ReportStatus::StillTrying,
         Some(MessageState::Expired) => ReportStatus::Expired,
         Some(MessageState::Deleted | MessageState::Undeliverable | MessageState::Rejected) => ReportStatus::Failed,
         Some(MessageState::Enroute | MessageState::Accepted) => ReportStatus::StillTrying,
-        _ if intermediate => ReportStatus::StillTrying,
         // Makers have words of their own, as DND_REJECTED.
         None if receipt.stat.as_ref().is_some_and(|stat| stat.text().contains("REJECT")) => ReportStatus::Failed,
         Some(MessageState::Unknown | MessageState::Other(_)) | None => ReportStatus::Unknown,
@@ -176,15 +182,6 @@ fn envelope(body: &Body, config: &Config, second: i64) -> Deliver {
 /// Content and coding of each SMS that the message takes.
 fn pieces(payload: &Payload<'_>, default: DefaultAlphabet, fresh: Reference) -> Option<Vec<(Dcs, UserData)>> {
     let (others, concat) = elements(payload);
-    let whole = |dcs, body| {
-        let all = concat.map(Concat::element).into_iter().chain(others.clone());
-        let data = UserData {
-            header: Header::new(all.collect()),
-            body,
-            missing: 0,
-        };
-        (data.encoded_len(dcs) <= SMS_OCTETS).then_some((dcs, data))
-    };
     let Some((dcs, octets)) = as_it_is(payload, default) else {
         let text = match payload.content(default) {
             Content::Text(text) => text,
@@ -195,29 +192,52 @@ fn pieces(payload: &Payload<'_>, default: DefaultAlphabet, fresh: Reference) -> 
             .into_iter()
             .filter(|element| !TABLES.contains(&element.id()))
             .collect();
+        // Its neighbours keep their numbers where they are septets, so it does too where it can.
+        let (dcs, octets) = written(&text);
+        let one = concat.filter(|_| holds_septets(payload, default));
+        let one = one.and_then(|concat| whole(dcs, octets.clone(), &others, Some(concat)));
+        if let Some(one) = one {
+            return Some(vec![one]);
+        }
         let recoded = concat.and_then(|concat| recoded_part(&text, &others, concat));
         if recoded.is_some() {
             return recoded;
         }
-        let (dcs, octets) = written(&text);
         return cut(dcs, &octets, &others, fresh);
     };
-    match whole(dcs, octets.clone()) {
+    match whole(dcs, octets.clone(), &others, concat) {
         Some(one) => Some(vec![one]),
         // A part that fits no SMS cannot be joined with its neighbours: it is a message of its own.
         None => cut(dcs, &octets, &others, fresh),
     }
 }
 
+/// All of it in one SMS, where that holds it.
+fn whole(dcs: Dcs, body: Vec<u8>, others: &[Element], concat: Option<Concat>) -> Option<(Dcs, UserData)> {
+    let all = concat.map(Concat::element).into_iter().chain(others.iter().cloned());
+    let data = UserData {
+        header: Header::new(all.collect()),
+        body,
+        missing: 0,
+    };
+    (data.encoded_len(dcs) <= SMS_OCTETS).then_some((dcs, data))
+}
+
+/// Whether its coding says septets of GSM.
+fn holds_septets(payload: &Payload<'_>, default: DefaultAlphabet) -> bool {
+    match payload.coding.alphabet() {
+        Alphabet::Default => default == DefaultAlphabet::Gsm7,
+        alphabet => alphabet == Alphabet::Gsm7,
+    }
+}
+
 /// The octets as an SMS has them, where its coding is one of GSM's.
 fn as_it_is(payload: &Payload<'_>, default: DefaultAlphabet) -> Option<(Dcs, Vec<u8>)> {
     let dcs = payload.coding.dcs()?;
-    let septets = match payload.coding.alphabet() {
-        Alphabet::Default => default == DefaultAlphabet::Gsm7,
-        Alphabet::Gsm7 => true,
-        _ => return Some((dcs, payload.body.to_vec())),
-    };
-    (septets && payload.body.is_ascii()).then(|| (dcs, payload.body.to_vec()))
+    if !matches!(payload.coding.alphabet(), Alphabet::Default | Alphabet::Gsm7) {
+        return Some((dcs, payload.body.to_vec()));
+    }
+    (holds_septets(payload, default) && payload.body.is_ascii()).then(|| (dcs, payload.body.to_vec()))
 }
 
 /// A text in the alphabet of phones that takes the least room.
@@ -243,13 +263,7 @@ fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Option<Vec<(D
             total,
             sequence: (concat.sequence - 1) * RECODED + place + 1,
         };
-        let all = std::iter::once(concat.element()).chain(others.iter().cloned());
-        let data = UserData {
-            header: Header::new(all.collect()),
-            body,
-            missing: 0,
-        };
-        (data.encoded_len(dcs) <= SMS_OCTETS).then_some((dcs, data))
+        whole(dcs, body, others, Some(concat))
     };
     (0..RECODED).map(part).collect()
 }

@@ -171,6 +171,54 @@ fn parts_in_another_alphabet_become_so_many_that_their_numbers_agree() {
 }
 
 #[test]
+fn parts_of_septets_keep_their_numbers_though_one_has_a_letter_that_is_none() {
+    let config = Config::default();
+    let texts = ["plain ".repeat(20), "f\u{FC}r ".repeat(30), "end".to_owned()];
+    let mut parts = Vec::new();
+    for (sequence, text) in (1..).zip(&texts) {
+        let octets = [&[5, 0, 3, 9, 3, sequence][..], text.as_bytes()].concat();
+        parts.extend(delivers(read_it(&sm(0, EsmClass::UDHI, &octets), &Tlvs::NONE, &config)));
+    }
+    let numbers: Vec<(u8, u8)> = parts
+        .iter()
+        .filter_map(|part| part.user_data.header.concat())
+        .map(|concat| (concat.total, concat.sequence))
+        .collect();
+    assert_eq!(numbers, [(3, 1), (3, 2), (3, 3)]);
+    let joined = tpdu::join(parts.iter().map(|part| (part.dcs, &part.user_data)));
+    assert_eq!(joined.text(), Some(texts.concat().as_str()));
+}
+
+#[test]
+fn what_is_told_in_between_ends_no_part() {
+    let told = |stat: &str, data: bool| {
+        let esm_class = EsmClass::INTERMEDIATE.0;
+        let text = format!("id:1 stat:{stat}");
+        let mut tlvs = Tlvs::NONE;
+        let body = match data {
+            true => {
+                tlvs.push(Tag::MESSAGE_PAYLOAD, text.as_bytes());
+                Body::DataSm(smpp::DataSm {
+                    esm_class,
+                    ..smpp::DataSm::default()
+                })
+            }
+            false => sm(0, esm_class, text.as_bytes()),
+        };
+        match read_it(&body, &tlvs, &Config::default()) {
+            Delivered::Receipt(receipt) => receipt.status,
+            other => panic!("{other:?}"),
+        }
+    };
+    for data in [false, true] {
+        for stat in ["UNDELIV", "EXPIRED", "REJECTD", "UNKNOWN", "ENROUTE", "DND_REJECTED"] {
+            assert_eq!(told(stat, data), ReportStatus::StillTrying, "{stat}");
+        }
+        assert_eq!(told("DELIVRD", data), ReportStatus::Delivered);
+    }
+}
+
+#[test]
 fn senders_are_numbers_codes_or_names() {
     let from = |ton, source: &str, international| {
         let body = Body::DeliverSm(Sm {
