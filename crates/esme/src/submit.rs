@@ -6,14 +6,17 @@ use tpdu::{Address, Alphabet, Dcs, Direction, Element, Header, Pdu, Submit, Tpdu
 
 use crate::Config;
 
-/// The submit_sm of a TPDU without service-centre part.
+/// The submit_sm of a TPDU without service-centre part; an upstream older than 3.4 knows no optional parameters.
 ///
 /// # Errors
 /// It cannot be told to this upstream: never, or not in this alphabet.
-pub(crate) fn request(octets: &[u8], config: &Config) -> Result<(Body, Tlvs), Failure> {
+pub(crate) fn request(octets: &[u8], config: &Config, knows_tlvs: bool) -> Result<(Body, Tlvs), Failure> {
     let submit = decode(octets)?;
     let (coding, data) = content(&submit, config.charset.into())?;
-    let form: LongForm = config.long.into();
+    let form = match knows_tlvs {
+        true => config.long.into(),
+        false => LongForm::Header,
+    };
     let carried = Carried::part(&data, form);
     let reply_path = if submit.reply_path { EsmClass::REPLY_PATH } else { 0 };
     let (source_addr_ton, source_addr_npi, source_addr) = config.source_address();
@@ -129,7 +132,7 @@ mod tests {
     }
 
     fn submitted(octets: &[u8], config: &Config) -> (Sm, Tlvs) {
-        match request(octets, config).unwrap() {
+        match request(octets, config, true).unwrap() {
             (Body::SubmitSm(sm), tlvs) => (sm, tlvs),
             other => panic!("{other:?}"),
         }
@@ -192,6 +195,9 @@ mod tests {
         assert_eq!(tlvs.number(Tag::SAR_SEGMENT_SEQNUM), Some(2));
         let body = Body::SubmitSm(sm);
         assert_eq!(Payload::of(&body, &tlvs).unwrap().concat.unwrap().total, 2);
+        let (old, tlvs) = request(&octets[1], &sar, false).unwrap();
+        assert!(tlvs.is_empty(), "one older than 3.4 knows none");
+        assert_eq!(Payload::of(&old, &tlvs).unwrap().concat.unwrap().total, 2);
     }
 
     #[test]
@@ -203,7 +209,7 @@ mod tests {
         let octets = |text| parts(text, &Options::default(), &Wishes::default()).remove(0);
         let (sm, _) = submitted(&octets("a@ä"), &latin);
         assert_eq!((sm.data_coding, &*sm.short_message), (0, &b"a@\xE4"[..]));
-        let refused = request(&octets("10 €"), &latin).unwrap_err();
+        let refused = request(&octets("10 €"), &latin, true).unwrap_err();
         assert_eq!(refused.class, ErrorClass::OtherEncoding);
         let ucs2 = Options {
             alphabet: Choice::Ucs2,
@@ -238,10 +244,10 @@ mod tests {
     fn no_octets_make_it_panic() {
         let whole = parts("abc", &Options::default(), &Wishes::default()).remove(0);
         for end in 0..whole.len() {
-            let _ = request(&whole[..end], &Config::default());
+            let _ = request(&whole[..end], &Config::default(), true);
         }
         assert_eq!(
-            request(&[], &Config::default()).unwrap_err().class,
+            request(&[], &Config::default(), true).unwrap_err().class,
             ErrorClass::Permanent
         );
     }

@@ -36,8 +36,10 @@ struct Talk {
     /// Which of the upstream's connections.
     place: usize,
     session: Session,
-    /// What was sent and is not answered; as many as the window. A late answer finds its part here too.
+    /// What was sent and is not answered: as many as the window, and those whose answer may come late.
     sent: HashMap<u64, Sent>,
+    /// Those of them whose answer is overdue, in the order in which that was seen.
+    overdue: VecDeque<u64>,
     /// What is to be answered when it is kept; as many as the window.
     letters: HashMap<u64, Letter>,
     /// Answers whose octets are not all written.
@@ -162,6 +164,7 @@ impl Talk {
             place,
             session: Session::new(Role::Esme, config, clock::steady()),
             sent: HashMap::new(),
+            overdue: VecDeque::new(),
             letters: HashMap::new(),
             unwritten: VecDeque::new(),
             written: 0,
@@ -262,7 +265,7 @@ impl Talk {
 
     async fn send_part(&mut self, waiting: Waiting) {
         let Waiting { ticket, tpdu, since } = waiting;
-        let (body, tlvs) = match submit::request(&tpdu, &self.upstream.config) {
+        let (body, tlvs) = match submit::request(&tpdu, &self.upstream.config, self.session.knows_tlvs()) {
             Ok(request) => request,
             Err(failure) => {
                 let outcome = Outcome::Failed(failure);
@@ -280,6 +283,15 @@ impl Talk {
             Ok(()) => drop(self.sent.insert(ticket, Sent { since, begins })),
             Err(Rejected::Encode(error)) => {
                 let outcome = Outcome::Failed(submit::unwritable(&error.to_string()));
+                self.upstream
+                    .ended(Ended {
+                        outcome,
+                        ..unsent(ticket, since)
+                    })
+                    .await;
+            }
+            Err(Rejected::TooOld) => {
+                let outcome = Outcome::Failed(submit::unwritable("it is too long for an upstream older than SMPP 3.4"));
                 self.upstream
                     .ended(Ended {
                         outcome,
@@ -323,8 +335,14 @@ impl Talk {
     async fn unanswered(&mut self, ticket: u64, why: Silence) {
         let Some(sent) = self.sent.get(&ticket) else { return };
         let (since, begun) = (sent.since, sent.begins < self.written);
-        if why == Silence::Closed {
-            self.sent.remove(&ticket);
+        match why {
+            Silence::Closed => drop(self.sent.remove(&ticket)),
+            Silence::TimedOut => self.overdue.push_back(ticket),
+        }
+        if self.overdue.len() > MOST_OVERDUE
+            && let Some(oldest) = self.overdue.pop_front()
+        {
+            self.sent.remove(&oldest);
         }
         if !begun {
             // It goes out elsewhere, so it must not go out here as well when the upstream reads again.
@@ -502,6 +520,8 @@ fn events(
     }
 }
 
+/// Parts whose late answer is waited for; the session remembers no more requests than that.
+const MOST_OVERDUE: usize = 64;
 /// The version that we speak.
 const VERSION: u8 = 0x34;
 /// Octets that are read at once.

@@ -55,7 +55,7 @@ fn every_attendance_acknowledgement_is_the_submit_sm_of_the_vectors() {
         let to = format!("+{}", pdu["destination_addr"].as_str().unwrap());
         let composed = compose(row["ack_wire"].as_str().unwrap(), &Options::default()).unwrap();
         let part = composed.submit(0, &to.parse().unwrap(), &wishes).unwrap();
-        let (body, tlvs) = submit::request(&part.encode().unwrap(), &phone()).unwrap();
+        let (body, tlvs) = submit::request(&part.encode().unwrap(), &phone(), true).unwrap();
         let Body::SubmitSm(sm) = body else { panic!("{row}") };
         assert_eq!(*sm.short_message, *octets(&row["ack_gsm_hex"]), "{row}");
         let told = [

@@ -506,6 +506,60 @@ async fn a_closed_session_ends_though_nobody_reads_its_last_octets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_late_answers_are_waited_for_than_that() {
+    let (tell, mut events) = mpsc::channel(1);
+    let upstream = Arc::new(Upstream::new(RouteId::new("phone"), Config::default(), tell));
+    let (kept, _told) = mpsc::channel(1);
+    let mut talk = Talk::new(&upstream, 0, kept);
+    talk.written = 1;
+    let last = 3 * MOST_OVERDUE as u64;
+    for ticket in 1..=last {
+        let (since, begins) = (clock::steady(), 0);
+        talk.sent.insert(ticket, Sent { since, begins });
+        talk.unanswered(ticket, Silence::TimedOut).await;
+        assert!(matches!(events.recv().await, Some(CarrierEvent::Settled { .. })));
+    }
+    assert_eq!(talk.sent.len(), MOST_OVERDUE);
+    assert!(talk.sent.contains_key(&last));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_too_long_for_an_old_upstream_does_not_wait_for_ever() {
+    let mut rig = Rig::connected(
+        Config {
+            charset: crate::config::Charset::Utf8,
+            ..Config::default()
+        },
+        PIPE,
+    );
+    let Event::BindRequested { owed, .. } = rig.centre.next().await else {
+        panic!("a bind")
+    };
+    // As one that speaks SMPP 3.3 answers.
+    let mut resp = Vec::new();
+    let mut tlvs = Tlvs::NONE;
+    tlvs.push_octet(smpp::Tag::SC_INTERFACE_VERSION, 0x33);
+    let body = Body::BindTransceiverResp(smpp::BindResp {
+        system_id: "centre".into(),
+    });
+    smpp::Pdu::encode_parts(Status::OK, owed.sequence(), &body, &tlvs, &mut resp).unwrap();
+    rig.centre.stream.write_all(&resp).await.unwrap();
+    assert!(matches!(rig.event().await, CarrierEvent::Changed));
+    rig.upstream.submit(7, part(&"\u{E4}".repeat(160))).unwrap();
+    let (ticket, outcome, _) = rig.settled().await;
+    assert!(
+        matches!(
+            &outcome,
+            Outcome::Failed(Failure {
+                class: ErrorClass::OtherRoute,
+                ..
+            })
+        ),
+        "{ticket} {outcome:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_bind_is_told() {
     let mut rig = Rig::connected(Config::default(), PIPE);
     let Event::BindRequested { owed, .. } = rig.centre.next().await else {
