@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use message::{Alphabet, ErrorClass, Failure, Outcome, RouteId};
 use store::{DuePart, Settle, Settled};
+use tpdu::{Direction, Pdu, Tpdu};
 
 use super::destinations::{Destinations, backoff};
 
@@ -132,7 +133,7 @@ fn failed(
                 (part.parts > 1).then_some(remake),
             )
         }
-        ErrorClass::OtherEncoding if attempts == 1 => {
+        ErrorClass::OtherEncoding if is_gsm7(&part.tpdu) => {
             let remake = Remake {
                 exclude: None,
                 alphabet: Some(Alphabet::Ucs2),
@@ -141,5 +142,85 @@ fn failed(
             (retry(failure, now, None), Some(remake))
         }
         ErrorClass::OtherEncoding => (Settled::Failed { failure }, None),
+    }
+}
+
+/// Whether a SUBMIT is written in the alphabet of GSM, so that UCS-2 is another.
+fn is_gsm7(tpdu: &[u8]) -> bool {
+    match Pdu::decode_bare(tpdu, Direction::ToNetwork).map(|pdu| pdu.tpdu) {
+        Ok(Tpdu::Submit(submit)) => submit.dcs.alphabet() == tpdu::Alphabet::Gsm7,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use message::{Cause, MessageId, Number, OnUncertain, Priority};
+    use store::PartKey;
+    use tpdu::{Choice, Options, Wishes, compose};
+
+    use super::*;
+
+    fn part(alphabet: Choice, attempts: u32) -> DuePart {
+        let options = Options {
+            alphabet,
+            ..Options::default()
+        };
+        let composed = compose("hello", &options).unwrap();
+        let to = "+491711234567".parse().unwrap();
+        let submit = composed.submit(0, &to, &Wishes::default()).unwrap();
+        DuePart {
+            key: PartKey { message: 1, part: 0 },
+            message: MessageId::fresh(),
+            parts: 1,
+            priority: Priority::NORMAL,
+            seq: 1,
+            to: Number::received("+491711234567"),
+            from: None,
+            strict: false,
+            route: None,
+            tpdu: submit.encode().unwrap(),
+            report: false,
+            expires_at: Timestamp::MAX,
+            due_at: None,
+            attempts,
+            excluded: Vec::new(),
+            on_uncertain: OnUncertain::Resend,
+            token: None,
+        }
+    }
+
+    fn refused(part: &DuePart) -> Verdict {
+        let rules = Rules {
+            max_attempts: 5,
+            uncertain_wait: Duration::from_secs(60),
+        };
+        let failure = Failure {
+            class: ErrorClass::OtherEncoding,
+            cause: Cause::Gateway,
+            reason: "it lacks a letter".to_owned(),
+        };
+        let route = RouteId::new("phone");
+        let outcome = Outcome::Failed(failure);
+        judge(
+            part,
+            &route,
+            0,
+            outcome,
+            &mut Destinations::default(),
+            &rules,
+            Timestamp::UNIX_EPOCH,
+        )
+    }
+
+    #[test]
+    fn a_text_that_needs_another_alphabet_gets_it_whatever_was_tried_before() {
+        for attempts in 0..4 {
+            let remake = refused(&part(Choice::Gsm7, attempts)).remake.expect("made anew");
+            assert_eq!(remake.alphabet, Some(Alphabet::Ucs2), "after {attempts}");
+        }
+        assert!(refused(&part(Choice::Gsm7, 4)).remake.is_none(), "spent");
+        let ucs2 = refused(&part(Choice::Ucs2, 0));
+        assert!(matches!(ucs2.settle.result, Settled::Failed { .. }) && ucs2.remake.is_none());
     }
 }
