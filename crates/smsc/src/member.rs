@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -47,8 +47,10 @@ pub(crate) struct Member {
     pub(crate) counts: Counts,
     /// Sessions that take what is delivered.
     receivers: Mutex<Vec<Receiver>>,
-    /// Somebody bound who takes what is delivered.
+    /// Somebody bound who takes what is delivered, or nobody will.
     came: Notify,
+    /// Whether the message centre has closed.
+    closed: AtomicBool,
     /// Where the next delivery goes.
     turn: AtomicUsize,
     /// Messages whose submit_sm_resp is not on the wire yet; the mark goes when it is, or never will be.
@@ -183,6 +185,7 @@ impl Member {
             counts: Counts::default(),
             receivers: Mutex::default(),
             came: Notify::new(),
+            closed: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
             unanswered: Arc::default(),
             enroute: Arc::default(),
@@ -237,18 +240,27 @@ impl Member {
         self.rate.as_ref().is_none_or(|rate| rate.check().is_ok())
     }
 
-    /// The session whose turn it is; waits for one that binds, but not for ever.
+    /// The session whose turn it is; waits for one that binds, but not for ever, and not once the message centre has closed.
     pub(crate) async fn receiver(&self) -> Option<Receiver> {
         let found = async {
             loop {
                 let came = self.came.notified();
+                if self.closed.load(Ordering::Relaxed) {
+                    return None;
+                }
                 if let Some(receiver) = self.next_receiver() {
-                    return receiver;
+                    return Some(receiver);
                 }
                 came.await;
             }
         };
-        tokio::time::timeout(BIND_WAIT, found).await.ok()
+        tokio::time::timeout(BIND_WAIT, found).await.ok().flatten()
+    }
+
+    /// Nobody binds any more: what is to be delivered is not to wait for it.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.came.notify_waiters();
     }
 
     /// The session with this number, or another one that takes what is delivered.
@@ -341,6 +353,19 @@ mod tests {
         drop(seat);
         assert!(member.seat(present(3), None).is_some());
         assert!(member.may_submit() && !member.may_submit(), "one a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delivery_waits_for_nobody_once_the_message_centre_has_closed() {
+        let member = member(1);
+        let began = tokio::time::Instant::now();
+        let closing = async {
+            tokio::task::yield_now().await;
+            member.close();
+        };
+        let (receiver, ()) = tokio::join!(member.receiver(), closing);
+        assert!(receiver.is_none() && member.receiver().await.is_none());
+        assert!(began.elapsed() < BIND_WAIT);
     }
 
     #[tokio::test(start_paused = true)]

@@ -88,6 +88,7 @@ impl Smsc {
             () = stop => {}
         }
         drop(self.ports);
+        self.house.members.iter().for_each(|member| member.close());
         stopping.send_replace(true);
         if timeout(UNBIND, self.places.all_free()).await.is_err() {
             // What was delivered to them and not answered is given back by that, and kept for their next bind.

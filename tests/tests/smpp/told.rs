@@ -1,11 +1,13 @@
 //! What applications are told, and how often: states, forms of long messages, and applications that stumble.
 
+use std::time::{Duration, Instant};
+
 use end_to_end::eventually;
 use serde_json::json;
 use smpp::{Body, EsmClass, Pdu, Sm, Status, Tag};
 
 use crate::esme::{Esme, sm};
-use crate::{Centre, LONG};
+use crate::{Centre, LONG, fetched};
 
 #[test]
 fn who_asks_for_it_hears_that_a_message_is_on_its_way_before_its_end() {
@@ -116,6 +118,21 @@ fn an_application_that_stumbles_over_receipts_and_one_message_is_served_all_the_
     assert_eq!(&*sm.short_message, b"sound");
     esme.unbinds();
     assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_stop_does_not_wait_for_an_application_that_is_not_bound() {
+    let centre = Centre::new("");
+    let gateway = centre.rig.start_ready();
+    let to = centre.rig.modems[1].number();
+    gateway
+        .api()
+        .send_with(json!({ "to": to, "text": "x", "from": "sim-0" }));
+    fetched(&gateway, 1);
+    let began = Instant::now();
+    assert!(gateway.stop().success());
+    // A delivery waits half a minute for a bind.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]
