@@ -378,6 +378,34 @@ fn a_second_bind_is_refused_or_asked_about_as_configured() {
 }
 
 #[test]
+fn a_second_bind_changes_the_version_only_where_it_is_accepted() {
+    let (mut smsc, now) = bound_smsc(Config {
+        rebind: Rebind::Ask,
+        ..Config::default()
+    });
+    let old = smpp::Bind {
+        interface_version: 0x33,
+        ..bind()
+    };
+    let again = Pdu::request(9, BindMode::Receiver.request(old)).to_octets().unwrap();
+    let asked = |smsc: &mut Session| {
+        smsc.receive(&again, now);
+        let Some(Event::BindRequested { owed, .. }) = smsc.poll() else {
+            panic!("asked")
+        };
+        assert!(smsc.knows_tlvs() && !owed.knows_tlvs());
+        owed
+    };
+    let owed = asked(&mut smsc);
+    smsc.refuse(owed, Status::INVALID_PASSWORD, now);
+    assert!(smsc.knows_tlvs());
+    assert_eq!(smsc.bound(), Some(BindMode::Transceiver));
+    let owed = asked(&mut smsc);
+    smsc.accept(owed, now);
+    assert!(!smsc.knows_tlvs());
+}
+
+#[test]
 fn unknown_and_unreadable_pdus_are_answered_and_the_session_goes_on() {
     let (mut smsc, now) = bound_smsc(Config::default());
     smsc.receive(&raw(0x110, 0, 2, &[1]), now);

@@ -200,7 +200,6 @@ impl Talk {
     }
 
     fn login(&mut self, owed: Owed, mode: BindMode, bind: Bind) {
-        self.tap.is(&bind.system_id);
         if let Some(seat) = &self.seat
             && !seat.member().account.rebind
         {
@@ -251,22 +250,32 @@ impl Talk {
     }
 
     fn let_in(&mut self, owed: Owed, mode: BindMode, member: &Arc<Member>) {
-        // A second bind gives back the first one's seat.
-        self.seat = None;
         let receiver = (mode != BindMode::Transmitter).then(|| Receiver {
             session: self.id,
             orders: self.orders.clone(),
-            knows_tlvs: self.session.knows_tlvs(),
+            knows_tlvs: owed.knows_tlvs(),
         });
         let presence = Presence::new(self.id, mode, self.guest.peer);
-        let Some(seat) = member.seat(presence, receiver) else {
+        if !self.take_seat(member, presence, receiver) {
             tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
-        };
+        }
+        self.tap.is(&member.account.system_id);
         tracing::info!(peer = %self.guest.peer, account = member.account.system_id, ?mode, "SMPP session bound");
         self.session.set_window(member.account.window.into());
-        self.seat = Some(seat);
         self.session.accept(owed, Instant::now());
+    }
+
+    /// A second bind keeps its seat, or has another one before it gives back the first.
+    fn take_seat(&mut self, member: &Arc<Member>, presence: Presence, receiver: Option<Receiver>) -> bool {
+        match &mut self.seat {
+            Some(seat) if Arc::ptr_eq(seat.member(), member) => seat.change(presence, receiver),
+            seat => match member.seat(presence, receiver) {
+                Some(other) => *seat = Some(other),
+                None => return false,
+            },
+        }
+        true
     }
 
     fn respond(&mut self, owed: Owed, answer: Answer) {

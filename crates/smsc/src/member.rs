@@ -286,6 +286,21 @@ impl Member {
 }
 
 impl Seat {
+    /// Its session bound again as the same account; `receiver` as in [`Member::seat`].
+    pub(crate) fn change(&mut self, presence: Presence, receiver: Option<Receiver>) {
+        self.presence = Arc::new(presence);
+        let session = self.presence.session;
+        {
+            let mut present = self.member.present();
+            present.retain(|present| present.session != session);
+            present.push(Arc::clone(&self.presence));
+        }
+        let mut receivers = self.member.receivers();
+        receivers.retain(|receiver| receiver.session != session);
+        receivers.extend(receiver);
+        self.member.came.notify_waiters();
+    }
+
     pub(crate) fn member(&self) -> &Arc<Member> {
         &self.member
     }
@@ -353,6 +368,32 @@ mod tests {
         drop(seat);
         assert!(member.seat(present(3), None).is_some());
         assert!(member.may_submit() && !member.may_submit(), "one a second");
+    }
+
+    #[test]
+    fn a_seat_whose_session_binds_again_is_kept_though_all_are_taken() {
+        let member = member(1);
+        let (orders, _kept) = mpsc::channel(1);
+        let receiver = Receiver {
+            session: 1,
+            orders,
+            knows_tlvs: true,
+        };
+        let mut seat = member.seat(present(1), Some(receiver.clone())).expect("a seat");
+        seat.change(
+            present(1),
+            Some(Receiver {
+                knows_tlvs: false,
+                ..receiver
+            }),
+        );
+        assert_eq!(member.snapshot().sessions.len(), 1);
+        let known: Vec<bool> = member.receivers().iter().map(|one| one.knows_tlvs).collect();
+        assert_eq!(known, [false], "the new one in the place of the old one");
+        seat.change(present(1), None);
+        assert!(member.next_receiver().is_none() && member.seat(present(2), None).is_none());
+        drop(seat);
+        assert!(member.seat(present(2), None).is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -225,10 +225,17 @@ impl Tap {
         self.went(false, octets);
     }
 
-    /// Somebody binds as this account.
-    pub(crate) fn is(&mut self, system_id: &[u8]) {
-        let known = |traced: &Traced| traced.system_id.as_bytes() == system_id;
-        self.account = self.traces.accounts.iter().position(known).or(self.account);
+    /// Somebody was let in as this account. A name alone is not enough: anybody can give one.
+    pub(crate) fn is(&mut self, system_id: &str) {
+        let account = self
+            .traces
+            .accounts
+            .iter()
+            .position(|traced| traced.system_id == system_id);
+        if account != self.account {
+            self.close();
+            self.account = account;
+        }
         let early = std::mem::take(&mut self.early);
         if self.account.is_some_and(|account| self.traces.texts(account).is_some()) {
             for (forth, at, octets) in early {
@@ -272,17 +279,23 @@ impl Tap {
             octets,
         });
     }
-}
 
-impl Drop for Tap {
-    fn drop(&mut self) {
-        if let Some(account) = self.account.filter(|_| self.written) {
+    /// The account's trace has no more of this connection.
+    fn close(&mut self) {
+        let written = std::mem::take(&mut self.written);
+        if let Some(account) = self.account.filter(|_| written) {
             self.traces.pass(Piece::Closed {
                 account,
                 connection: self.connection,
                 at: now(),
             });
         }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -418,6 +431,18 @@ mod tests {
         }
     }
 
+    /// Waits until the thread has written all.
+    fn ended(traces: Arc<Traces>) {
+        // The thread has the other one.
+        let lost = Arc::clone(&traces.lost);
+        drop(Arc::into_inner(traces).expect("nobody else has them"));
+        let end = Instant::now() + Duration::from_secs(20);
+        while Arc::strong_count(&lost) > 1 {
+            assert!(Instant::now() < end, "it ends with its senders");
+            thread::yield_now();
+        }
+    }
+
     #[test]
     fn it_begins_and_ends_when_somebody_says_so() {
         let folder = std::env::temp_dir().join(format!("smsc-trace-{}", std::process::id()));
@@ -426,7 +451,7 @@ mod tests {
         let mut tap = traces.tap(1, ends());
         tap.heard(&ENQUIRE[..10]);
         tap.heard(&ENQUIRE[10..]);
-        tap.is(b"shop");
+        tap.is("shop");
         assert!(traces.traces().is_empty());
         let view = traces
             .trace("smpp.shop", wish(60))
@@ -437,7 +462,7 @@ mod tests {
         tap.told(&ENQUIRE);
         let mut second = traces.tap(2, ends());
         second.heard(&ENQUIRE);
-        second.is(b"shop");
+        second.is("shop");
         let path = folder.join("smpp.shop.pcapng");
         assert_eq!(
             pieces(&path, 2),
@@ -453,7 +478,8 @@ mod tests {
         );
         tap.told(&ENQUIRE);
         drop((tap, second));
-        assert_eq!(pieces(&path, 2).len(), 2);
+        ended(traces);
+        assert_eq!(pieces(&path, 0).len(), 2);
         fs::remove_dir_all(folder).expect("removed");
     }
 

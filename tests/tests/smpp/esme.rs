@@ -51,8 +51,13 @@ impl<S: Read + Write> Esme<S> {
 
     /// The same with another password.
     pub(crate) fn bind_with(&mut self, password: &str, interface_version: u8) -> Pdu {
+        self.bind_as("shop", password, interface_version)
+    }
+
+    /// The same as another account.
+    pub(crate) fn bind_as(&mut self, system_id: &str, password: &str, interface_version: u8) -> Pdu {
         self.call(Body::BindTransceiver(Bind {
-            system_id: "shop".into(),
+            system_id: system_id.into(),
             password: password.into(),
             interface_version,
             ..Bind::default()

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use end_to_end::eventually;
 use serde_json::json;
-use smpp::{Body, EsmClass, Pdu, Sm, Status, Tag};
+use smpp::{Body, EsmClass, Pdu, Sm, Status, Tag, Tlvs};
 
 use crate::esme::{Esme, sm};
-use crate::{Centre, LONG, fetched};
+use crate::{Centre, HASH, LONG, fetched};
 
 #[test]
 fn who_asks_for_it_hears_that_a_message_is_on_its_way_before_its_end() {
@@ -117,6 +117,33 @@ fn an_application_that_stumbles_over_receipts_and_one_message_is_served_all_the_
     let (sm, _) = esme.delivered();
     assert_eq!(&*sm.short_message, b"sound");
     esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_second_bind_that_is_refused_leaves_the_session_as_it_was() {
+    let desk =
+        format!("rebind = true\nbinds = 1\n[[smpp.accounts]]\nsystem_id = \"desk\"\nhash = \"{HASH}\"\nbinds = 1");
+    let centre = Centre::with("", &desk);
+    let gateway = centre.rig.start_ready();
+    let one = centre.rig.modems[1].number();
+    let mut other = Esme::connect(centre.port);
+    assert_eq!(other.bind_as("desk", "secret", 0x34).status, Status::OK);
+    let mut esme = Esme::bound(centre.port);
+    assert_eq!(esme.bind_with("guess", 0x33).status, Status::INVALID_PASSWORD);
+    let full = esme.bind_as("desk", "secret", 0x33).status;
+    assert_eq!(full, Status::BIND_FAILED, "that account has its one session");
+    esme.submit(Sm {
+        registered_delivery: 1,
+        ..sm(one, "still here")
+    });
+    let receipt = |(sm, tlvs): (Sm, Tlvs)| sm.esm_class == EsmClass::RECEIPT.0 && !tlvs.is_empty();
+    assert!(
+        [esme.delivered(), esme.delivered()].map(receipt).contains(&true),
+        "with parameters, as it was bound first"
+    );
+    esme.unbinds();
+    drop(other);
     assert!(gateway.stop().success());
 }
 

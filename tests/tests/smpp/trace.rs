@@ -7,8 +7,11 @@ use std::process::Command;
 
 use end_to_end::{Gateway, Peer, eventually, has_program};
 use serde_json::{Value, json};
+use smpp::capture::Capture;
+use smpp::{Body, CommandId, Pdu, Status};
 
-use super::{Centre, LONG, receipt};
+use super::{Centre, HASH, LONG, receipt};
+use crate::esme::Esme;
 
 /// A session over TLS that submits a message and gets its receipt, as its trace: the file, once it holds the end.
 fn traced(centre: &Centre, gateway: &Gateway, more: &[&str]) -> Option<String> {
@@ -40,6 +43,46 @@ fn traced(centre: &Centre, gateway: &Gateway, more: &[&str]) -> Option<String> {
     assert_eq!(gateway.api().call("trace.list", json!({})).expect("a list"), json!([]));
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
     Some(file)
+}
+
+/// The commands that an account's trace holds.
+fn commands(file: &str) -> Vec<CommandId> {
+    let file = fs::read(file).unwrap_or_default();
+    let Ok(capture) = Capture::read(&file) else {
+        return Vec::new();
+    };
+    let pdus = capture.pieces.iter().filter(|piece| !piece.octets.is_empty());
+    pdus.map(|piece| Pdu::decode(piece.octets).expect("a PDU").command())
+        .collect()
+}
+
+#[test]
+fn who_only_names_an_account_writes_nothing_into_its_trace() {
+    let centre = Centre::new(&format!(
+        "rebind = true\n[[smpp.accounts]]\nsystem_id = \"desk\"\nhash = \"{HASH}\""
+    ));
+    let gateway = centre.rig.start_ready();
+    let set = centre.rig.cli_json(&gateway, &["smpp", "trace", "desk", "on"]);
+    let file = set["trace"]["file"].as_str().expect("a file").to_owned();
+    let mut stranger = Esme::connect(centre.port);
+    let guessed = stranger.bind_as("desk", "guess", 0x34).status;
+    assert_eq!(guessed, Status::INVALID_PASSWORD);
+    let mut bound = Esme::bound(centre.port);
+    let guessed = bound.bind_as("desk", "guess", 0x34).status;
+    assert_eq!(guessed, Status::INVALID_PASSWORD);
+    bound.call(Body::EnquireLink);
+    bound.unbinds();
+    let mut desk = Esme::connect(centre.port);
+    assert_eq!(desk.bind_as("desk", "secret", 0x34).status, Status::OK);
+    desk.unbinds();
+    let bind = CommandId::BIND_TRANSCEIVER;
+    let its_own = [bind, CommandId::UNBIND].map(|command| [command, command.response()]);
+    let all = eventually("its own session is written down", LONG, || {
+        let all = commands(&file);
+        all.contains(&CommandId::UNBIND.response()).then_some(all)
+    });
+    assert_eq!(all, its_own.concat());
+    assert!(gateway.stop().success());
 }
 
 /// What tshark says of packets.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::rules::BindMode;
+use super::{NEW_ENOUGH, rules::BindMode};
 use crate::{
     AlertNotification, Bind, Body, CommandId, DecodeError, EncodeError, Header, Octets, Outbind, SmResp, Status,
     SubmitMultiResp, Tlvs,
@@ -81,6 +81,8 @@ pub enum Event {
 pub struct Owed {
     pub(crate) command: CommandId,
     pub(crate) sequence: u32,
+    /// The interface_version of who asked; that of a bind counts for the session once it is accepted.
+    pub(crate) version: u8,
 }
 
 /// An answer to a request.
@@ -165,6 +167,11 @@ impl Owed {
     /// The peer's sequence number.
     pub fn sequence(&self) -> u32 {
         self.sequence
+    }
+
+    /// Whether who asked knows optional parameters; who binds may say other than the session did before.
+    pub fn knows_tlvs(&self) -> bool {
+        self.version >= NEW_ENOUGH
     }
 }
 

@@ -61,6 +61,7 @@ impl Session {
         let owed = Owed {
             command: mode.command(),
             sequence,
+            version: bind.interface_version,
         };
         let refused = match (self.role, self.state) {
             (Role::Esme, _) => Some(Status::INVALID_COMMAND),
@@ -75,7 +76,6 @@ impl Session {
         if self.state == State::Open {
             self.state = State::Binding(mode);
         }
-        self.version = bind.interface_version;
         self.events.push_back(Event::BindRequested { owed, mode, bind });
     }
 
@@ -103,7 +103,11 @@ impl Session {
         }
         self.owed += 1;
         self.timers.start(Timer::Inactivity, self.now);
-        let owed = Owed { command, sequence };
+        let owed = Owed {
+            command,
+            sequence,
+            version: self.version,
+        };
         self.events.push_back(Event::Request { owed, body, tlvs });
     }
 

@@ -239,6 +239,7 @@ impl Session {
             (State::Bound(_), _) => BindMode::Transceiver,
             _ => return,
         };
+        self.version = owed.version;
         let resp = crate::BindResp {
             system_id: self.config.system_id.clone(),
         };
