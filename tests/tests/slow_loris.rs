@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, free_port};
+use end_to_end::{Gateway, Rig, eventually, free_port};
 use serde_json::json;
+use smpp::{Bind, Body, Pdu};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
@@ -36,7 +37,7 @@ impl House {
              [alerts.listener]\nlisten = [\"127.0.0.1:{lines}\"]\nack = true\nidle_s = 2\nline_s = 2\n\
              connections_per_address = {MANY}\n\
              [alerts.http]\nlisten = [\"127.0.0.1:{posts}\"]\nidle_s = 2\nrequest_s = 2\nconnections_per_address = {MANY}\n\
-             [smpp]\nlisten = [\"127.0.0.1:{smpp}\"]\nlisten_tls = [\"127.0.0.1:{smpp_tls}\"]\nbind_s = 2\n\
+             [smpp]\nlisten = [\"127.0.0.1:{smpp}\"]\nlisten_tls = [\"127.0.0.1:{smpp_tls}\"]\nbind_s = 2\nresponse_s = 2\n\
              connections_per_address = {MANY}\n[[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n"
         ));
         Self {
@@ -133,12 +134,7 @@ fn clients_that_take_for_ever_are_sent_away_from_every_listener_and_hold_up_nobo
 
 /// A client from another address that writes an octet at a time until it is sent away.
 async fn drip(what: &'static str, port: u16, begins: &'static [u8], goes_on: u8) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(SocketAddr::from((ELSEWHERE, 0))).expect("an address");
-    let mut stream = socket
-        .connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await
-        .expect("a connection");
+    let mut stream = elsewhere(port).await;
     let dripping = async {
         // One that is sent away early cannot write any more.
         let mut wrote = stream.write_all(begins).await;
@@ -155,6 +151,66 @@ async fn drip(what: &'static str, port: u16, begins: &'static [u8], goes_on: u8)
         }
     };
     assert!(timeout(LONG, dripping).await.is_ok(), "{what}: it may stay for ever");
+}
+
+/// An application that asks and never reads an answer: also the answers that wait for it are somebody's memory and place.
+#[test]
+fn clients_that_never_read_what_they_ask_for_are_sent_away_bound_or_not() {
+    let house = House::new();
+    let gateway = house.rig.start_ready();
+    let runtime = Runtime::new().expect("a runtime");
+    let mut deaf = JoinSet::new();
+    for place in 0..MANY {
+        deaf.spawn_on(pour(house.smpp, place % 2 == 0), runtime.handle());
+    }
+    runtime.block_on(async {
+        while let Some(sent_away) = deaf.join_next().await {
+            sent_away.expect("sent away")
+        }
+    });
+    let answered = || async {
+        let mut stream = elsewhere(house.smpp).await;
+        stream.write_all(ENQUIRE_LINK).await.ok()?;
+        stream.read_exact(&mut [0; 16]).await.ok()
+    };
+    eventually("their places are free", LONG, || {
+        runtime.block_on(async { timeout(LONG, answered()).await.ok().flatten() })
+    });
+    house.honest(&gateway);
+}
+
+/// A client from another address that writes and never reads, until it is sent away.
+async fn pour(port: u16, binds: bool) {
+    let mut stream = elsewhere(port).await;
+    let bind = Pdu::request(
+        1,
+        Body::BindTransceiver(Bind {
+            system_id: "shop".into(),
+            password: "secret".into(),
+            interface_version: 0x34,
+            ..Bind::default()
+        }),
+    );
+    if binds {
+        let bind = bind.to_octets().expect("a PDU");
+        stream.write_all(&bind).await.expect("written");
+        let mut header = [0; 16];
+        stream.read_exact(&mut header).await.expect("an answer");
+        assert_eq!(header[4..12], [0x80, 0, 0, 9, 0, 0, 0, 0], "bound");
+    }
+    let questions = ENQUIRE_LINK.repeat(4096);
+    let pouring = async { while stream.write_all(&questions).await.is_ok() {} };
+    assert!(
+        timeout(LONG, pouring).await.is_ok(),
+        "bound {binds}: it may stay for ever"
+    );
+}
+
+async fn elsewhere(port: u16) -> tokio::net::TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from((ELSEWHERE, 0))).expect("an address");
+    let there = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    socket.connect(there).await.expect("a connection")
 }
 
 fn connect(port: u16) -> TcpStream {

@@ -67,6 +67,8 @@ struct Talk {
     next_ticket: u64,
     /// Messages whose answers are among the octets that are being written.
     answered: Vec<Mark>,
+    /// Since when something is to be written and nothing of it goes.
+    stuck: Option<Instant>,
     /// For the deliveries of this session.
     orders: mpsc::Sender<Order>,
 }
@@ -93,17 +95,14 @@ impl Connection {
                 talk.tap.heard(&octets[unread.start..unread.start + taken]);
                 unread.start += taken;
             }
+            // Here and not only after the alarm: a peer that always has something to say would put it off.
+            let now = Instant::now();
+            talk.session.tick(now);
             talk.work_events();
-            if talk.session.is_closed() && talk.session.outgoing().is_empty() {
+            if talk.is_over(now) {
                 break;
             }
-            let due = talk.session.due().map(tokio::time::Instant::from_std);
-            let mut alarm = pin!(async {
-                match due {
-                    Some(due) => tokio::time::sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            });
+            let mut alarm = pin!(alarm(talk.due()));
             let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
             let may_deliver = talk.seat.is_some() && talk.session.may_submit().is_ok();
             // Answers stand before deliveries, so that no receipt overtakes the answer to its message.
@@ -119,7 +118,7 @@ impl Connection {
                     Ok(heard) if heard > 0 => unread = 0..heard,
                     _ => break,
                 },
-                () = &mut alarm => talk.session.tick(Instant::now()),
+                () = &mut alarm => {}
                 // A sender that is gone means stop as well.
                 _ = stopping.wait_for(|stopping| *stopping), if !leaving => {
                     leaving = true;
@@ -155,8 +154,37 @@ impl Talk {
             waiting: HashMap::new(),
             next_ticket: 0,
             answered: Vec::new(),
+            stuck: None,
             orders,
         }
+    }
+
+    /// Whether nothing more is to be done: all is said, or the other side takes nothing of it.
+    fn is_over(&mut self, now: Instant) -> bool {
+        if self.session.outgoing().is_empty() {
+            self.stuck = None;
+            return self.session.is_closed();
+        }
+        self.stuck.get_or_insert(now);
+        let over = self.gives_up().is_some_and(|end| end <= now);
+        if over {
+            tracing::info!(peer = %self.guest.peer, "an SMPP peer reads nothing of what is written; it is cut off");
+        }
+        over
+    }
+
+    /// When a peer that reads nothing is cut off.
+    fn gives_up(&self) -> Option<Instant> {
+        let patience = match self.session.is_closed() {
+            true => GOODBYE,
+            false => Duration::from_secs(self.house.config.response_s.into()),
+        };
+        self.stuck.map(|since| since + patience)
+    }
+
+    /// When something is to be done whatever the other side does.
+    fn due(&self) -> Option<Instant> {
+        [self.session.due(), self.gives_up()].into_iter().flatten().min()
     }
 
     fn work_events(&mut self) {
@@ -197,6 +225,8 @@ impl Talk {
             None => tracing::debug!(peer = %self.guest.peer, "SMPP connection ended: {why}"),
         }
         self.seat = None;
+        // What is left to say has a time of its own.
+        self.stuck = None;
     }
 
     fn login(&mut self, owed: Owed, mode: BindMode, bind: Bind) {
@@ -303,6 +333,7 @@ impl Talk {
     }
 
     fn wrote(&mut self, octets: usize) {
+        self.stuck = None;
         self.tap.told(self.session.outgoing().get(..octets).unwrap_or_default());
         self.session.written(octets);
         if self.session.outgoing().is_empty() {
@@ -314,6 +345,14 @@ impl Talk {
     async fn finish(&mut self) {
         let all = async { while self.working.next().await.is_some() {} };
         let _ = timeout(LAST, all).await;
+    }
+}
+
+/// Ends when it is time; never where there is none.
+async fn alarm(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 
