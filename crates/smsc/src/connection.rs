@@ -29,7 +29,7 @@ use crate::{question, taking, ussd};
 pub(crate) struct Order {
     pub(crate) body: Body,
     pub(crate) tlvs: Tlvs,
-    /// Told the application's answer; dropped where there is none.
+    /// Told the application's answer, or [`NO_ANSWER`]; dropped where it was never written.
     pub(crate) done: oneshot::Sender<Status>,
 }
 
@@ -209,7 +209,9 @@ impl Talk {
             }
             Event::Unanswered { ticket, .. } => {
                 self.count(|counts| counts.delivered(None));
-                drop(self.waiting.remove(&ticket));
+                if let Some(done) = self.waiting.remove(&ticket) {
+                    let _ = done.send(NO_ANSWER);
+                }
             }
             Event::Closed(why) => self.closed(&why),
             Event::Malformed(error) => tracing::debug!(peer = %self.guest.peer, %error, "a PDU that cannot be read"),
@@ -356,6 +358,9 @@ async fn alarm(due: Option<Instant>) {
     }
 }
 
+/// What [`Order::done`] is told of an order that was written and never answered. No status of SMPP is as high (clause
+/// 5.1.3); a peer that answers it says as little.
+pub(crate) const NO_ANSWER: Status = Status(u32::MAX);
 /// Deliveries that wait for this session; more wait where they come from.
 const DELIVERIES: usize = 16;
 /// What is read from the socket at a time, in octets.

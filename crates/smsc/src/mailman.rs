@@ -9,9 +9,9 @@ use gateway::Gateway;
 use message::{Event, Inbound, ReportNotice};
 use smpp::{Reaction, Status, Tag};
 use store::Delivery;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
 
-use crate::connection::Order;
+use crate::connection::{NO_ANSWER, Order};
 use crate::letter::{self, Letter};
 use crate::member::Member;
 use crate::question::network_error;
@@ -95,29 +95,12 @@ impl Mailman {
             if receiver.orders.send(order).await.is_err() {
                 return Verdict::later("the session ended");
             }
-            match answer.await {
-                Ok(status) if status.is_ok() => {}
-                Ok(status) => return refused(status),
-                Err(_) => return self.unanswered(delivery),
+            let most = self.member.account.unanswered_most;
+            if let Some(verdict) = untold(answer.await, most, delivery.memo.as_deref()) {
+                return verdict;
             }
         }
         Verdict::Done
-    }
-
-    /// It was given and not answered. What an application never answers may be what it stumbles over each time.
-    fn unanswered(&self, delivery: &Delivery) -> Verdict {
-        let most = self.member.account.unanswered_most;
-        let before: u32 = delivery.memo.as_deref().and_then(|memo| memo.parse().ok()).unwrap_or(0);
-        let tries = before.saturating_add(1);
-        if most > 0 && tries >= most {
-            return Verdict::give_up(format!(
-                "it was given {tries} times, and the application never answered"
-            ));
-        }
-        Verdict::Partly {
-            why: "the session gave no answer".into(),
-            memo: tries.to_string(),
-        }
     }
 }
 
@@ -163,6 +146,32 @@ impl Consumer for Mailman {
     }
 }
 
+/// What becomes of a letter; `None` where it was taken. `most`: how often it may be given without an answer; `memo`: how
+/// often it was.
+fn untold(answer: Result<Status, RecvError>, most: u32, memo: Option<&str>) -> Option<Verdict> {
+    match answer {
+        Ok(Status::OK) => None,
+        Ok(NO_ANSWER) => Some(unanswered(most, memo)),
+        Ok(status) => Some(refused(status)),
+        Err(_) => Some(Verdict::later("the session gave it back before it was written")),
+    }
+}
+
+/// What an application never answers may be what it stumbles over each time.
+fn unanswered(most: u32, memo: Option<&str>) -> Verdict {
+    let before: u32 = memo.and_then(|memo| memo.parse().ok()).unwrap_or(0);
+    let tries = before.saturating_add(1);
+    if most > 0 && tries >= most {
+        return Verdict::give_up(format!(
+            "it was given {tries} times, and the application never answered"
+        ));
+    }
+    Verdict::Partly {
+        why: "the session gave no answer".into(),
+        memo: tries.to_string(),
+    }
+}
+
 fn refused(status: Status) -> Verdict {
     let why = format!("the application answers {status}: {}", status.meaning());
     match status.reaction() {
@@ -179,3 +188,28 @@ const EACH: Duration = Duration::from_secs(300);
 /// How long a receipt waits for the answer to its message, and the last one for one that says less.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 const ENROUTE_WAIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_what_was_written_counts_as_unanswered() {
+        let (done, answer) = oneshot::channel::<Status>();
+        drop(done);
+        assert!(matches!(
+            untold(answer.await, 1, None),
+            Some(Verdict::Later { after: None, .. })
+        ));
+        let silent = |most, memo| untold(Ok(NO_ANSWER), most, memo);
+        assert!(matches!(silent(1, None), Some(Verdict::GiveUp { .. })));
+        assert!(matches!(silent(3, Some("2")), Some(Verdict::GiveUp { .. })));
+        assert!(matches!(silent(3, Some("1")), Some(Verdict::Partly { memo, .. }) if memo == "2"));
+        assert!(matches!(silent(0, Some("7")), Some(Verdict::Partly { .. })), "no limit");
+        assert_eq!(untold(Ok(Status::OK), 1, None), None);
+        assert!(matches!(
+            untold(Ok(Status::QUEUE_FULL), 1, None),
+            Some(Verdict::Later { .. })
+        ));
+    }
+}
