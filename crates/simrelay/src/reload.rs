@@ -100,6 +100,10 @@ impl Running {
     async fn take(&mut self, settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
         let told = |fault: String| vec![fault];
         let difference = Difference::between(&self.settings, &settings);
+        let doubled = named_twice(&self.settings, &settings);
+        if !doubled.is_empty() {
+            return Err(doubled);
+        }
         let settings = self.with_upstreams(settings);
         // Nothing has changed up to here, nor by any of these.
         let same_consumers = settings.consumers() == self.settings.consumers()
@@ -240,6 +244,16 @@ impl Running {
     }
 }
 
+/// Slots with the name of an upstream that is bound to: it stays until the gateway starts again, and no two routes may have
+/// one name.
+fn named_twice(old: &Settings, new: &Settings) -> Vec<String> {
+    let both = new.pool.slots.keys().filter(|name| old.upstreams.contains_key(*name));
+    both.map(|name| {
+        format!("slots.{name}: an upstream that is in use has this name: choose another name, or restart the gateway")
+    })
+    .collect()
+}
+
 /// The slots whose attempts are journalled on the modem.
 pub(crate) fn journals(settings: &Settings) -> BTreeSet<RouteId> {
     let journals = settings.pool.slots.iter().filter(|(_, slot)| slot.journal);
@@ -259,3 +273,26 @@ fn listed(what: &[String]) -> String {
 
 /// Wishes that may wait while the settings are read; more wishers wait for a place.
 const WISHES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        config::load(file.path()).expect("right")
+    }
+
+    #[test]
+    fn a_slot_cannot_take_the_name_of_an_upstream_that_is_in_use() {
+        let old = settings("[upstreams.phone]\naddress = 'a:1'\nsystem_id = 'relay'\n");
+        let faults = named_twice(&old, &settings("[slots.phone]\nport = '/dev/a'\n"));
+        assert!(
+            matches!(&faults[..], [fault] if fault.starts_with("slots.phone: ")),
+            "{faults:?}"
+        );
+        let other = settings("[slots.other]\nport = '/dev/a'\n");
+        assert!(named_twice(&old, &other).is_empty());
+    }
+}
