@@ -1,6 +1,7 @@
 //! One connection: a session and the socket it speaks over.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -89,6 +90,7 @@ impl Connection {
         let mut octets = vec![0; READ];
         let mut unread = 0..0;
         let mut leaving = false;
+        let mut unflushed = false;
         loop {
             if !unread.is_empty() && talk.session.wants_octets() {
                 let taken = talk.session.receive(&octets[unread.clone()], Instant::now());
@@ -103,15 +105,19 @@ impl Connection {
                 break;
             }
             let mut alarm = pin!(alarm(talk.due()));
+            let to_write = !talk.session.outgoing().is_empty();
             let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
             let may_deliver = talk.seat.is_some() && talk.session.may_submit().is_ok();
             // Answers stand before deliveries, so that no receipt overtakes the answer to its message.
             tokio::select! {
                 biased;
                 Some(worked) = talk.working.next(), if !talk.working.is_empty() => talk.worked(worked),
-                written = write.write(talk.session.outgoing()), if !talk.session.outgoing().is_empty() => match written {
-                    Ok(written) if written > 0 => talk.wrote(written),
-                    _ => break,
+                written = put(&mut write, talk.session.outgoing()), if to_write || unflushed => match written {
+                    Ok(written) => {
+                        talk.wrote(written);
+                        unflushed = written > 0;
+                    }
+                    Err(_) => break,
                 },
                 Some(order) = deliveries.recv(), if may_deliver => talk.deliver(order),
                 heard = read.read(&mut octets), if may_read => match heard {
@@ -131,6 +137,17 @@ impl Connection {
         talk.finish().await;
         // Whoever does not take the end of the conversation has ended it.
         let _ = timeout(GOODBYE, write.shutdown()).await;
+    }
+}
+
+/// Writes what there is. Without anything, brings out what TLS kept of what was written.
+async fn put(stream: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Result<usize> {
+    if octets.is_empty() {
+        return stream.flush().await.map(|()| 0);
+    }
+    match stream.write(octets).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        written => Ok(written),
     }
 }
 
