@@ -23,6 +23,16 @@ impl Neighbour {
     }
 }
 
+impl fmt::Display for Neighbour {
+    /// An address of four parts, or a network such as `2001:db8::/64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(four) => four.fmt(f),
+            IpAddr::V6(six) => write!(f, "{six}/64"),
+        }
+    }
+}
+
 /// The failures of everybody, by who counts as one. A failure counts for a minute; who used up the quota is locked out for
 /// another.
 pub struct Failures<K = Neighbour>
@@ -81,6 +91,13 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
+    }
+
+    #[test]
+    fn an_address_is_told_as_people_write_it() {
+        let told = |address: &str| Neighbour::of(address.parse().expect("an address")).to_string();
+        assert_eq!(told("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(told("2001:db8::1:2:3"), "2001:db8::/64");
     }
 
     #[test]

@@ -353,7 +353,7 @@ impl Gateway {
             Ok(_) => {}
             Err(ResolveError::Unknown) => return Err(Error::unknown_message()),
             Err(ResolveError::NothingUncertain { state }) => {
-                let reason = format!("no part of the message is uncertain: it is {}", word(state));
+                let reason = format!("no part of the message is uncertain: it is {}", state.word());
                 return Err(Error::new(ErrorKind::WrongState, reason));
             }
             Err(ResolveError::Store(error)) => return Err(unavailable(error)),
@@ -504,14 +504,9 @@ pub(crate) async fn lane(store: &Store, route: &RouteId, config: &RouteConfig) -
 pub(crate) fn too_late(state: message::MessageState, wanted: &str) -> Error {
     let reason = format!(
         "the message is {} already: only one that was never attempted can be {wanted}",
-        word(state)
+        state.word()
     );
     Error::new(ErrorKind::WrongState, reason)
-}
-
-/// A state's word, as the API writes it.
-fn word(state: message::MessageState) -> String {
-    format!("{state:?}").to_lowercase()
 }
 
 /// The number itself is refused, so nothing is chosen for it, however well a route would do.

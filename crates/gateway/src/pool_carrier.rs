@@ -76,7 +76,7 @@ impl PoolCarrier {
     fn translate_modem(&self, route: RouteId, event: Event) -> Option<CarrierEvent> {
         Some(match event {
             Event::StateChanged { state, reason } => {
-                info!(modem = %route, ?state, "{route}: {reason}");
+                info!(modem = %route, state = state.words(), "{route}: {reason}");
                 CarrierEvent::Changed
             }
             Event::SimIdentified(sim) => CarrierEvent::SimIdentified {

@@ -87,6 +87,17 @@ pub enum Alphabet {
     Ucs2,
 }
 
+impl Alphabet {
+    /// As the API writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "gsm7",
+            Self::Octets => "8bit",
+            Self::Ucs2 => "ucs2",
+        }
+    }
+}
+
 /// The message class (TS 23.038 4): 0 flash, 1 phone, 2 SIM, 3 terminal equipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

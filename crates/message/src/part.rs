@@ -48,6 +48,21 @@ impl PartState {
         )
     }
 
+    /// As the API writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Attempting => "attempting",
+            Self::Uncertain => "uncertain",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Refused => "refused",
+        }
+    }
+
     /// The number the store keeps.
     pub fn code(self) -> u8 {
         self as u8
@@ -113,6 +128,21 @@ impl MessageState {
             () if has(PartState::Sent) => Self::Sent,
             () if has(PartState::Delivered) => Self::Delivered,
             () => Self::Queued,
+        }
+    }
+
+    /// As the API writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Uncertain => "uncertain",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Refused => "refused",
         }
     }
 

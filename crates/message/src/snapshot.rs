@@ -281,6 +281,23 @@ impl SlotState {
     pub fn can_send(self) -> bool {
         matches!(self, Self::Ready | Self::Busy)
     }
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Absent => "absent",
+            Self::Starting => "starting",
+            Self::Searching => "searching",
+            Self::Ready => "ready",
+            Self::Busy => "busy",
+            Self::Locked => "locked",
+            Self::NoSim => "no SIM",
+            Self::WrongSim => "wrong SIM",
+            Self::Recovering => "recovering",
+            Self::Quarantined => "quarantined",
+        }
+    }
 }
 
 /// A SIM's lock (TS 27.007 8.3).

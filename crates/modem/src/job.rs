@@ -105,3 +105,16 @@ pub enum Rejected {
     /// The TPDU is empty or longer than a SUBMIT can be (TS 23.040 9.2.2.2), or a text holds what no command may.
     Malformed,
 }
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotReady(state) => write!(f, "the modem is not ready: {}", state.words()),
+            Self::Full => f.write_str("as many wait for the modem as may"),
+            Self::Unknown => f.write_str("the modem was set up anew since"),
+            Self::NotWanted => f.write_str("the modem asked for no PIN"),
+            Self::Dialogue => f.write_str("a USSD dialogue is going on already, or none is open to answer"),
+            Self::Malformed => f.write_str("the modem cannot be given this"),
+        }
+    }
+}

@@ -43,11 +43,32 @@ fn a_port_that_never_answers_ends_in_quarantines_that_grow() {
         bench.modem.facts().counters.recoveries(Rung::Quarantine),
         pauses.len() as u32
     );
-    assert!(
-        bench.modem.facts().reason.contains("no OK to AT"),
-        "{}",
-        bench.modem.facts().reason
-    );
+    let reason = &bench.modem.facts().reason;
+    assert!(reason.contains(": no OK to AT, but no answer"), "{reason}");
+}
+
+/// A command that stays unanswered, as people read of it while the modem is brought back.
+#[test]
+fn what_was_not_answered_is_told_in_words() {
+    let told = |bench: &Bench<Partner>| bench.modem.facts().reason.clone();
+    let mut bench = ready(Partner::new());
+    bench.partner.mute = true;
+    bench.until_state(SlotState::Recovering);
+    let reason = told(&bench);
+    assert!(reason.ends_with("no answer to asking for the signal"), "{reason}");
+
+    let mut partner = Partner::new();
+    partner.on("AT+CMGF=0", "");
+    let mut bench = Bench::new(Config::default(), partner);
+    bench.until_state(SlotState::Recovering);
+    let reason = told(&bench);
+    assert!(reason.ends_with("no answer to switching to PDU mode"), "{reason}");
+}
+
+#[test]
+fn why_a_job_is_not_taken_is_told_in_words() {
+    let told = Rejected::NotReady(SlotState::NoSim).to_string();
+    assert_eq!(told, "the modem is not ready: no SIM");
 }
 
 #[test]

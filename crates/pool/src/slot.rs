@@ -525,23 +525,14 @@ impl Refusal {
     }
 
     fn event(self, why: Rejected) -> Option<Event> {
-        let (class, reason) = match why {
-            Rejected::NotReady(state) => (ErrorClass::Hold, format!("the modem is not ready: {state:?}")),
-            Rejected::Full => (
-                ErrorClass::RetryLater {
-                    after: FULL_REST,
-                    times: None,
-                },
-                String::from("as many parts wait for the modem as may"),
-            ),
-            Rejected::Malformed => (ErrorClass::Permanent, String::from("the modem cannot be given this")),
-            other => (
-                ErrorClass::RetryLater {
-                    after: FULL_REST,
-                    times: None,
-                },
-                format!("the modem did not take it: {other:?}"),
-            ),
+        let reason = why.to_string();
+        let class = match why {
+            Rejected::NotReady(_) => ErrorClass::Hold,
+            Rejected::Malformed => ErrorClass::Permanent,
+            _ => ErrorClass::RetryLater {
+                after: FULL_REST,
+                times: None,
+            },
         };
         match self {
             Self::Part { ticket } => {

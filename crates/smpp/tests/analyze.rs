@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use smpp::{
-    Bind, BindResp, Body, Carried, CommandId, DefaultAlphabet, EsmClass, LongForm, Pdu, Sm, SmResp, Status, Tag, Tlvs,
+    Bind, BindResp, Body, Carried, CommandId, DefaultAlphabet, Destination, EsmClass, LongForm, Pdu, Sm, SmResp,
+    Status, SubmitMulti, SubmitMultiResp, Tag, Tlvs, Unsuccessful,
     analyze::{Analysis, Kind, analyze, show, show_message, show_pdu},
     capture::{Capture, CaptureError, Stamp, Writer},
 };
@@ -616,6 +617,39 @@ fn a_pdu_is_shown_field_by_field_and_no_password_is() {
         DefaultAlphabet::Gsm7,
     );
     assert!(shown.contains("says: \"hi\""), "{shown}");
+}
+
+#[test]
+fn the_many_recipients_of_one_pdu_are_shown_as_people_write_them() {
+    let multi = SubmitMulti {
+        dest_address: vec![
+            Destination::Address {
+                ton: 1,
+                npi: 1,
+                address: "491711234567".into(),
+            },
+            Destination::List("staff".into()),
+        ],
+        ..SubmitMulti::default()
+    };
+    let failed = SubmitMultiResp {
+        unsuccess_sme: vec![Unsuccessful {
+            ton: 1,
+            npi: 1,
+            address: "491711234567".into(),
+            status: Status::INVALID_DESTINATION,
+        }],
+        ..SubmitMultiResp::default()
+    };
+    let show = |body| show_pdu(&Pdu::request(1, body), &[], DefaultAlphabet::Gsm7);
+    let shown = show(Body::SubmitMulti(multi));
+    assert!(
+        shown.contains("\"491711234567\" (ton 1, npi 1), the list \"staff\"\n"),
+        "{shown}"
+    );
+    let shown = show(Body::SubmitMultiResp(failed));
+    assert!(shown.contains("\"491711234567\" (ton 1, npi 1): "), "{shown}");
+    assert!(!shown.contains("Unsuccessful"), "{shown}");
 }
 
 #[test]

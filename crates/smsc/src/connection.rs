@@ -310,7 +310,7 @@ impl Talk {
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         }
         self.tap.is(&member.account.system_id);
-        tracing::info!(peer = %self.guest.peer, account = member.account.system_id, ?mode, "SMPP session bound");
+        tracing::info!(peer = %self.guest.peer, account = member.account.system_id, mode = mode.name(), "SMPP session bound");
         self.session.set_window(member.account.window.into());
         self.session.accept(owed, Instant::now());
     }

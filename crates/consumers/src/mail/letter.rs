@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use lettre::Address;
 use lettre::message::header::{self, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
-use message::{Alphabet, EventId, Inbound, InboundKind, Number};
+use message::{EventId, Inbound, InboundKind, Number};
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, Shipped};
@@ -135,7 +135,7 @@ fn facts(mail: MessageBuilder, event: EventId, sms: &Inbound) -> MessageBuilder 
         ("X-Simrelay-Missing", (sms.missing > 0).then(|| sms.missing.to_string())),
         (
             "X-Simrelay-Encoding",
-            sms.alphabet.map(|alphabet| encoding(alphabet).to_owned()),
+            sms.alphabet.map(|alphabet| alphabet.name().to_owned()),
         ),
         ("X-Simrelay-Network", sms.network.clone()),
         ("X-Simrelay-Class", sms.class.map(|class| class.to_string())),
@@ -213,14 +213,6 @@ fn kind(kind: InboundKind) -> &'static str {
         InboundKind::Waiting => "waiting",
         InboundKind::Undecodable => "undecodable",
         InboundKind::Probe => "probe",
-    }
-}
-
-fn encoding(alphabet: Alphabet) -> &'static str {
-    match alphabet {
-        Alphabet::Gsm7 => "gsm7",
-        Alphabet::Octets => "8bit",
-        Alphabet::Ucs2 => "ucs2",
     }
 }
 

@@ -86,7 +86,7 @@ impl Gateway {
     async fn why_not_there(&self, message: MessageId) -> Option<String> {
         let view = self.inner.store.status(message).await.ok()??;
         let part = view.parts.first()?;
-        let state = format!("{:?}", part.state).to_lowercase();
+        let state = part.state.word();
         Some(match &part.error {
             Some(error) => format!("it is {state}: {error}"),
             None => format!("it is {state}"),

@@ -247,7 +247,9 @@ impl Intake {
 
 fn log_report(route: &RouteId, outcome: &ReportOutcome) {
     match outcome {
-        ReportOutcome::Settled { message, state, .. } => info!(modem = %route, sms = %message, ?state, "report"),
+        ReportOutcome::Settled { message, state, .. } => {
+            info!(modem = %route, sms = %message, state = state.word(), "report")
+        }
         ReportOutcome::Noted { message, .. } => debug!(modem = %route, sms = %message, "report that settles nothing"),
         ReportOutcome::Twin => debug!(modem = %route, "the same report again"),
         ReportOutcome::Unmatched { candidates } => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use message::{Class, MessageId, MessageView};
+use message::{Alphabet, Class, MessageId, MessageView, RouteId};
 use store::{DuePart, MoveError, Store};
 use tpdu::{Direction, Pdu, Tpdu};
 use tracing::{info, warn};
@@ -35,7 +35,11 @@ impl Remaker {
             .move_message(id, written.tpdus, written.alphabet, remake.exclude.clone());
         match moved.await {
             Ok(parts) => {
-                info!(sms = %id, alphabet = ?remake.alphabet, without = ?remake.exclude, "made anew");
+                let (alphabet, without) = (
+                    remake.alphabet.map(Alphabet::name),
+                    remake.exclude.as_ref().map(RouteId::as_str),
+                );
+                info!(sms = %id, alphabet, without, "made anew");
                 Some(parts.into_inner())
             }
             Err(MoveError::Bound { part, .. }) => {

@@ -13,6 +13,7 @@ mod steps;
 mod sweep;
 mod ussd;
 mod walk;
+mod words;
 
 use at::Command;
 

@@ -29,7 +29,7 @@ impl Small {
         match woken {
             Woken::Begin | Woken::Rested => self.ask(core),
             Woken::Answered(answer) if answer.is_silent() => {
-                Next::Trouble(Rung::Drain, format!("no answer to {self:?}"))
+                Next::Trouble(Rung::Drain, format!("no answer to {}", self.words()))
             }
             Woken::Answered(answer) => self.answered(core, answer),
         }

@@ -155,7 +155,7 @@ impl Step {
     /// What to do when the modem is there but did not answer this.
     pub(crate) fn unanswered(self, _core: &mut Core, _variant: usize) -> Then {
         match self {
-            Self::PduMode => Then::Trouble(String::from("no answer")),
+            Self::PduMode => Then::Trouble(format!("no answer to {}", self.words())),
             Self::Unlocking => Then::Next,
             Self::Lock | Self::Unlocked => Then::Again(Timer::Busy),
             Self::Greeting | Self::Tries | Self::Iccid | Self::IccidAgain | Self::Routing | Self::Memories => {

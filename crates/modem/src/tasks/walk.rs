@@ -88,10 +88,10 @@ impl Walk {
             return self.silence(core, step);
         }
         let then = step.heard(core, self.variant, self.tries, answer);
-        self.go(core, step, then)
+        self.go(core, then)
     }
 
-    fn go(&mut self, core: &mut Core, step: Step, then: Then) -> Next {
+    fn go(&mut self, core: &mut Core, then: Then) -> Next {
         match then {
             Then::Next => self.step(),
             Then::Fallback => {
@@ -104,7 +104,7 @@ impl Walk {
             }
             Then::Go(other) => self.go_to(other),
             Then::Stop => return Next::Done,
-            Then::Trouble(reason) => return Next::Trouble(Rung::Drain, format!("{step:?}: {reason}")),
+            Then::Trouble(reason) => return Next::Trouble(Rung::Drain, reason),
         }
         self.ask(core)
     }
@@ -114,7 +114,7 @@ impl Walk {
         self.silences += 1;
         core.pin.drop_proof();
         if self.silences > MAX_SILENCES || !self.sets_up {
-            return Next::Trouble(Rung::Drain, format!("no answer to {step:?}"));
+            return Next::Trouble(Rung::Drain, format!("no answer to {}", step.words()));
         }
         self.checking = true;
         Next::Ask(at::Command::new("AT"), Timer::Alive)
@@ -124,10 +124,10 @@ impl Walk {
         self.checking = false;
         let step = self.steps[self.at];
         if answer.is_silent() {
-            return Next::Trouble(Rung::Drain, format!("no answer to {step:?}, nor to AT"));
+            return Next::Trouble(Rung::Drain, format!("no answer to {}, nor to AT", step.words()));
         }
         let then = step.unanswered(core, self.variant);
-        self.go(core, step, then)
+        self.go(core, then)
     }
 
     fn step(&mut self) {

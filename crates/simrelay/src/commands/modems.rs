@@ -104,7 +104,7 @@ fn short(slots: &[SlotSnapshot], now: Timestamp) -> Table {
     for slot in slots {
         table.row([
             slot.slot.to_string(),
-            state_word(slot.state).to_owned(),
+            slot.state.words().to_owned(),
             ago(slot.since, now),
             slot.number.as_ref().map_or_else(dash, ToString::to_string),
             slot.operator.clone().unwrap_or_else(dash),
@@ -133,7 +133,7 @@ fn block(slot: &SlotSnapshot) -> String {
         .map(|memory| format!("{} {}/{}", memory.memory, memory.used, memory.total))
         .collect();
     let rows = [
-        ("state", format!("{} ({})", state_word(slot.state), slot.reason)),
+        ("state", format!("{} ({})", slot.state.words(), slot.reason)),
         ("port", text(&slot.port)),
         (
             "modem",
@@ -171,22 +171,6 @@ fn block(slot: &SlotSnapshot) -> String {
         .map(|(name, value)| format!("  {name:<9} {}", harmless(value)))
         .collect();
     format!("{}\n{}\n", harmless(slot.slot.as_str()), lines.join("\n"))
-}
-
-fn state_word(state: SlotState) -> &'static str {
-    match state {
-        SlotState::Disabled => "disabled",
-        SlotState::Absent => "absent",
-        SlotState::Starting => "starting",
-        SlotState::Searching => "searching",
-        SlotState::Ready => "ready",
-        SlotState::Busy => "busy",
-        SlotState::Locked => "locked",
-        SlotState::NoSim => "no SIM",
-        SlotState::WrongSim => "wrong SIM",
-        SlotState::Recovering => "recovering",
-        SlotState::Quarantined => "quarantined",
-    }
 }
 
 fn lock_words(lock: &Lock) -> String {

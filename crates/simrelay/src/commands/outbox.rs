@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::screen::{Screen, Table};
 use crate::when::local;
 
-use super::status;
 
 /// Outgoing messages, newest first
 #[derive(Debug, Args)]
@@ -54,7 +53,7 @@ pub(crate) async fn run(args: OutboxArgs, client: &Client, screen: &Screen) -> R
             view.id.to_string(),
             local(view.accepted_at),
             view.to.to_string(),
-            status::state_word(view.state).to_owned(),
+            view.state.word().to_owned(),
             view.parts.len().to_string(),
             view.text.unwrap_or_default(),
         ]);
@@ -74,7 +73,7 @@ fn parse_state(text: &str) -> Result<MessageState, String> {
         MessageState::Cancelled,
         MessageState::Refused,
     ];
-    let words = known.map(status::state_word);
-    let found = known.into_iter().find(|state| status::state_word(*state) == text);
+    let words = known.map(MessageState::word);
+    let found = known.into_iter().find(|state| state.word() == text);
     found.ok_or_else(|| format!("one of {}", words.join(", ")))
 }

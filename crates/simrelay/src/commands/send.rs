@@ -170,7 +170,7 @@ fn verdict(view: &MessageView, enough: Enough, limit: Duration) -> Result<(), Fa
         state if state.is_final() => Err(Failure::Told(1)),
         state => Err(Failure::refused(format!(
             "still {} after {} s; ask again with: simrelay status {}",
-            status::state_word(state),
+            state.word(),
             limit.as_secs(),
             view.id
         ))),
@@ -188,7 +188,7 @@ fn accepted_line(accepted: &Accepted) -> String {
         Alphabet::Ucs2 => "UCS-2",
     };
     let repeated = if accepted.repeated { ", known by its key" } else { "" };
-    let state = status::state_word(accepted.state);
+    let state = accepted.state.word();
     format!("{}  {state}, {parts}, {alphabet}{repeated}", accepted.id)
 }
 

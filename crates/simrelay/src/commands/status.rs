@@ -1,7 +1,7 @@
 //! `simrelay status`, `cancel` and `resolve`: one outgoing message.
 
 use clap::Args;
-use message::{MessageId, MessageState, MessageView, PartState, PartView, Resolution};
+use message::{MessageId, MessageView, PartView, Resolution};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -78,7 +78,7 @@ pub(crate) fn show(view: &MessageView, screen: &Screen) -> Result<(), Failure> {
     }
     let twice = if view.maybe_twice { ", maybe twice" } else { "" };
     let to = harmless(&view.to.to_string());
-    screen.line(format!("{}  to {to}: {}{twice}", view.id, state_word(view.state)))?;
+    screen.line(format!("{}  to {to}: {}{twice}", view.id, view.state.word()))?;
     screen.line(format!(
         "accepted {}, worth sending until {}{}",
         local(view.accepted_at),
@@ -93,27 +93,12 @@ pub(crate) fn show(view: &MessageView, screen: &Screen) -> Result<(), Failure> {
     screen.line(parts(&view.parts).lines())
 }
 
-/// A message's state as a word.
-pub(crate) fn state_word(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Queued => "queued",
-        MessageState::Sending => "sending",
-        MessageState::Uncertain => "uncertain",
-        MessageState::Sent => "sent",
-        MessageState::Delivered => "delivered",
-        MessageState::Failed => "failed",
-        MessageState::Expired => "expired",
-        MessageState::Cancelled => "cancelled",
-        MessageState::Refused => "refused",
-    }
-}
-
 fn parts(parts: &[PartView]) -> Table {
     let mut table = Table::new(&[">PART", "STATE", "SIM", ">REF", ">TRIES", "SENT", "SETTLED", "~REMARK"]);
     for part in parts {
         table.row([
             part.part.to_string(),
-            part_word(part.state).to_owned(),
+            part.state.word().to_owned(),
             part.sim.as_ref().map_or_else(dash, ToString::to_string),
             part.reference.map_or_else(dash, |reference| reference.to_string()),
             part.attempts.to_string(),
@@ -123,20 +108,6 @@ fn parts(parts: &[PartView]) -> Table {
         ]);
     }
     table
-}
-
-fn part_word(state: PartState) -> &'static str {
-    match state {
-        PartState::Queued => "queued",
-        PartState::Attempting => "attempting",
-        PartState::Uncertain => "uncertain",
-        PartState::Sent => "sent",
-        PartState::Delivered => "delivered",
-        PartState::Failed => "failed",
-        PartState::Expired => "expired",
-        PartState::Cancelled => "cancelled",
-        PartState::Refused => "refused",
-    }
 }
 
 fn remark(part: &PartView) -> String {

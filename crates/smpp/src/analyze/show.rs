@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Analysis, Anomaly, Kind, MessageView, SessionView, Window};
-use crate::{DefaultAlphabet, Oddity, Payload, Pdu, Receipt, Value};
+use crate::{DefaultAlphabet, Destination, Oddity, Payload, Pdu, Receipt, Unsuccessful, Value};
 
 /// The whole analysis: sessions with their windows and latencies, what was wrong, how often, and the first cases.
 pub fn show(analysis: &Analysis) -> String {
@@ -146,9 +146,32 @@ fn show_value(name: &str, value: &Value<'_>) -> String {
         Value::Number(number) => format!("{number} (0x{number:02X})"),
         Value::Text(text) => format!("\"{}\"", text.escape_ascii()),
         Value::Octets(octets) => tpdu::to_hex(octets),
-        Value::Destinations(list) => format!("{list:?}"),
-        Value::Unsuccessful(list) => format!("{list:?}"),
+        Value::Destinations(list) => listed(list, show_destination),
+        Value::Unsuccessful(list) => listed(list, show_unsuccessful),
     }
+}
+
+fn listed<T>(list: &[T], show: impl Fn(&T) -> String) -> String {
+    list.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+fn show_destination(destination: &Destination) -> String {
+    match destination {
+        Destination::Address { ton, npi, address } => {
+            format!("\"{}\" (ton {ton}, npi {npi})", address.escape_ascii())
+        }
+        Destination::List(name) => format!("the list \"{}\"", name.escape_ascii()),
+    }
+}
+
+fn show_unsuccessful(failed: &Unsuccessful) -> String {
+    let Unsuccessful {
+        ton,
+        npi,
+        address,
+        status,
+    } = failed;
+    format!("\"{}\" (ton {ton}, npi {npi}): {status}", address.escape_ascii())
 }
 
 fn show_session(session: &SessionView, out: &mut String) {
