@@ -277,7 +277,7 @@ impl Keeper {
     fn wrong(&self, neighbour: Neighbour, known: Option<&Arc<Principal>>) -> Refusal {
         self.failures.count(&neighbour);
         let id = known.map_or("(unknown)", |principal| principal.id());
-        tracing::info!(%neighbour, id, "wrong token");
+        tracing::info!(address = %neighbour, id, "wrong token");
         Refusal::new(Code::TOKEN_WRONG, "the token is wrong, unknown or was revoked")
     }
 

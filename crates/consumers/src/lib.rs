@@ -28,6 +28,7 @@ mod problem;
 mod room;
 mod rules;
 pub mod smtp;
+mod spell;
 mod template;
 pub mod trouble;
 pub mod webhook;

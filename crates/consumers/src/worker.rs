@@ -15,9 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Delivery, DeliveryId, Error, Health, Store};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::room::House;
+use crate::spell::{Said, Spell};
 use crate::{Consumer, FAREWELL, Verdict, clock};
 
 /// The longest time a consumer rests whose other side cannot be reached.
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     more: bool,
     /// How often in a row the other side could not be reached.
     away: u32,
+    /// What the log says of tries that fail.
+    spell: Spell,
     /// Until when nothing is begun.
     rest: Option<Instant>,
     /// When it was made: gathered marks are kept at whole multiples of [`GATHER`] from then.
@@ -67,6 +70,7 @@ impl Worker {
             begun: HashSet::new(),
             more: true,
             away: 0,
+            spell: Spell::default(),
             rest: None,
             made: Instant::now(),
         }
@@ -94,7 +98,7 @@ impl Worker {
                 biased;
                 _ = stopped.changed() => {}
                 Some(id) = hands.marking.next() => { self.begun.remove(&id); }
-                Some(worked) = hands.working.next() => self.worked(worked, &mut hands),
+                Some(worked) = hands.working.next() => self.worked(worked, &mut hands).await,
                 changed = news.changed() => {
                     self.more = true;
                     if changed.is_err() { break; }
@@ -106,7 +110,7 @@ impl Worker {
         let each = self.consumer().patience().each + MARK_PAUSE;
         let end = async {
             while let Some(worked) = hands.working.next().await {
-                self.worked(worked, &mut hands);
+                self.worked(worked, &mut hands).await;
             }
             while hands.marking.next().await.is_some() {}
         };
@@ -148,7 +152,7 @@ impl Worker {
             }
             Err(Error::Closed) => Err(Error::Closed),
             Err(error) => {
-                warn!("{} cannot see what waits: {error}", self.consumer().name());
+                self.failed(&format!("what waits cannot be read: {error}")).await;
                 self.rest = Some(Instant::now() + MARK_PAUSE);
                 Ok(())
             }
@@ -166,12 +170,15 @@ impl Worker {
         }
     }
 
-    fn worked(&mut self, worked: Worked, hands: &mut Hands) {
+    async fn worked(&mut self, worked: Worked, hands: &mut Hands) {
         let Worked {
             delivery,
             mark,
             reached,
         } = worked;
+        if reached.is_some() {
+            self.log(&mark, &delivery).await;
+        }
         let kept = keep(self.store.clone(), delivery, mark, self.keep_at());
         hands.marking.push(kept.boxed());
         match reached {
@@ -186,6 +193,53 @@ impl Worker {
                 // They are read again after the rest, since they may be others by then.
                 self.taken.clear();
                 self.more = true;
+            }
+        }
+    }
+
+    /// Says what came of a try: each one at debug, and of those that fail no more than is of use.
+    async fn log(&mut self, mark: &Mark, delivery: &Delivery) {
+        let (id, consumer) = (&delivery.event_id, self.consumer());
+        let name = consumer.name();
+        match mark {
+            Mark::Done => {
+                debug!(%id, "{name}: done");
+                if let Some(said) = self.spell.worked(Instant::now()) {
+                    self.tell(said, "").await;
+                }
+            }
+            Mark::Later { due, why, .. } => {
+                debug!(%id, "{name}: {why}; again at {due:.0}");
+                self.failed(why).await;
+            }
+            Mark::GaveUp { why } => error!(%id, "{name}: given up: {why}"),
+        }
+    }
+
+    async fn failed(&mut self, why: &str) {
+        if let Some(said) = self.spell.failed(Instant::now()) {
+            self.tell(said, why).await;
+        }
+    }
+
+    async fn tell(&self, said: Said, why: &str) {
+        let consumer = self.consumer();
+        let name = consumer.name();
+        let backlog = self.store.backlog().await.unwrap_or_default();
+        let own = backlog.iter().find(|one| one.consumer == name);
+        let waiting = match own.map_or(0, |own| own.waiting) {
+            1 => "1 event waits".to_owned(),
+            many => format!("{many} events wait"),
+        };
+        match said {
+            Said::Begins => warn!("{name} fails: {why}; {waiting} and will be tried again"),
+            Said::Lasts { lasts, tries } => {
+                let lasts = SignedDuration::from_secs(lasts.as_secs().cast_signed());
+                warn!("{name} fails for {lasts:#} ({tries} tries), the last time: {why}; {waiting}");
+            }
+            Said::Ends { after, tries } => {
+                let after = SignedDuration::from_secs(after.as_secs().cast_signed());
+                info!("{name} works again, after {after:#} and {tries} tries that failed; {waiting}");
             }
         }
     }
@@ -239,7 +293,6 @@ async fn work(house: Arc<House>, place: usize, delivery: Delivery) -> Worked {
     let verdict = verdict.unwrap_or_else(|_| Verdict::later(format!("it took longer than {each:?}")));
     let reached = Some(!matches!(verdict, Verdict::Away { .. }));
     let mark = Mark::of(verdict, &delivery, consumer.as_ref());
-    mark.log(consumer.name(), &delivery);
     Worked {
         delivery,
         mark,
@@ -287,15 +340,6 @@ impl Mark {
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
         let due = now.checked_add(pause).unwrap_or(Timestamp::MAX);
         Self::Later { due, why, memo }
-    }
-
-    fn log(&self, consumer: &str, delivery: &Delivery) {
-        let id = &delivery.event_id;
-        match self {
-            Self::Done => debug!(%id, "{consumer}: done"),
-            Self::Later { due, why, .. } => warn!(%id, "{consumer}: {why}; again at {due:.0}"),
-            Self::GaveUp { why } => error!(%id, "{consumer}: given up: {why}"),
-        }
     }
 }
 

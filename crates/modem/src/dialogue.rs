@@ -56,13 +56,11 @@ impl Dialogue {
 
     /// Takes a step, if it fits.
     pub(crate) fn submit(&mut self, action: UssdAction) -> Result<(), Rejected> {
-        let fits = match &action {
-            UssdAction::Start { .. } => self.phase == Phase::Idle && self.request.is_none(),
-            UssdAction::Reply { .. } => self.phase == Phase::Open && self.request.is_none(),
-            UssdAction::Cancel => true,
-        };
-        if !fits {
-            return Err(Rejected::Dialogue);
+        let free = self.request.is_none();
+        match &action {
+            UssdAction::Start { .. } if self.phase != Phase::Idle || !free => return Err(Rejected::Dialogue),
+            UssdAction::Reply { .. } if self.phase != Phase::Open || !free => return Err(Rejected::NoDialogue),
+            _ => {}
         }
         let (UssdAction::Start { code: text } | UssdAction::Reply { text }) = &action else {
             self.request = Some(action);

@@ -100,8 +100,10 @@ pub enum Rejected {
     Unknown,
     /// No PIN was asked for, or not this one.
     NotWanted,
-    /// No dialogue is open to answer, or one is going on already.
+    /// A dialogue is going on already.
     Dialogue,
+    /// No dialogue is open to answer.
+    NoDialogue,
     /// The TPDU is empty or longer than a SUBMIT can be (TS 23.040 9.2.2.2), or a text holds what no command may.
     Malformed,
 }
@@ -113,7 +115,8 @@ impl std::fmt::Display for Rejected {
             Self::Full => f.write_str("as many wait for the modem as may"),
             Self::Unknown => f.write_str("the modem was set up anew since"),
             Self::NotWanted => f.write_str("the modem asked for no PIN"),
-            Self::Dialogue => f.write_str("a USSD dialogue is going on already, or none is open to answer"),
+            Self::Dialogue => f.write_str("a USSD dialogue is open on this SIM already"),
+            Self::NoDialogue => f.write_str("no USSD dialogue is open on this SIM to answer"),
             Self::Malformed => f.write_str("the modem cannot be given this"),
         }
     }

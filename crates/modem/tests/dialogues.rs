@@ -53,7 +53,7 @@ fn a_menu_is_walked_step_by_step() {
     bench.will_say(secs(3), "\r\n+CUSD: 0,\"7.95\",15\r\n");
     let (answer, _) = heard(&mut bench);
     assert_eq!((answer.text.as_str(), answer.open), ("7.95", false));
-    assert_eq!(bench.submit(reply("1")), Err(Rejected::Dialogue));
+    assert_eq!(bench.submit(reply("1")), Err(Rejected::NoDialogue));
     assert_eq!(bench.lines(), ["AT+CUSD=1,\"*100#\",15", "AT+CUSD=1,\"1\",15"]);
 }
 

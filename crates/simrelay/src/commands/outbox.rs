@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::screen::{Screen, Table};
 use crate::when::local;
 
-
 /// Outgoing messages, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
