@@ -379,6 +379,7 @@ impl Keeper {
         } = finding;
         match level {
             Level::Ok => info!("{subject}: no longer: {sentence}"),
+            Level::Warning if health::passes(finding) => info!("{subject}: {sentence} ({hint})"),
             Level::Warning => warn!("{subject}: {sentence} ({hint})"),
             Level::Critical => error!("{subject}: {sentence} ({hint})"),
         }

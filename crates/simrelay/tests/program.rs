@@ -161,6 +161,22 @@ fn there_is_a_manual_page_for_every_command() {
 }
 
 #[test]
+fn a_plugin_that_is_called_by_its_link_explains_itself_by_that_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("check_simrelay");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_simrelay"), &link).unwrap();
+    let said = |option| {
+        let output = std::process::Command::new(&link).arg(option).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "as plugins do");
+        stdout(&output)
+    };
+    let help = said("-h");
+    assert!(help.contains("Usage: check_simrelay [OPTIONS]"), "{help}");
+    assert!(!help.contains("check_simrelay check"), "{help}");
+    assert!(said("-V").starts_with("check_simrelay 0."), "{}", said("-V"));
+}
+
+#[test]
 fn a_gateway_that_is_not_there_is_exit_code_3() {
     let port = unused_port();
     let url = format!("https://127.0.0.1:{port}");

@@ -145,7 +145,7 @@ fn nothing_that_goes_wrong_is_told_in_another_way() {
         ),
         ("no such file", &["--ca", "/nonexistent.pem"], 3, "/nonexistent.pem"),
         ("no certificate in it", &["--ca", &other], 3, "no certificate"),
-        ("no token", &right[..6], 3, "show a token"),
+        ("no token", &right[..6], 3, "UNKNOWN - the gateway wants a token: set "),
         (
             "a wrong token",
             &[

@@ -24,6 +24,8 @@ pub(crate) struct Jump {
     pub(crate) by: SignedDuration,
     /// When it was noticed, by the clock as it is now.
     pub(crate) at: Timestamp,
+    /// It undoes the jump before it, as when a clock that went back is set right.
+    pub(crate) undoes: bool,
 }
 
 impl ClockWatch {
@@ -38,7 +40,10 @@ impl ClockWatch {
         if by.abs() <= SLACK {
             return None;
         }
-        let jump = Jump { by, at: wall };
+        let undoes = self
+            .recent(steady)
+            .is_some_and(|last| last.by.abs() > CORRECTION && (last.by + by).abs() <= CORRECTION);
+        let jump = Jump { by, at: wall, undoes };
         self.jump = Some((jump, steady));
         Some(jump)
     }
@@ -51,7 +56,11 @@ impl ClockWatch {
         if by >= -CORRECTION && !set_since {
             return None;
         }
-        let jump = Jump { by, at: wall };
+        let jump = Jump {
+            by,
+            at: wall,
+            undoes: false,
+        };
         self.jump = Some((jump, steady));
         Some(jump)
     }
@@ -64,7 +73,7 @@ impl ClockWatch {
     /// What is wrong with the clock, for a day after it was set.
     pub(crate) fn finding(&self, steady: Duration) -> Option<Finding> {
         let jump = self.recent(steady)?;
-        let level = match jump.by.abs() > CORRECTION {
+        let level = match jump.by.abs() > CORRECTION && !jump.undoes {
             true => Level::Critical,
             false => Level::Warning,
         };
@@ -93,9 +102,10 @@ impl Jump {
             0..120 => format!("{seconds} s"),
             120..7_200 => format!("{} minutes", seconds / 60),
             7_200..172_800 => format!("{} hours", seconds / 3_600),
-            _ => format!("{} days", seconds / 86_400),
+            _ => format!("{} days", (seconds + 43_200) / 86_400),
         };
-        format!("it was set {direction} by {length}, to {:.0}", self.at)
+        let right = if self.undoes { ", right again" } else { "" };
+        format!("it was set {direction} by {length}, to {:.0}{right}", self.at)
     }
 }
 
@@ -151,6 +161,26 @@ mod tests {
         assert_eq!(watch.look(wall(2 - year), Duration::from_secs(102)), None, "told once");
         assert!(watch.finding(Duration::from_secs(101 + 86_400)).is_some());
         assert_eq!(watch.finding(Duration::from_secs(102 + 86_400)), None);
+    }
+
+    #[test]
+    fn a_jump_that_is_undone_is_no_second_disaster() {
+        let mut watch = watch();
+        let year = 365 * 86_400;
+        watch.look(wall(1 - year), Duration::from_secs(101)).expect("a jump");
+        let right = watch.look(wall(15), Duration::from_secs(120)).expect("another");
+        assert!(right.undoes);
+        let found = watch.finding(Duration::from_secs(120)).expect("told");
+        assert_eq!(found.level, Level::Warning);
+        assert!(
+            found.sentence.starts_with("it was set forward by 365 days, to "),
+            "{found:?}"
+        );
+        assert!(found.sentence.ends_with(", right again"), "{found:?}");
+        assert!(
+            watch.is_doubtful(Duration::from_secs(120)),
+            "what is old may still be young"
+        );
     }
 
     #[test]

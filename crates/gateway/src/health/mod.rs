@@ -20,8 +20,8 @@ pub(crate) use clock::{ClockWatch, Jump};
 pub(crate) use known::Known;
 pub(crate) use restless::Restless;
 pub(crate) use room::{of_certificate, of_room};
-pub(crate) use slot::of_slot;
 use slot::{failures, used_up};
+pub(crate) use slot::{of_slot, passes};
 pub(crate) use upstream::{Strays, of_upstream};
 
 /// What is wrong with the queue.

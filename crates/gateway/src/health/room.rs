@@ -35,7 +35,9 @@ pub(crate) fn of_room(room: &RoomFacts, now: Timestamp) -> Vec<Finding> {
 /// The certificate that clients are shown. What is wrong with it began so long before its end.
 pub(crate) fn of_certificate(certificate: &CertificateFacts, now: Timestamp) -> Option<Finding> {
     let CertificateFacts { not_before, not_after } = *certificate;
+    // Two hints, since one that expires is another thing than the one before it that had expired.
     let renew = "renew it; a changed file is taken up without a restart";
+    let renew_soon = "renew it before that; a changed file is taken up without a restart";
     let found = |level, sentence, hint, since| Some(finding(level, "certificate", sentence, hint, since));
     if now < not_before {
         let sentence = format!("it is not valid before {not_before:.0}");
@@ -60,7 +62,12 @@ pub(crate) fn of_certificate(certificate: &CertificateFacts, now: Timestamp) -> 
         left if left < SOON => Level::Warning,
         _ => return None,
     };
-    found(level, format!("it expires on {not_after:.0}"), renew, not_after - SOON)
+    found(
+        level,
+        format!("it expires on {not_after:.0}"),
+        renew_soon,
+        not_after - SOON,
+    )
 }
 
 const MEGABYTE: u64 = 1_000_000;

@@ -1,7 +1,7 @@
 //! What is wrong with one slot.
 
 use jiff::{SignedDuration, Timestamp};
-use message::{Finding, Level, LimitUse, Lock, Probe, ProbeState, SlotSnapshot, SlotState, StorageUse};
+use message::{Finding, Level, LimitUse, Lock, Probe, ProbeState, Registration, SlotSnapshot, SlotState, StorageUse};
 
 use super::finding;
 use crate::SlotCare;
@@ -37,9 +37,12 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
     let patient = now.duration_since(slot.since) <= PATIENCE;
     let (level, hint) = match slot.state {
         SlotState::Disabled | SlotState::Ready | SlotState::Busy => return None,
-        SlotState::Starting | SlotState::Searching | SlotState::Recovering if patient => {
-            (Level::Warning, "wait a moment: this ends by itself")
+        SlotState::Searching if slot.registration == Registration::Denied => {
+            let level = if patient { Level::Warning } else { Level::Critical };
+            (level, REFUSED)
         }
+        SlotState::Starting | SlotState::Searching if patient => (Level::Warning, PASSES),
+        SlotState::Recovering if patient => (Level::Warning, "wait a moment: the gateway brings it back by itself"),
         SlotState::Starting | SlotState::Recovering => (
             Level::Critical,
             "unplug the modem and plug it in again; `simrelay doctor` looks for the cause",
@@ -51,7 +54,8 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
         SlotState::Absent if now.duration_since(slot.since) <= LOOKING => return None,
         SlotState::Absent => (
             Level::Critical,
-            "plug the modem in, or correct the slot's port; `simrelay doctor` helps",
+            "plug the modem in, stop the program that holds its port, or correct the slot's port: `simrelay doctor` tells \
+             which",
         ),
         SlotState::Locked => (Level::Critical, locked_hint(&slot.lock)),
         SlotState::NoSim => (Level::Critical, "put a SIM in, or clean its contacts"),
@@ -86,7 +90,7 @@ fn minor(slot: &SlotSnapshot, care: &SlotCare, now: Timestamp) -> Vec<Finding> {
         let hint = "deliveries cannot be confirmed over this modem";
         findings.push(warn("the modem does not pass on status reports".into(), hint));
     }
-    if slot.registration == message::Registration::Roaming && !care.roaming {
+    if slot.registration == Registration::Roaming && !care.roaming {
         let network = slot.operator.as_deref().unwrap_or("a foreign network");
         let hint = "messages may cost more there; where the SIM is meant to roam, set `roaming = true` for the slot";
         findings.push(warn(format!("it roams, in {network}"), hint));
@@ -245,6 +249,17 @@ fn told(slot: &SlotSnapshot, level: Level, sentence: String, hint: &str, since: 
     finding(level, name, sentence, &hint.replace("SLOT", name), since)
 }
 
+/// Whether it belongs to every orderly start, and ends by itself.
+pub(crate) fn passes(finding: &Finding) -> bool {
+    finding.hint == PASSES
+}
+
+const PASSES: &str = "wait a moment: this ends by itself";
+
+/// A refusal does not end by waiting, unless the network was mistaken.
+const REFUSED: &str =
+    "see whether the SIM is blocked, expired or out of contract, and whether its contract holds in this network";
+
 /// How long starting, searching and recovering may take before they count as broken.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(180);
 
@@ -271,7 +286,7 @@ const GRACE: SignedDuration = SignedDuration::from_hours(12);
 
 #[cfg(test)]
 mod tests {
-    use message::{Balance, Registration, RouteId};
+    use message::{Balance, RouteId};
 
     use super::*;
 
@@ -307,6 +322,29 @@ mod tests {
     #[test]
     fn a_slot_that_is_well_says_nothing() {
         assert_eq!(found(&ready(), &SlotCare::default(), 1_000_000), []);
+    }
+
+    #[test]
+    fn a_start_passes_and_a_refusal_has_advice_of_its_own_at_once() {
+        let look = |state, registration, now| {
+            let slot = SlotSnapshot {
+                state,
+                registration,
+                ..ready()
+            };
+            of_slot(&slot, &SlotCare::default(), at(0), at(now)).remove(0)
+        };
+        assert!(passes(&look(SlotState::Starting, Registration::Unknown, 2)));
+        assert!(passes(&look(SlotState::Searching, Registration::Searching, 2)));
+        assert!(!passes(&look(SlotState::Recovering, Registration::Unknown, 2)));
+        for (now, level) in [(2, Level::Warning), (200, Level::Critical)] {
+            let refused = look(SlotState::Searching, Registration::Denied, now);
+            assert!(
+                !passes(&refused) && refused.hint.contains("out of contract"),
+                "{refused:?}"
+            );
+            assert_eq!(refused.level, level);
+        }
     }
 
     #[test]

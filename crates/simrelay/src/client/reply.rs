@@ -68,8 +68,9 @@ impl RpcError {
 fn no_entry(with_token: bool, said: Option<&str>) -> Failure {
     let said = said.unwrap_or("the gateway does not let us in");
     Failure::Unauthorised(match with_token {
+        // The gateway's own words are for those who write clients.
+        false => "the gateway wants a token: set SIMRELAY_TOKEN, or give --token-file FILE".to_owned(),
         true => format!("{said}; check the token (SIMRELAY_TOKEN or --token-file) against the gateway's configuration"),
-        false => format!("{said}; show a token: set SIMRELAY_TOKEN, or give --token-file FILE"),
     })
 }
 

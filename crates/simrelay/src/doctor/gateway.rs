@@ -34,11 +34,23 @@ async fn ask(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> Result<Vec<
     let health: Health = client.call("health", json!({})).await?;
     let slots: Vec<SlotSnapshot> = client.call("modems.list", json!({})).await?;
     let mut checks = vec![Check::ok(SUBJECT, "it answers")];
-    checks.extend(health.findings.iter().map(found));
+    let told = |slot: &SlotSnapshot| health.findings.iter().find(|finding| is_of_state(finding, slot));
+    // What the doctor knows more of it says once, at the gateway's level.
+    let known_better = |finding: &Finding| {
+        let mut slots = slots.iter();
+        slots.any(|slot| is_of_state(finding, slot) && state(slot, None).is_some())
+    };
+    checks.extend(
+        health
+            .findings
+            .iter()
+            .filter(|finding| !known_better(finding))
+            .map(found),
+    );
     if health.level == Level::Ok {
         checks.push(Check::ok("health", "it has nothing to complain about"));
     }
-    checks.extend(slots.iter().flat_map(slot_checks));
+    checks.extend(slots.iter().flat_map(|slot| slot_checks(slot, told(slot))));
     let system = Path::new("/sys");
     let port = |slot: &SlotSnapshot| named.get(&slot.slot).map(PathBuf::as_path);
     checks.extend(
@@ -58,16 +70,15 @@ fn found(finding: &Finding) -> Check {
     }
 }
 
-/// What the facts of a slot say, whatever the gateway makes of them.
-fn slot_checks(slot: &SlotSnapshot) -> Vec<Check> {
+/// Whether the gateway says there why a slot does not work.
+fn is_of_state(finding: &Finding, slot: &SlotSnapshot) -> bool {
+    finding.subject == slot.slot.as_str() && finding.sentence == slot.reason && !slot.state.can_send()
+}
+
+/// What the facts of a slot say, whatever the gateway makes of them; `told` is what it says of its state.
+fn slot_checks(slot: &SlotSnapshot, told: Option<&Finding>) -> Vec<Check> {
     let name = slot.slot.as_str();
-    let all = [
-        lock(slot),
-        smsc(slot),
-        registration(slot),
-        lte_alone(slot),
-        reports(slot),
-    ];
+    let all = [state(slot, told), smsc(slot), lte_alone(slot), reports(slot)];
     let mut checks: Vec<Check> = all.into_iter().flatten().collect();
     checks.extend(
         slot.storage
@@ -98,6 +109,13 @@ fn slot_checks(slot: &SlotSnapshot) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Why it does not work, where that is its SIM or the network, at the level that the gateway gives it.
+fn state(slot: &SlotSnapshot, told: Option<&Finding>) -> Option<Check> {
+    let mut check = lock(slot).or_else(|| registration(slot))?;
+    check.level = told.map_or(check.level, |told| told.level);
+    Some(check)
 }
 
 fn lock(slot: &SlotSnapshot) -> Option<Check> {
@@ -232,7 +250,7 @@ mod tests {
     }
 
     fn worst(slot: &SlotSnapshot) -> (Level, String) {
-        let checks = slot_checks(slot);
+        let checks = slot_checks(slot, None);
         let worst = checks.into_iter().max_by_key(|check| check.level).unwrap();
         (worst.level, worst.sentence)
     }
@@ -261,7 +279,7 @@ mod tests {
             state: SlotState::Locked,
             ..ready()
         };
-        assert!(slot_checks(&locked)[0].fix.contains("simrelay sim unlock sim1"));
+        assert!(slot_checks(&locked, None)[0].fix.contains("simrelay sim unlock sim1"));
 
         let searching = SlotSnapshot {
             state: SlotState::Searching,
@@ -272,6 +290,17 @@ mod tests {
             worst(&searching),
             (Level::Critical, "the network refuses the SIM".to_owned())
         );
+        let told = Finding {
+            level: Level::Warning,
+            subject: "sim1".into(),
+            sentence: searching.reason.clone(),
+            hint: "wait a moment".into(),
+            since: searching.since,
+        };
+        assert!(is_of_state(&told, &searching) && !is_of_state(&told, &ready()));
+        let checks = slot_checks(&searching, Some(&told));
+        assert_eq!(checks.len(), 1, "one line a thing: {checks:?}");
+        assert_eq!(checks[0].level, Level::Warning, "at one level");
 
         let each = |circuit, failures_in_row| SlotSnapshot {
             registrations: message::Registrations {

@@ -47,8 +47,8 @@ fn look_at(port: &Path, processes: &Path) -> Check {
         let group = owner_group(port);
         return Check::critical(
             SUBJECT,
-            format!("{name} must not be opened by this user; it belongs to the group {group}"),
-            format!("usermod -aG {group} USER, then log in anew (or restart the service)"),
+            format!("{name} may not be opened by this user; it belongs to the group {group}"),
+            joining(&group),
         );
     }
     match holder(port, processes) {
@@ -82,6 +82,19 @@ fn found(devices: &Path) -> Vec<PathBuf> {
         .collect();
     ports.sort();
     ports
+}
+
+/// How a user comes into the group of a port.
+fn joining(group: &str) -> String {
+    match group {
+        // Who is in that group may do much more than open a port.
+        "root" | "0" => {
+            "give the port to the group dialout, as udev does by itself; then usermod -aG dialout USER, and log \
+                         in anew (or restart the service)"
+                .to_owned()
+        }
+        group => format!("usermod -aG {group} USER, then log in anew (or restart the service)"),
+    }
 }
 
 fn owner_group(port: &Path) -> String {
@@ -183,6 +196,14 @@ mod tests {
         assert_eq!(look_at(&port, &processes).level, Level::Warning);
         fs::write(process.join("comm"), "simrelay\n").unwrap();
         assert_eq!(look_at(&port, &processes).level, Level::Ok);
+    }
+
+    #[test]
+    fn nobody_is_sent_into_the_group_root() {
+        assert!(joining("dialout").starts_with("usermod -aG dialout USER"));
+        for root in ["root", "0"] {
+            assert!(!joining(root).contains("-aG root"), "{}", joining(root));
+        }
     }
 
     #[test]

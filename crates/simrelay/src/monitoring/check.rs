@@ -3,6 +3,7 @@
 //! One line on standard output and an exit code from 0 to 3, whatever happens: a command line that cannot be read is
 //! UNKNOWN, a gateway that does not answer is CRITICAL, and so is what the gateway itself calls so. Ranges come on top.
 
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use message::{SlotSnapshot, UpstreamSnapshot};
 use crate::client::{Aim, Client, Connection};
 use crate::failure::Failure;
 
+use super::CHECK_LINK;
 use super::perfdata::{Metric, Unit};
 use super::range::Range;
 use super::sight::{Route, Sight, storage};
@@ -110,11 +112,21 @@ pub(crate) fn misused(error: &Error, message: &str) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Nobody is left to tell where the help cannot be written.
-            let _ = error.print();
+            let _ = writeln!(
+                io::stdout(),
+                "{}",
+                in_its_own_name(&error.render().to_string()).trim_end()
+            );
             ExitCode::from(ASKED_FOR_HELP)
         }
         _ => Verdict::unknown(message).tell(),
     }
+}
+
+/// The help of a plugin that was called by its link, which knows no command.
+fn in_its_own_name(help: &str) -> String {
+    let command = format!("{CHECK_LINK} check");
+    help.replace(&command, CHECK_LINK).replace("simrelay-check", CHECK_LINK)
 }
 
 impl CheckArgs {

@@ -42,7 +42,7 @@ pub(crate) fn called_by_link(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// The name of a link that is a plugin of Icinga.
-const CHECK_LINK: &str = "check_simrelay";
+pub(super) const CHECK_LINK: &str = "check_simrelay";
 
 /// What the name of a link begins with that is a plugin of Munin; `_SLOT` may follow.
 const MUNIN_LINK: &str = "munin_simrelay";
