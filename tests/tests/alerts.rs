@@ -10,35 +10,17 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use end_to_end::{Gateway, Rig, Submission, eventually, free_port};
+use end_to_end::{ANNA, BEN, Gateway, Rig, Submission, eventually, free_port, on_call};
 use modemsim::{ModemSpec, Settings};
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(60);
-const ANNA: &str = "+491710000001";
-const BEN: &str = "+491710000002";
 const STRANGER: &str = "+491719999999";
 
-/// Anna and Ben take turns of a day, and have ten seconds for an answer.
-const ON_CALL: &str = r#"
-[[alerts.people]]
-name = "anna"
-sms = "+491710000001"
-[[alerts.people]]
-name = "ben"
-sms = "+491710000002"
-[[alerts.rotas]]
-name = "duty"
-people = ["anna", "ben"]
-start = "2026-01-05"
-turn_days = 20000
-[[alerts.rules]]
-name = "gate"
-cameras = ["gate*"]
-rota = "duty"
-answer_s = 10
-rounds = 1
-"#;
+/// Anna and Ben take turns at the gate's cameras, and have ten seconds for an answer.
+fn gate() -> String {
+    on_call(10, "cameras = [\"gate*\"]")
+}
 
 fn raise(gateway: &Gateway, event: &str, camera: &str) -> i64 {
     let params = json!({ "event": event, "camera": camera, "severity": "critical" });
@@ -75,7 +57,7 @@ fn state(gateway: &Gateway, number: i64) -> Value {
 
 #[test]
 fn an_answer_by_sms_ends_the_call_and_a_strangers_is_not_answered() {
-    let rig = Rig::new(1).config(ON_CALL);
+    let rig = Rig::new(1).config(&gate());
     let gateway = rig.start_ready();
     let number = raise(&gateway, "DOOR_OPENED", "gate 1");
     let text = wait_text(&rig, ANNA, "DOOR_OPENED - gate 1");
@@ -111,7 +93,7 @@ fn an_answer_by_sms_ends_the_call_and_a_strangers_is_not_answered() {
 
 #[test]
 fn without_an_answer_the_next_one_is_called_although_the_gateway_was_killed() {
-    let rig = Rig::new(1).config(ON_CALL);
+    let rig = Rig::new(1).config(&gate());
     let gateway = rig.start_ready();
     let number = raise(&gateway, "DOOR_OPENED", "gate 1");
     let unmatched = raise(&gateway, "DOOR_OPENED", "kitchen");
@@ -173,7 +155,7 @@ fn an_alert_goes_out_before_everything_that_waits() {
 
 #[test]
 fn a_test_says_what_would_happen_and_tells_nobody_unless_it_is_sent() {
-    let rig = Rig::new(1).config(ON_CALL);
+    let rig = Rig::new(1).config(&gate());
     let gateway = rig.start_ready();
     let test = |camera: &str, more: &[&str]| {
         let mut args = vec!["alert", "test", "--event", "DOOR_OPENED", "--camera", camera];

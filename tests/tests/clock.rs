@@ -5,33 +5,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, Sink, eventually};
+use end_to_end::{ANNA, BEN, Gateway, Rig, Sink, eventually, on_call};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(90);
-const ANNA: &str = "+491710000001";
-const BEN: &str = "+491710000002";
 
-/// Anna has fifteen seconds for an answer before Ben is called.
-const ON_CALL: &str = r#"
-[[alerts.people]]
-name = "anna"
-sms = "+491710000001"
-[[alerts.people]]
-name = "ben"
-sms = "+491710000002"
-[[alerts.rotas]]
-name = "duty"
-people = ["anna", "ben"]
-start = "2020-01-05"
-turn_days = 20000
-[[alerts.rules]]
-name = "gate"
-rota = "duty"
-answer_s = 15
-rounds = 1
-"#;
+/// How long Anna has for an answer before Ben is called.
+const ANSWER_S: u32 = 15;
 
 /// What stands between a program and the clock: the library, and the file that says by how much it is wrong.
 struct Clock {
@@ -100,7 +81,8 @@ fn a_clock_set_back_a_year_is_told_and_nothing_waits_for_a_year_or_is_lost() {
     let mut sink = Sink::new(&rig, "shop");
     let hook = sink.hook("shop", "");
     let rig = rig.config(&format!(
-        "{ON_CALL}{hook}[slots.gone]\nport = \"/nonexistent/port\"\nnumber = \"+491700000099\"\n"
+        "{}{hook}[slots.gone]\nport = \"/nonexistent/port\"\nnumber = \"+491700000099\"\n",
+        on_call(ANSWER_S, "")
     ));
     let gateway = clock.start(&rig);
     let api = gateway.api();

@@ -205,20 +205,14 @@ impl Board {
         shown.throttled += u64::from(slow_down);
         match outcome {
             Outcome::Sent { .. } => {
-                shown.sent += 1;
-                shown.send_times.note(took);
-                shown.last_sent = Some(now);
-                shown.failures_in_row = 0;
-                shown.failing_since = None;
+                shown.traffic.sent += 1;
+                shown.traffic.went_out(Some(took), now);
             }
             // A pause says nothing of the part, and neither does a connection that was lost before it went out.
             Outcome::Failed(failure) if failure.class == message::ErrorClass::Hold => {}
             Outcome::Failed(failure) => {
-                shown.failed += 1;
-                shown.last_failed = Some(now);
-                shown.last_failure = Some(failure.reason.clone());
-                shown.failures_in_row += 1;
-                shown.failing_since.get_or_insert(now);
+                shown.traffic.failed += 1;
+                shown.traffic.went_wrong(&failure.reason, now);
             }
             Outcome::Uncertain { .. } => {}
         }
@@ -228,9 +222,9 @@ impl Board {
     pub(crate) fn came(&mut self, is_receipt: bool) {
         match is_receipt {
             true => self.shown.receipts += 1,
-            false => self.shown.received += 1,
+            false => self.shown.traffic.received += 1,
         }
-        self.shown.last_received = Some(clock::now());
+        self.shown.traffic.last_received = Some(clock::now());
     }
 
     fn set(&mut self, place: usize, state: LineState) {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use message::{
-    ConsumerFacts, Event, Finding, HealthChange, Level, LimitUse, Number, RouteId, SlotSnapshot, Snapshot,
+    ConsumerFacts, Event, Finding, HealthChange, Level, LimitUse, Number, RouteId, SlotSnapshot, Snapshot, Traffic,
     UpstreamSnapshot,
 };
-use store::{Backlog, Policies, RoomFacts, Ticked};
+use store::{Backlog, Policies, RoomFacts, RouteTotals, Ticked};
 use tokio::sync::{oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
@@ -327,27 +327,26 @@ impl Keeper {
         let totals = self.gateway.inner.store.route_totals().await;
         let totals = self.or_last(totals, HashMap::new);
         for slot in slots {
-            if let Some(uses) = self.limits.get(&slot.slot) {
-                slot.limits.clone_from(uses);
-            }
-            let Some(kept) = totals.get(&slot.slot) else { continue };
-            slot.totals = kept.counts;
-            slot.last_sent = slot.last_sent.max(kept.last_sent);
-            slot.last_received = slot.last_received.max(kept.last_received);
+            self.count(&slot.slot, &mut slot.traffic, &totals);
         }
         for upstream in upstreams {
-            if let Some(uses) = self.limits.get(&upstream.upstream) {
-                upstream.limits.clone_from(uses);
+            self.count(&upstream.upstream, &mut upstream.traffic, &totals);
+            if let Some(kept) = totals.get(&upstream.upstream) {
+                upstream.receipts_waiting = kept.receipts_waiting;
+                upstream.receipts_stray = kept.receipts_stray;
             }
-            let Some(kept) = totals.get(&upstream.upstream) else {
-                continue;
-            };
-            upstream.totals = kept.counts;
-            upstream.receipts_waiting = kept.receipts_waiting;
-            upstream.receipts_stray = kept.receipts_stray;
-            upstream.last_sent = upstream.last_sent.max(kept.last_sent);
-            upstream.last_received = upstream.last_received.max(kept.last_received);
         }
+    }
+
+    fn count(&self, route: &RouteId, traffic: &mut Traffic, totals: &HashMap<RouteId, RouteTotals>) {
+        if let Some(uses) = self.limits.get(route) {
+            traffic.limits.clone_from(uses);
+        }
+        let Some(kept) = totals.get(route) else { return };
+        traffic.totals = kept.counts;
+        traffic.failures.clone_from(&kept.failures);
+        traffic.last_sent = traffic.last_sent.max(kept.last_sent);
+        traffic.last_received = traffic.last_received.max(kept.last_received);
     }
 
     /// Looks how far behind the consumers are, how much room there is, and how far limits are used up: it means counting.

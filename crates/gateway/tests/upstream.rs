@@ -492,8 +492,8 @@ async fn what_the_store_counted_of_an_upstream_is_shown_with_it() {
     life.eventually("it is counted", async || {
         let snapshot = life.gateway.snapshot();
         let shown = snapshot.upstreams.first()?;
-        let counted = (shown.totals.sent, shown.receipts_waiting);
-        (counted == (1, 1) && shown.last_sent.is_some()).then_some(())
+        let counted = (shown.traffic.totals.sent, shown.receipts_waiting);
+        (counted == (1, 1) && shown.traffic.last_sent.is_some()).then_some(())
     })
     .await;
 }

@@ -38,6 +38,7 @@ mod receipt;
 mod reload;
 mod snapshot;
 mod trace;
+mod traffic;
 mod upstream;
 mod view;
 
@@ -72,6 +73,7 @@ pub use snapshot::{
     Finding, Level, Lock, QueueFacts, Registration, SlotSnapshot, SlotState, Snapshot, StorageUse, Totals,
 };
 pub use trace::{TraceView, TraceWish};
+pub use traffic::{FailureReason, Traffic};
 pub use upstream::{UpstreamSnapshot, UpstreamState};
 pub use view::{
     Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, ReceiptView, Resolution,

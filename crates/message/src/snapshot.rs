@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApplicationSnapshot, Balance, CertificateFacts, ConsumerFacts, Counted, DatabaseFacts, DiskFacts, Durations,
-    KeepAlive, LimitUse, Number, Probe, Registrations, RouteId, SlotTotals, UpstreamSnapshot,
+    ApplicationSnapshot, Balance, CertificateFacts, ConsumerFacts, Counted, DatabaseFacts, DiskFacts, KeepAlive,
+    Number, Probe, Registrations, RouteId, Traffic, UpstreamSnapshot,
 };
 
 /// How things stand, all of it, at one moment.
@@ -163,40 +163,19 @@ pub struct SlotSnapshot {
     pub initialised_why: Option<String>,
     /// Steps of recovery taken since start, by name.
     pub recoveries: u32,
-    /// Parts that went out since start.
-    pub sent: u64,
-    /// Parts that failed since start.
-    pub failed: u64,
-    /// PDUs received since start.
-    pub received: u64,
-    /// How long the parts took that went out since start, from being handed over to the network's answer.
-    pub send_times: Durations,
-    /// When a part went out last.
-    pub last_sent: Option<Timestamp>,
-    /// When something came in last.
-    pub last_received: Option<Timestamp>,
-    /// When a part failed last.
-    pub last_failed: Option<Timestamp>,
-    /// Why, for people.
-    pub last_failure: Option<String>,
-    /// Parts that failed since the last one that went out.
-    pub failures_in_row: u32,
-    /// When the first of those failed.
-    pub failing_since: Option<Timestamp>,
-    /// Counted since the database was made.
-    pub totals: SlotTotals,
     /// What the operator said last of the balance; none where it was never told.
     pub balance: Option<Balance>,
     /// Why the last query for it told nothing; none where it did, or was never made.
     pub balance_error: Option<String>,
-    /// Its limits, as far as it has any.
-    pub limits: Vec<LimitUse>,
     /// The message it sends to itself, where it does.
     pub self_test: Option<Probe>,
     /// The message it sends to the next SIM, where it does.
     pub ring: Option<Probe>,
     /// When it has to spend something, where it has.
     pub keep_alive: Option<KeepAlive>,
+    /// What went over it.
+    #[serde(flatten)]
+    pub traffic: Traffic,
 }
 
 impl SlotSnapshot {
@@ -227,23 +206,12 @@ impl SlotSnapshot {
             initialised_at: None,
             initialised_why: None,
             recoveries: 0,
-            sent: 0,
-            failed: 0,
-            received: 0,
-            send_times: Durations::default(),
-            last_sent: None,
-            last_received: None,
-            last_failed: None,
-            last_failure: None,
-            failures_in_row: 0,
-            failing_since: None,
-            totals: SlotTotals::default(),
             balance: None,
             balance_error: None,
-            limits: Vec::new(),
             self_test: None,
             ring: None,
             keep_alive: None,
+            traffic: Traffic::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Durations, LimitUse, Number, RouteId, SlotTotals};
+use crate::{Number, RouteId, Traffic};
 
 /// One upstream, and how it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,36 +38,15 @@ pub struct UpstreamSnapshot {
     pub drops: u32,
     /// Answers since start by which the other side asked for less (ESME_RTHROTTLED, ESME_RMSGQFUL).
     pub throttled: u64,
-    /// Parts that went out since start.
-    pub sent: u64,
-    /// Parts that failed since start.
-    pub failed: u64,
-    /// Messages received since start.
-    pub received: u64,
     /// Receipts received since start.
     pub receipts: u64,
     /// Receipts that are kept and fit no part yet, as one that comes before the answer to its part.
     pub receipts_waiting: u64,
     /// Receipts that fitted no part in time, counted since the database was made.
     pub receipts_stray: u64,
-    /// How long the parts took that went out since start, from being handed over to the answer.
-    pub send_times: Durations,
-    /// When a part went out last.
-    pub last_sent: Option<Timestamp>,
-    /// When something came in last.
-    pub last_received: Option<Timestamp>,
-    /// When a part failed last.
-    pub last_failed: Option<Timestamp>,
-    /// Why, for people.
-    pub last_failure: Option<String>,
-    /// Parts that failed since the last one that went out.
-    pub failures_in_row: u32,
-    /// When the first of those failed.
-    pub failing_since: Option<Timestamp>,
-    /// Counted since the database was made.
-    pub totals: SlotTotals,
-    /// Its limits, as far as it has any.
-    pub limits: Vec<LimitUse>,
+    /// What went over it.
+    #[serde(flatten)]
+    pub traffic: Traffic,
 }
 
 impl UpstreamSnapshot {
@@ -89,21 +68,10 @@ impl UpstreamSnapshot {
             binds: 0,
             drops: 0,
             throttled: 0,
-            sent: 0,
-            failed: 0,
-            received: 0,
             receipts: 0,
             receipts_waiting: 0,
             receipts_stray: 0,
-            send_times: Durations::default(),
-            last_sent: None,
-            last_received: None,
-            last_failed: None,
-            last_failure: None,
-            failures_in_row: 0,
-            failing_since: None,
-            totals: SlotTotals::default(),
-            limits: Vec::new(),
+            traffic: Traffic::default(),
         }
     }
 }

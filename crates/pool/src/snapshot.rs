@@ -86,7 +86,7 @@ impl Show {
     pub(crate) fn note(&mut self, event: &Event, took: Option<Duration>) {
         match event {
             Event::Settled { outcome, .. } => self.note_end(outcome, took),
-            Event::Received(_) => self.change(|shown| shown.last_received = Some(Timestamp::now())),
+            Event::Received(_) => self.change(|shown| shown.traffic.last_received = Some(Timestamp::now())),
             Event::Recovery { step, reason } => self.cause = format!("{}: {reason}", step.word()),
             Event::StateChanged {
                 state: SlotState::Starting,
@@ -99,18 +99,10 @@ impl Show {
     fn note_end(&self, outcome: &Outcome, took: Option<Duration>) {
         let now = Timestamp::now();
         match outcome {
-            Outcome::Sent { .. } => self.change(|shown| {
-                shown.last_sent = Some(now);
-                took.into_iter().for_each(|took| shown.send_times.note(took));
-                shown.failures_in_row = 0;
-                shown.failing_since = None;
-            }),
-            Outcome::Failed(failure) if counts(failure) => self.change(|shown| {
-                shown.last_failed = Some(now);
-                shown.last_failure = Some(failure.reason.clone());
-                shown.failures_in_row = shown.failures_in_row.saturating_add(1);
-                shown.failing_since.get_or_insert(now);
-            }),
+            Outcome::Sent { .. } => self.change(|shown| shown.traffic.went_out(took, now)),
+            Outcome::Failed(failure) if counts(failure) => {
+                self.change(|shown| shown.traffic.went_wrong(&failure.reason, now));
+            }
             Outcome::Failed(_) | Outcome::Uncertain { .. } => {}
         }
     }
@@ -125,9 +117,9 @@ impl Show {
         self.before = Counted {
             initialisations: shown.initialisations,
             recoveries: shown.recoveries,
-            sent: shown.sent,
-            failed: shown.failed,
-            received: shown.received,
+            sent: shown.traffic.sent,
+            failed: shown.traffic.failed,
+            received: shown.traffic.received,
         };
     }
 
@@ -185,9 +177,9 @@ fn count(shown: &mut SlotSnapshot, facts: &Facts, before: Counted, cause: &str) 
     }
     shown.initialisations = initialisations;
     shown.recoveries = before.recoveries + counters.recoveries_total();
-    shown.sent = before.sent + counters.sent;
-    shown.failed = before.failed + counters.failed;
-    shown.received = before.received + counters.received;
+    shown.traffic.sent = before.sent + counters.sent;
+    shown.traffic.failed = before.failed + counters.failed;
+    shown.traffic.received = before.received + counters.received;
 }
 
 /// Copies what changed; texts rarely do, and counters change with every message.

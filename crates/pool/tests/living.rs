@@ -29,8 +29,10 @@ async fn a_part_goes_out_and_its_end_is_told_once() {
     tried.until_ready(["one"]).await;
     tried.send("one", 7, "+49151999999");
     assert!(sent(&tried.until_settled(7).await));
-    tried.until("the count", |tried| tried.shown("one").sent == 1).await;
-    assert!(tried.shown("one").last_sent.is_some());
+    tried
+        .until("the count", |tried| tried.shown("one").traffic.sent == 1)
+        .await;
+    assert!(tried.shown("one").traffic.last_sent.is_some());
     assert_eq!(network.sent().len(), 1);
     let tried = tried.stop().await;
     assert_eq!(tried.outcomes(7).len(), 1);
@@ -170,7 +172,7 @@ async fn received_messages_are_handed_over_and_deleted_only_when_kept() {
     let proof = Committed::witnessed(received(&tried).unwrap());
     tried.pool.submit(&RouteId::new("one"), Job::Delete { proof }).unwrap();
     tried.until("the deletion", |_| modem.stored().is_empty()).await;
-    assert!(tried.shown("one").last_received.is_some());
+    assert!(tried.shown("one").traffic.last_received.is_some());
 }
 
 #[tokio::test]

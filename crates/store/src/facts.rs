@@ -1,6 +1,6 @@
 //! Figures: what waits, what was counted, what was sent and spent.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use nix::sys::statvfs::statvfs;
 use rusqlite::Row;
 
-use message::{DatabaseFacts, DiskFacts, Number, QueueFacts, RouteId, SlotTotals, TokenId, Totals};
+use message::{DatabaseFacts, DiskFacts, FailureReason, Number, QueueFacts, RouteId, SlotTotals, TokenId, Totals};
 
 use crate::clock::{maybe_timestamp, millis, timestamp};
 use crate::outgoing::QUARTER_MS;
@@ -17,10 +17,12 @@ use crate::reader::Glance;
 use crate::{Error, Store};
 
 /// What was counted on one route since the database was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteTotals {
     /// The counts.
     pub counts: SlotTotals,
+    /// Those that failed, by why.
+    pub failures: BTreeMap<FailureReason, u64>,
     /// When a part went out last.
     pub last_sent: Option<Timestamp>,
     /// When a message came in last.
@@ -125,27 +127,44 @@ impl Store {
 fn route_totals(glance: &mut Glance<'_>) -> rusqlite::Result<HashMap<RouteId, RouteTotals>> {
     let mut statement = glance
         .conn
-        .prepare_cached("SELECT route, sent, delivered, failed, received, last_sent, last_received FROM route_total")?;
+        .prepare_cached("SELECT route, sent, delivered, received, last_sent, last_received FROM route_total")?;
     let mut rows = statement.query([])?;
     let mut totals = HashMap::new();
     while let Some(row) = rows.next()? {
         let counts = SlotTotals {
             sent: count(row, 1)?,
             delivered: count(row, 2)?,
-            failed: count(row, 3)?,
-            received: count(row, 4)?,
+            failed: 0,
+            received: count(row, 3)?,
         };
         let route = glance.names.route(glance.conn, row.get(0)?)?;
         let found = RouteTotals {
             counts,
-            last_sent: maybe_timestamp(row.get(5)?),
-            last_received: maybe_timestamp(row.get(6)?),
+            last_sent: maybe_timestamp(row.get(4)?),
+            last_received: maybe_timestamp(row.get(5)?),
             ..RouteTotals::default()
         };
         totals.insert(route, found);
     }
+    add_failures(glance, &mut totals)?;
     add_receipts(glance, &mut totals)?;
     Ok(totals)
+}
+
+/// What failed on each route, by why.
+fn add_failures(glance: &mut Glance<'_>, totals: &mut HashMap<RouteId, RouteTotals>) -> rusqlite::Result<()> {
+    let mut statement = glance
+        .conn
+        .prepare_cached("SELECT route, reason, failed FROM route_failure")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let route = glance.names.route(glance.conn, row.get(0)?)?;
+        let found = totals.entry(route).or_default();
+        let failed = count(row, 2)?;
+        found.counts.failed += failed;
+        *found.failures.entry(FailureReason::from_code(row.get(1)?)).or_default() += failed;
+    }
+    Ok(())
 }
 
 /// Receipts without a part, of each route.

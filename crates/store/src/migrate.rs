@@ -98,6 +98,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "clock",
         sql: include_str!("schema/0018_clock.sql"),
     },
+    Step {
+        name: "route_failure",
+        sql: include_str!("schema/0019_route_failure.sql"),
+    },
 ];
 
 /// The layout this program works with.

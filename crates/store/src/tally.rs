@@ -2,14 +2,14 @@
 //! and the totals since the database was made.
 //!
 //! Counts change with the rows they count and go back with them: every change is on a list until the transaction is
-//! committed. Only the totals are kept on disk (one row, and one a route, written with the transaction); the rest is counted
-//! at start.
+//! committed. Only the totals are kept on disk, written with the transaction: one row, one a route, and one a route and reason
+//! of what failed there. The rest is counted at start.
 
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::Connection;
 
-use message::{PartState, Totals};
+use message::{FailureReason, PartState, Totals};
 
 use crate::clock;
 
@@ -20,7 +20,7 @@ pub(crate) struct Tally {
     tokens: HashMap<i64, i64>,
     origins: HashMap<i64, i64>,
     totals: [i64; TOTALS],
-    /// The same by route; what was accepted belongs to none.
+    /// The same by route; what was accepted belongs to none, and what failed is only on disk, by why.
     routes: HashMap<i64, [i64; TOTALS]>,
     /// Changes of the open transaction, newest last.
     changes: Vec<Change>,
@@ -48,6 +48,8 @@ enum Change {
     Part(Counted, PartState, i64),
     Total(Total, i64),
     Route(i64, Total, i64),
+    /// A part failed on this route. These lie on disk alone.
+    Failure(i64, FailureReason),
 }
 
 /// A place in the list of changes to go back to.
@@ -79,10 +81,10 @@ impl Tally {
             [],
             |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]),
         )?;
-        let mut kept = conn.prepare("SELECT route, sent, delivered, failed, received FROM route_total")?;
+        let mut kept = conn.prepare("SELECT route, sent, delivered, received FROM route_total")?;
         let mut rows = kept.query([])?;
         while let Some(row) = rows.next()? {
-            let counts = [0, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            let counts = [0, row.get(1)?, row.get(2)?, 0, row.get(3)?];
             tally.routes.insert(row.get(0)?, counts);
         }
         Ok(tally)
@@ -108,6 +110,14 @@ impl Tally {
         self.add(total);
         if let Some(route) = route.filter(|route| *route != 0) {
             self.change(Change::Route(route, total, 1));
+        }
+    }
+
+    /// A part failed, on a route where it had one.
+    pub(crate) fn add_failure(&mut self, route: Option<i64>, reason: FailureReason) {
+        self.add(Total::Failed);
+        if let Some(route) = route.filter(|route| *route != 0) {
+            self.change(Change::Failure(route, reason));
         }
     }
 
@@ -150,6 +160,7 @@ impl Tally {
                 Some(Change::Part(part, state, by)) => self.apply(Change::Part(part, state, -by)),
                 Some(Change::Total(total, by)) => self.apply(Change::Total(total, -by)),
                 Some(Change::Route(route, total, by)) => self.apply(Change::Route(route, total, -by)),
+                Some(Change::Failure(..)) => {}
                 None => return,
             }
         }
@@ -166,7 +177,8 @@ impl Tally {
              WHERE row = 1",
         )?
         .execute((accepted, sent, delivered, failed, received, cursor))?;
-        self.keep_routes(conn)
+        self.keep_routes(conn)?;
+        self.keep_failures(conn)
     }
 
     /// Writes the totals of each route where they changed, with the time something went out or came in.
@@ -178,23 +190,36 @@ impl Tally {
             }
         }
         for (route, news) in changed {
-            let [_, sent, delivered, failed, received] = self.routes.get(&route).copied().unwrap_or_default();
+            let [_, sent, delivered, _, received] = self.routes.get(&route).copied().unwrap_or_default();
             let now = clock::millis(clock::now());
             let time_of = |total: Total| news[total as usize].then_some(now);
             conn.prepare_cached(
-                "INSERT INTO route_total VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT DO UPDATE SET sent = ?2, delivered = ?3, failed = ?4, received = ?5,
-                    last_sent = coalesce(?6, last_sent), last_received = coalesce(?7, last_received)",
+                "INSERT INTO route_total VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET sent = ?2, delivered = ?3, received = ?4,
+                    last_sent = coalesce(?5, last_sent), last_received = coalesce(?6, last_received)",
             )?
             .execute((
                 route,
                 sent,
                 delivered,
-                failed,
                 received,
                 time_of(Total::Sent),
                 time_of(Total::Received),
             ))?;
+        }
+        Ok(())
+    }
+
+    /// Adds to what failed on each route.
+    fn keep_failures(&self, conn: &Connection) -> rusqlite::Result<()> {
+        for change in &self.changes {
+            let Change::Failure(route, reason) = change else {
+                continue;
+            };
+            conn.prepare_cached(
+                "INSERT INTO route_failure VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET failed = failed + 1",
+            )?
+            .execute((route, reason.code()))?;
         }
         Ok(())
     }
@@ -213,6 +238,7 @@ impl Tally {
         match change {
             Change::Total(total, by) => self.totals[total as usize] += by,
             Change::Route(route, total, by) => self.routes.entry(route).or_default()[total as usize] += by,
+            Change::Failure(..) => {}
             Change::Part(part, state, by) => {
                 self.states[usize::from(state.code())] += by;
                 if is_open(state) {

@@ -190,7 +190,10 @@ fn mails_alerts_attendance_and_the_ways_in_are_counted_where_they_happen() {
 #[test]
 fn promtool_finds_nothing_wrong_with_a_scrape() {
     let (rig, gateway) = town();
-    check_with_promtool(&rig, &scrape(&gateway, ""));
+    let page = scrape(&gateway, "");
+    let why = "simrelay_sms_failed_total{modem=\"sim-0\",reason=\"permanent\"}";
+    assert_eq!(value(&page, why), "0", "each reason is there before its first failure");
+    check_with_promtool(&rig, &page);
 }
 
 fn check_with_promtool(rig: &Rig, page: &str) {
@@ -308,6 +311,14 @@ fn every_metric_in_the_shipped_files_is_in_a_scrape() {
     expressions(&dashboard, &mut expected);
     let drawn = names(&expected);
     assert!(drawn.len() > 15, "{drawn:?}");
+    for kind in [
+        "simrelay_modem_",
+        "simrelay_upstream_",
+        "simrelay_smpp_",
+        "simrelay_consumer_",
+    ] {
+        assert!(drawn.iter().any(|name| name.starts_with(kind)), "nothing draws {kind}*");
+    }
     assert!(drawn.is_subset(&told), "{:?}", drawn.difference(&told));
     let rules = fs::read_to_string(shipped("conf/prometheus/simrelay-rules.yml")).expect("they ship");
     let rules: Vec<&str> = rules
@@ -324,6 +335,46 @@ fn every_metric_in_the_shipped_files_is_in_a_scrape() {
         "not in docs/monitoring.md: {:?}",
         told.difference(&described)
     );
+}
+
+#[test]
+fn the_dashboard_asks_what_a_prometheus_understands_and_no_panel_lies_on_another() {
+    let text = fs::read_to_string(shipped("conf/grafana/simrelay.json")).expect("it ships");
+    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let mut taken = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for panel in panels {
+        let at = |side: &str| panel["gridPos"][side].as_u64().expect("a number");
+        for x in at("x")..at("x") + at("w") {
+            for y in at("y")..at("y") + at("h") {
+                assert!(taken.insert((x, y)), "{} lies on another", panel["title"]);
+            }
+        }
+        assert!(ids.insert(panel["id"].as_u64()), "{} has another's id", panel["title"]);
+    }
+    if !is_there("promtool") {
+        return;
+    }
+    let mut rules = String::from("groups:\n- name: dashboard\n  rules:\n");
+    let asked = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    for (number, target) in asked.enumerate() {
+        let plain = target["expr"].as_str().expect("an expression");
+        let expression = plain.replace("$__rate_interval", "5m").replace("$__range", "1h");
+        let expression = serde_json::to_string(&expression).expect("a string");
+        rules.push_str(&format!("  - record: panel:{number}\n    expr: {expression}\n"));
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), rules).expect("written");
+    let mut promtool = Command::new("promtool");
+    let output = promtool
+        .args(["check", "rules"])
+        .arg(file.path())
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -153,16 +153,16 @@ impl SlotCounts {
     fn of(slot: &SlotSnapshot) -> Self {
         Self {
             slot: slot.slot.clone(),
-            sent: slot.sent,
-            failed: slot.failed,
-            received: slot.received,
-            last_sent: slot.last_sent,
-            last_received: slot.last_received,
+            sent: slot.traffic.sent,
+            failed: slot.traffic.failed,
+            received: slot.traffic.received,
+            last_sent: slot.traffic.last_sent,
+            last_received: slot.traffic.last_received,
             initialisations: slot.initialisations,
             recoveries: slot.recoveries,
             signal_dbm: slot.signal_dbm,
-            last_failed: slot.last_failed,
-            totals: slot.totals,
+            last_failed: slot.traffic.last_failed,
+            totals: slot.traffic.totals,
             balance: slot.balance.clone(),
         }
     }
@@ -172,15 +172,15 @@ impl UpstreamCounts {
     fn of(upstream: &UpstreamSnapshot) -> Self {
         Self {
             upstream: upstream.upstream.clone(),
-            sent: upstream.sent,
-            failed: upstream.failed,
-            received: upstream.received,
+            sent: upstream.traffic.sent,
+            failed: upstream.traffic.failed,
+            received: upstream.traffic.received,
             receipts: upstream.receipts,
             bound: upstream.bound,
-            last_sent: upstream.last_sent,
-            last_received: upstream.last_received,
-            last_failed: upstream.last_failed,
-            totals: upstream.totals,
+            last_sent: upstream.traffic.last_sent,
+            last_received: upstream.traffic.last_received,
+            last_failed: upstream.traffic.last_failed,
+            totals: upstream.traffic.totals,
         }
     }
 }

@@ -1,14 +1,13 @@
 //! What is told: each family with its name, its help, and where the snapshot has it.
 
 use jiff::Timestamp;
-use message::{
-    ConsumerFacts, Durations, Finding, Level, LimitUse, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot,
-};
+use message::{ConsumerFacts, Finding, Level, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot, Traffic};
 
 use super::applications;
 use super::counted;
 use super::exposition::{Format, Kind, Page};
 use super::process::Process;
+use super::traffic;
 use super::upstreams;
 
 /// The page of a snapshot, of what the API finds wrong with itself, and of the process.
@@ -143,37 +142,18 @@ fn modems(slots: &Slots<'_>, page: &mut Page) {
             page.counter(name, &[("modem", *modem)], value(slot));
         }
     }
-    each(
-        slots,
-        page,
-        "simrelay_modem_last_sent_timestamp_seconds",
-        "When a part went out last.",
-        |slot| slot.last_sent.map(seconds),
-    );
-    each(
-        slots,
-        page,
-        "simrelay_modem_last_received_timestamp_seconds",
-        "When something came in last.",
-        |slot| slot.last_received.map(seconds),
-    );
-    let name = "simrelay_send_duration_seconds";
-    page.family(
-        name,
-        Kind::Histogram,
-        "From handing a part to the modem to the network's answer, since the gateway's start.",
-    );
-    for (modem, slot) in slots {
-        let times = &slot.send_times;
-        page.histogram(
-            name,
-            &[("modem", *modem)],
-            &Durations::BOUNDS_S,
-            &times.counts,
-            times.sum_s,
-        );
-    }
+    let routes: Vec<(&str, &Traffic)> = slots.iter().map(|(modem, slot)| (*modem, &slot.traffic)).collect();
+    traffic::write(&TRAFFIC, &routes, page);
 }
+
+/// How what goes over SIMs is called.
+const TRAFFIC: traffic::Names = traffic::Names {
+    label: "modem",
+    counts: "simrelay_sms",
+    limit: "simrelay_sim_limit",
+    last: "simrelay_modem_last",
+    duration: "simrelay_send_duration_seconds",
+};
 
 fn storage(slots: &Slots<'_>, page: &mut Page) {
     for (name, help, value) in [
@@ -206,18 +186,6 @@ fn sims(slots: &Slots<'_>, page: &mut Page) {
     page.family(name, Kind::Gauge, "When the operator told the balance.");
     for (modem, balance) in balances() {
         page.gauge(name, &[("modem", modem)], seconds(balance.at));
-    }
-    for (name, help, value) in LIMITED {
-        page.family(name, Kind::Gauge, help);
-        for (modem, slot) in slots {
-            for limit in &slot.limits {
-                page.gauge(
-                    name,
-                    &[("modem", *modem), ("limit", limit.limit.as_str())],
-                    value(limit),
-                );
-            }
-        }
     }
     probes(slots, page);
 }
@@ -411,43 +379,11 @@ type Counted = (&'static str, &'static str, fn(&SlotSnapshot) -> u64);
 /// What is counted of a slot: its messages since the database was made; its troubles since the gateway's start, where a
 /// restart begins anew, which `rate` and `increase` know.
 const COUNTED: &[Counted] = &[
-    (
-        "simrelay_sms_sent",
-        "Parts that went out, since the database was made.",
-        |slot| slot.totals.sent,
-    ),
-    (
-        "simrelay_sms_delivered",
-        "Parts of which a report said that they arrived, since the database was made.",
-        |slot| slot.totals.delivered,
-    ),
-    (
-        "simrelay_sms_failed",
-        "Parts that failed, since the database was made.",
-        |slot| slot.totals.failed,
-    ),
-    (
-        "simrelay_sms_received",
-        "Messages received, since the database was made.",
-        |slot| slot.totals.received,
-    ),
     ("simrelay_modem_init", "Times the modem was set up.", |slot| {
         slot.initialisations.into()
     }),
     ("simrelay_modem_recoveries", "Steps of recovery.", |slot| {
         slot.recoveries.into()
-    }),
-];
-
-/// A number of a limit: name, help, and where it is.
-type Limited = (&'static str, &'static str, fn(&LimitUse) -> u32);
-
-const LIMITED: &[Limited] = &[
-    ("simrelay_sim_limit_used", "How much of a limit is used up.", |limit| {
-        limit.used
-    }),
-    ("simrelay_sim_limit_allowed", "How much a limit allows.", |limit| {
-        limit.allowed
     }),
 ];
 

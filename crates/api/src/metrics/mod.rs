@@ -11,6 +11,7 @@ mod counted;
 mod exposition;
 mod families;
 mod process;
+mod traffic;
 mod upstreams;
 
 use axum::body::Body;

@@ -1,9 +1,9 @@
 //! What is told of upstreams.
 
-use jiff::Timestamp;
-use message::{Durations, Snapshot, UpstreamSnapshot, UpstreamState};
+use message::{Snapshot, Traffic, UpstreamSnapshot, UpstreamState};
 
 use super::exposition::{Kind, Page};
+use super::traffic;
 
 /// The families of upstreams; each is named where there is none, too.
 pub(super) fn write(snapshot: &Snapshot, page: &mut Page) {
@@ -32,31 +32,18 @@ pub(super) fn write(snapshot: &Snapshot, page: &mut Page) {
             page.counter(name, &[("upstream", *name_of)], value(upstream));
         }
     }
-    for (name, help, value) in LIMITED {
-        page.family(name, Kind::Gauge, help);
-        for (name_of, upstream) in &used {
-            for limit in &upstream.limits {
-                let labels = [("upstream", *name_of), ("limit", limit.limit.as_str())];
-                page.gauge(name, &labels, value(limit));
-            }
-        }
-    }
-    let name = "simrelay_upstream_send_duration_seconds";
-    page.family(
-        name,
-        Kind::Histogram,
-        "From handing a part over to the upstream's answer, since the gateway's start.",
-    );
-    for (name_of, upstream) in &used {
-        let times = &upstream.send_times;
-        let labels = [("upstream", *name_of)];
-        page.histogram(name, &labels, &Durations::BOUNDS_S, &times.counts, times.sum_s);
-    }
+    let routes: Vec<(&str, &Traffic)> = used.iter().map(|(name, upstream)| (*name, &upstream.traffic)).collect();
+    traffic::write(&TRAFFIC, &routes, page);
 }
 
-fn seconds(at: Option<Timestamp>) -> Option<f64> {
-    at.map(|at| at.as_millisecond() as f64 / 1000.0)
-}
+/// How what goes over upstreams is called.
+const TRAFFIC: traffic::Names = traffic::Names {
+    label: "upstream",
+    counts: "simrelay_upstream_sms",
+    limit: "simrelay_upstream_limit",
+    last: "simrelay_upstream_last",
+    duration: "simrelay_upstream_send_duration_seconds",
+};
 
 /// As the API writes it.
 fn state(state: UpstreamState) -> &'static str {
@@ -100,42 +87,12 @@ const GAUGES: &[Gauge] = &[
         "Receipts that fit no part yet.",
         |upstream| Some(upstream.receipts_waiting as f64),
     ),
-    (
-        "simrelay_upstream_last_sent_timestamp_seconds",
-        "When a part went out last.",
-        |upstream| seconds(upstream.last_sent),
-    ),
-    (
-        "simrelay_upstream_last_received_timestamp_seconds",
-        "When something came in last.",
-        |upstream| seconds(upstream.last_received),
-    ),
 ];
 
 /// A counter of an upstream: name, help, and where it is.
 type Counter = (&'static str, &'static str, fn(&UpstreamSnapshot) -> u64);
 
 const COUNTERS: &[Counter] = &[
-    (
-        "simrelay_upstream_sms_sent",
-        "Parts that went out, since the database was made.",
-        |upstream| upstream.totals.sent,
-    ),
-    (
-        "simrelay_upstream_sms_delivered",
-        "Parts of which a receipt said that they arrived, since the database was made.",
-        |upstream| upstream.totals.delivered,
-    ),
-    (
-        "simrelay_upstream_sms_failed",
-        "Parts that failed, since the database was made.",
-        |upstream| upstream.totals.failed,
-    ),
-    (
-        "simrelay_upstream_sms_received",
-        "Messages received, since the database was made.",
-        |upstream| upstream.totals.received,
-    ),
     (
         "simrelay_upstream_receipts",
         "Receipts received, since the gateway's start.",
@@ -163,23 +120,10 @@ const COUNTERS: &[Counter] = &[
     ),
 ];
 
-/// A number of a limit: name, help, and where it is.
-type Limited = (&'static str, &'static str, fn(&message::LimitUse) -> u32);
-
-const LIMITED: &[Limited] = &[
-    (
-        "simrelay_upstream_limit_used",
-        "How much of a limit is used up.",
-        |limit| limit.used,
-    ),
-    ("simrelay_upstream_limit_allowed", "How much a limit allows.", |limit| {
-        limit.allowed
-    }),
-];
-
 #[cfg(test)]
 mod tests {
-    use message::RouteId;
+    use jiff::Timestamp;
+    use message::{FailureReason, RouteId};
 
     use super::super::exposition::Format;
     use super::*;
@@ -191,6 +135,10 @@ mod tests {
             state,
             bound: 2,
             receipts_stray: 3,
+            traffic: Traffic {
+                failures: [(FailureReason::Report, 4)].into(),
+                ..Traffic::default()
+            },
             ..UpstreamSnapshot::blank(RouteId::new(name), "smpp.example.org:2775", at)
         };
         let snapshot = Snapshot {
@@ -208,6 +156,8 @@ mod tests {
             "simrelay_upstream_connections{upstream=\"operator\"} 2\n",
             "simrelay_upstream_state{upstream=\"operator\",state=\"bound\"} 1\n",
             "simrelay_upstream_receipts_stray_total{upstream=\"operator\"} 3\n",
+            "simrelay_upstream_sms_failed_total{upstream=\"operator\",reason=\"report\"} 4\n",
+            "simrelay_upstream_sms_failed_total{upstream=\"operator\",reason=\"expired\"} 0\n",
             "simrelay_upstream_send_duration_seconds_count{upstream=\"operator\"} 0\n",
         ] {
             assert!(text.contains(line), "{line} in {text}");

@@ -188,14 +188,14 @@ fn of_slot(slot: &SlotSnapshot, findings: &[message::Finding]) -> Value {
             balance.map_or_else(|| Value::from(""), |balance| Value::Real(balance.micros as f64 / 1e6)),
         ),
         ("currency", text(balance.map(|balance| balance.currency.clone()))),
-        ("sent", count(slot.totals.sent)),
-        ("received", count(slot.totals.received)),
+        ("sent", count(slot.traffic.totals.sent)),
+        ("received", count(slot.traffic.totals.received)),
         ("health_state_short", Value::from(level(worst))),
         ("health_state_message", Value::Text(one_line(&sentences.join("; ")))),
         ("init_counter", count(slot.initialisations.into())),
         ("last_init", minute(slot.initialised_at)),
-        ("last_received", minute(slot.last_received)),
-        ("last_sent", minute(slot.last_sent)),
+        ("last_received", minute(slot.traffic.last_received)),
+        ("last_sent", minute(slot.traffic.last_sent)),
     ])
 }
 

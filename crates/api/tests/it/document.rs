@@ -143,18 +143,22 @@ fn slots_are_as_the_document_describes_them() {
         reports: true,
         initialisations: 1,
         initialised_at: Some(now),
-        last_received: Some(now),
+        traffic: message::Traffic {
+            last_received: Some(now),
+            failures: [(message::FailureReason::Report, 2)].into(),
+            limits: vec![message::LimitUse {
+                limit: "per_day".into(),
+                used: 3,
+                allowed: 100,
+                until: None,
+            }],
+            ..message::Traffic::default()
+        },
         balance: Some(message::Balance {
             micros: 12_500_000,
             currency: "EUR".into(),
             at: now,
         }),
-        limits: vec![message::LimitUse {
-            limit: "per_day".into(),
-            used: 3,
-            allowed: 100,
-            until: None,
-        }],
         self_test: Some(probe.clone()),
         ring: Some(probe),
         keep_alive: Some(message::KeepAlive {
@@ -196,14 +200,17 @@ fn upstreams_and_what_they_said_are_as_the_document_describes_them() {
     let busy = message::UpstreamSnapshot {
         state: message::UpstreamState::Bound,
         number: Some(message::Number::received("+491711234567")),
-        last_failure: Some("no credit".into()),
-        failing_since: Some(now),
-        limits: vec![message::LimitUse {
-            limit: "per_day".into(),
-            used: 3,
-            allowed: 100,
-            until: Some(now),
-        }],
+        traffic: message::Traffic {
+            last_failure: Some("no credit".into()),
+            failing_since: Some(now),
+            limits: vec![message::LimitUse {
+                limit: "per_day".into(),
+                used: 3,
+                allowed: 100,
+                until: Some(now),
+            }],
+            ..message::Traffic::default()
+        },
         ..blank.clone()
     };
     for upstream in [blank, busy] {

@@ -222,7 +222,7 @@ async fn a_part_is_sent_and_named() {
     rig.centre.respond(owed, Answer::taken("00AB")).await;
     let settled = rig.settled().await;
     assert_eq!(settled, (7, Outcome::Sent { reference: None }, Some("ab".into())));
-    assert_eq!(rig.upstream.board().snapshot().sent, 1);
+    assert_eq!(rig.upstream.board().snapshot().traffic.sent, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,7 +389,7 @@ async fn a_refusal_is_told_with_its_status() {
         (failure.cause, failure.class),
         (Cause::Smpp(0x0B), ErrorClass::OtherRoute)
     );
-    assert_eq!(rig.upstream.board().snapshot().failures_in_row, 1);
+    assert_eq!(rig.upstream.board().snapshot().traffic.failures_in_row, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -245,10 +245,10 @@ impl Known {
         let care = care.slots.get(&slot.slot)?;
         let days = care.keep_alive_days?;
         let wanted = self.since.get(&ProbeKind::KeepAlive).copied()?;
-        let from = slot.last_sent.unwrap_or(wanted);
+        let from = slot.traffic.last_sent.unwrap_or(wanted);
         let day = |days: u16| SignedDuration::from_hours(24 * i64::from(days));
         Some(KeepAlive {
-            last_event: slot.last_sent,
+            last_event: slot.traffic.last_sent,
             due: from + day(days.saturating_sub(care.keep_alive_margin_days)),
             deadline: from + day(days),
         })
@@ -509,7 +509,7 @@ mod tests {
             care.keep_alive_days = Some(90);
         }
         let mut slots = ["a", "b"].map(slot);
-        slots[0].last_sent = Some(at("2026-08-01T00:00:00Z"));
+        slots[0].traffic.last_sent = Some(at("2026-08-01T00:00:00Z"));
         let alive = (ProbeKind::KeepAlive, "a".to_owned(), "b".to_owned());
         assert_eq!(due(&probes, &care, &slots, "2026-10-22T23:59:59Z"), []);
         assert_eq!(due(&probes, &care, &slots, "2026-10-23T00:00:00Z"), vec![alive.clone()]);
@@ -522,7 +522,7 @@ mod tests {
             (shown.due, shown.deadline),
             (at("2026-10-23T00:00:00Z"), at("2026-10-30T00:00:00Z"))
         );
-        slots[0].last_sent = Some(at("2026-10-23T00:00:05Z"));
+        slots[0].traffic.last_sent = Some(at("2026-10-23T00:00:05Z"));
         assert_eq!(
             due(&probes, &care, &slots, "2026-10-30T00:00:00Z"),
             [],

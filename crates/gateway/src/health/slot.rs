@@ -17,14 +17,16 @@ pub(crate) fn of_slot(slot: &SlotSnapshot, care: &SlotCare, started_at: Timestam
         findings.extend(minor(slot, care, now));
         findings.extend(failures(
             slot.slot.as_str(),
-            slot.failing_since.map(|since| (slot.failures_in_row, since)),
-            slot.last_failure.as_deref(),
+            slot.traffic
+                .failing_since
+                .map(|since| (slot.traffic.failures_in_row, since)),
+            slot.traffic.last_failure.as_deref(),
             "check contract, balance and service centre; `simrelay outbox --state failed` shows what failed",
         ));
         findings.extend(silence(slot, care, started_at, now));
     }
     let name = slot.slot.as_str();
-    findings.extend(slot.limits.iter().filter_map(|limit| used_up(name, limit, now)));
+    findings.extend(slot.traffic.limits.iter().filter_map(|limit| used_up(name, limit, now)));
     findings.extend(balance(slot, care, now));
     findings.extend(probe(slot, slot.self_test.as_ref(), "the message to itself"));
     findings.extend(probe(slot, slot.ring.as_ref(), "the message to the next SIM"));
@@ -126,11 +128,11 @@ pub(super) fn failures(
 /// Nothing came in for longer than the operator thinks possible.
 fn silence(slot: &SlotSnapshot, care: &SlotCare, started_at: Timestamp, now: Timestamp) -> Option<Finding> {
     let hours = care.quiet_after_h?;
-    let last = slot.last_received.unwrap_or(started_at);
+    let last = slot.traffic.last_received.unwrap_or(started_at);
     if now.duration_since(last) <= SignedDuration::from_hours(hours.into()) {
         return None;
     }
-    let sentence = match slot.last_received {
+    let sentence = match slot.traffic.last_received {
         Some(last) => format!("nothing came in since {last:.0}"),
         None => "nothing ever came in".to_owned(),
     };
@@ -286,7 +288,7 @@ const GRACE: SignedDuration = SignedDuration::from_hours(12);
 
 #[cfg(test)]
 mod tests {
-    use message::{Balance, RouteId};
+    use message::{Balance, RouteId, Traffic};
 
     use super::*;
 
@@ -372,9 +374,12 @@ mod tests {
     #[test]
     fn parts_that_fail_in_a_row_are_told_since_the_first_of_them() {
         let failing = |failures_in_row| SlotSnapshot {
-            failures_in_row,
-            failing_since: Some(at(5)),
-            last_failure: Some("the network refuses (CMS 38)".into()),
+            traffic: Traffic {
+                failures_in_row,
+                failing_since: Some(at(5)),
+                last_failure: Some("the network refuses (CMS 38)".into()),
+                ..Traffic::default()
+            },
             ..ready()
         };
         let level = |failures| {
@@ -398,7 +403,10 @@ mod tests {
             ..SlotCare::default()
         };
         let heard = SlotSnapshot {
-            last_received: Some(at(100)),
+            traffic: Traffic {
+                last_received: Some(at(100)),
+                ..Traffic::default()
+            },
             ..ready()
         };
         assert_eq!(found(&heard, &care, 100 + 7_200), []);
@@ -409,12 +417,15 @@ mod tests {
     #[test]
     fn a_limit_is_told_when_it_is_near_and_when_it_is_reached() {
         let with = |limit: &str, used, until| SlotSnapshot {
-            limits: vec![LimitUse {
-                limit: limit.into(),
-                used,
-                allowed: 100,
-                until,
-            }],
+            traffic: Traffic {
+                limits: vec![LimitUse {
+                    limit: limit.into(),
+                    used,
+                    allowed: 100,
+                    until,
+                }],
+                ..Traffic::default()
+            },
             ..ready()
         };
         let care = SlotCare::default();

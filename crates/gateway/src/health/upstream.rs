@@ -15,16 +15,25 @@ pub(crate) fn of_upstream(upstream: &UpstreamSnapshot, now: Timestamp) -> Vec<Fi
     let mut findings = Vec::new();
     findings.extend(state(upstream, now));
     if upstream.state.can_send() {
-        let failing = upstream.failing_since.map(|since| (upstream.failures_in_row, since));
+        let failing = upstream
+            .traffic
+            .failing_since
+            .map(|since| (upstream.traffic.failures_in_row, since));
         findings.extend(failures(
             upstream.upstream.as_str(),
             failing,
-            upstream.last_failure.as_deref(),
+            upstream.traffic.last_failure.as_deref(),
             "ask its operator, with the code; `simrelay outbox --state failed` shows what failed",
         ));
     }
     let name = upstream.upstream.as_str();
-    findings.extend(upstream.limits.iter().filter_map(|limit| used_up(name, limit, now)));
+    findings.extend(
+        upstream
+            .traffic
+            .limits
+            .iter()
+            .filter_map(|limit| used_up(name, limit, now)),
+    );
     findings
 }
 
@@ -121,7 +130,7 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 #[cfg(test)]
 mod tests {
-    use message::LimitUse;
+    use message::{LimitUse, Traffic};
 
     use super::*;
 
@@ -178,10 +187,13 @@ mod tests {
             until: Some(at(900)),
         };
         let upstream = UpstreamSnapshot {
-            failures_in_row: 3,
-            failing_since: Some(at(5)),
-            last_failure: Some("no credit (SMPP 0x45)".into()),
-            limits: vec![limit],
+            traffic: Traffic {
+                failures_in_row: 3,
+                failing_since: Some(at(5)),
+                last_failure: Some("no credit (SMPP 0x45)".into()),
+                limits: vec![limit],
+                ..Traffic::default()
+            },
             ..upstream(UpstreamState::Bound)
         };
         let found = of_upstream(&upstream, at(10));

@@ -109,9 +109,9 @@ fn short(slots: &[SlotSnapshot], now: Timestamp) -> Table {
             slot.number.as_ref().map_or_else(dash, ToString::to_string),
             slot.operator.clone().unwrap_or_else(dash),
             slot.signal_dbm.map_or_else(dash, |dbm| dbm.to_string()),
-            slot.sent.to_string(),
-            slot.failed.to_string(),
-            slot.received.to_string(),
+            slot.traffic.sent.to_string(),
+            slot.traffic.failed.to_string(),
+            slot.traffic.received.to_string(),
             remark(slot),
         ]);
     }
@@ -152,11 +152,18 @@ fn block(slot: &SlotSnapshot) -> String {
             "reports",
             if slot.reports { "arrive" } else { "cannot arrive" }.to_owned(),
         ),
-        ("sent", format!("{}, last {}", slot.sent, local_or_dash(slot.last_sent))),
-        ("failed", slot.failed.to_string()),
+        (
+            "sent",
+            format!("{}, last {}", slot.traffic.sent, local_or_dash(slot.traffic.last_sent)),
+        ),
+        ("failed", slot.traffic.failed.to_string()),
         (
             "received",
-            format!("{}, last {}", slot.received, local_or_dash(slot.last_received)),
+            format!(
+                "{}, last {}",
+                slot.traffic.received,
+                local_or_dash(slot.traffic.last_received)
+            ),
         ),
         (
             "starts",

@@ -76,9 +76,9 @@ fn short(upstreams: &[UpstreamSnapshot], now: Timestamp) -> Table {
             ago(upstream.since, now),
             upstream.address.clone(),
             format!("{}/{}", upstream.bound, upstream.wanted),
-            upstream.sent.to_string(),
-            upstream.failed.to_string(),
-            upstream.received.to_string(),
+            upstream.traffic.sent.to_string(),
+            upstream.traffic.failed.to_string(),
+            upstream.traffic.received.to_string(),
             upstream.receipts.to_string(),
             remark(upstream),
         ]);
@@ -99,13 +99,13 @@ fn block(upstream: &UpstreamSnapshot) -> String {
         .number
         .as_ref()
         .map_or_else(|| "-".to_owned(), ToString::to_string);
-    let failed = match &upstream.last_failure {
+    let failed = match &upstream.traffic.last_failure {
         Some(why) => format!(
             "{}, last {}: {why}",
-            upstream.failed,
-            local_or_dash(upstream.last_failed)
+            upstream.traffic.failed,
+            local_or_dash(upstream.traffic.last_failed)
         ),
-        None => upstream.failed.to_string(),
+        None => upstream.traffic.failed.to_string(),
     };
     let rows = [
         ("state", format!("{} ({})", state_word(upstream.state), upstream.reason)),
@@ -125,13 +125,21 @@ fn block(upstream: &UpstreamSnapshot) -> String {
         ),
         (
             "sent",
-            format!("{}, last {}", upstream.sent, local_or_dash(upstream.last_sent)),
+            format!(
+                "{}, last {}",
+                upstream.traffic.sent,
+                local_or_dash(upstream.traffic.last_sent)
+            ),
         ),
         ("failed", failed),
         ("throttled", format!("{} times", upstream.throttled)),
         (
             "received",
-            format!("{}, last {}", upstream.received, local_or_dash(upstream.last_received)),
+            format!(
+                "{}, last {}",
+                upstream.traffic.received,
+                local_or_dash(upstream.traffic.last_received)
+            ),
         ),
         (
             "receipts",

@@ -190,7 +190,7 @@ fn lte_alone(slot: &SlotSnapshot) -> Option<Check> {
     let name = slot.slot.as_str();
     let fix = "have the operator allow SMS over SGs or IMS (often with VoLTE) and switch IMS on in the modem (Quectel: \
                AT+QCFG=\"ims\",1), or let it use 2G or 3G where these exist";
-    match (slot.failures_in_row, slot.last_sent) {
+    match (slot.traffic.failures_in_row, slot.traffic.last_sent) {
         (0, Some(_)) => Some(Check::ok(name, format!("in LTE alone ({facts}), and messages go out"))),
         (0, None) => {
             let sentence = format!("it is in LTE alone ({facts}), and nothing was sent yet: SMS may not work there");
@@ -228,7 +228,7 @@ const SUBJECT: &str = "gateway";
 
 #[cfg(test)]
 mod tests {
-    use message::StorageUse;
+    use message::{StorageUse, Traffic};
 
     use super::*;
 
@@ -308,7 +308,10 @@ mod tests {
                 packet: Registration::Off,
                 eps: Registration::Home,
             },
-            failures_in_row,
+            traffic: Traffic {
+                failures_in_row,
+                ..Traffic::default()
+            },
             ..ready()
         };
         let (level, sentence) = worst(&each(Registration::Denied, 0));

@@ -282,7 +282,7 @@ fn of_house(stats: &Stats, now: Timestamp) -> Vec<Metric> {
 /// What is measured of one slot; the first is what a range alone is about.
 fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
     let count = |name, value: u64| Metric::of(name, Some(value as f64)).unit(Unit::Counter);
-    let silence = slot.last_received.map(|at| seconds(at, now));
+    let silence = slot.traffic.last_received.map(|at| seconds(at, now));
     let balance = Metric {
         label: match slot.balance.as_ref().map(|balance| balance.currency.as_str()) {
             None | Some("") => String::from("balance"),
@@ -301,10 +301,10 @@ fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
             .within(Some(0.0), Some(100.0)),
         Metric::of("silence", silence).unit(Unit::Seconds),
         balance.within(None, None),
-        count("sent", slot.totals.sent),
-        count("delivered", slot.totals.delivered),
-        count("failed", slot.totals.failed),
-        count("received", slot.totals.received),
+        count("sent", slot.traffic.totals.sent),
+        count("delivered", slot.traffic.totals.delivered),
+        count("failed", slot.traffic.totals.failed),
+        count("received", slot.traffic.totals.received),
         count("initialisations", slot.initialisations.into()),
     ]
 }
@@ -312,17 +312,17 @@ fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
 /// What is measured of one upstream; the first is what a range alone is about.
 fn of_upstream(upstream: &UpstreamSnapshot, now: Timestamp) -> Vec<Metric> {
     let count = |name, value: u64| Metric::of(name, Some(value as f64)).unit(Unit::Counter);
-    let silence = upstream.last_received.map(|at| seconds(at, now));
+    let silence = upstream.traffic.last_received.map(|at| seconds(at, now));
     let up = if upstream.state.can_send() { 1.0 } else { 0.0 };
     vec![
         Metric::of("connections", Some(upstream.bound.into())).within(Some(0.0), Some(upstream.wanted.into())),
         Metric::of("up", Some(up)).within(Some(0.0), Some(1.0)),
         Metric::of("outstanding", Some(upstream.outstanding.into())).within(Some(0.0), Some(upstream.window.into())),
         Metric::of("silence", silence).unit(Unit::Seconds),
-        count("sent", upstream.totals.sent),
-        count("delivered", upstream.totals.delivered),
-        count("failed", upstream.totals.failed),
-        count("received", upstream.totals.received),
+        count("sent", upstream.traffic.totals.sent),
+        count("delivered", upstream.traffic.totals.delivered),
+        count("failed", upstream.traffic.totals.failed),
+        count("received", upstream.traffic.totals.received),
         count("receipts_stray", upstream.receipts_stray),
     ]
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use message::{InboundKind, MessageId, PartState};
+use message::{FailureReason, InboundKind, MessageId, PartState, RouteId};
 
 use super::*;
 use crate::{Config, Joined, Joiner, Store};
@@ -83,6 +83,27 @@ async fn every_earlier_layout_is_brought_up_to_date_with_what_it_holds() {
         let copied = crate::restore(&copy, back.path(), false).expect("the copy is whole");
         assert_eq!((copied.layout as usize, copied.messages, copied.open), (layout, 1, 1));
     }
+}
+
+#[tokio::test]
+async fn what_failed_before_the_reasons_were_counted_is_still_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    database_of(folder.path(), 18);
+    let conn = Connection::open(folder.path().join("simrelay.db")).expect("opens");
+    conn.execute_batch("INSERT INTO route_total VALUES (1, 5, 4, 3, 2, 7000, 8000)")
+        .expect("counted");
+    drop(conn);
+    let (store, _) = Store::open(folder.path(), &Config::default(), joiner()).expect("opens");
+    let totals = store.route_totals().await.expect("read");
+    let of = &totals[&RouteId::new("sim1")];
+    let counts = of.counts;
+    assert_eq!(
+        (counts.sent, counts.delivered, counts.failed, counts.received),
+        (5, 4, 3, 2)
+    );
+    assert_eq!(of.failures, [(FailureReason::Unknown, 3)].into());
+    assert_eq!(of.last_received.map(|at| at.as_millisecond()), Some(8000));
+    store.close().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use message::{
-    Alphabet, Event, MessageId, MessageState, Number, OnUncertain, PartState, ReportNotice, RouteId, TokenId,
+    Alphabet, Event, FailureReason, MessageId, MessageState, Number, OnUncertain, PartState, ReportNotice, RouteId,
+    TokenId,
 };
 
 use super::PartKey;
@@ -195,6 +196,9 @@ impl Desk<'_> {
                 .execute((key, state.code(), at))?,
         };
         self.count(part, place.state());
+        if let Some(reason) = self.failure(part, place.state())? {
+            self.memory.tally.add_failure(part.route, reason);
+        }
         match place {
             Place::Final(state, at) => self.announce(part, state, at),
             Place::Sent(at, _) => self.announce(part, PartState::Sent, at),
@@ -210,10 +214,29 @@ impl Desk<'_> {
         let total = match state {
             PartState::Sent => Total::Sent,
             PartState::Delivered => Total::Delivered,
-            PartState::Failed | PartState::Expired | PartState::Refused => Total::Failed,
             _ => return,
         };
         tally.add_on(part.route, total);
+    }
+
+    /// Why a part that comes into this state failed, if it did: the last line of its history tells.
+    fn failure(&self, part: &PartRow, state: PartState) -> rusqlite::Result<Option<FailureReason>> {
+        match state {
+            PartState::Expired => return Ok(Some(FailureReason::Expired)),
+            PartState::Refused => return Ok(Some(FailureReason::Refused)),
+            PartState::Failed => {}
+            _ => return Ok(None),
+        }
+        let class: Option<String> = self
+            .conn
+            .prepare_cached("SELECT class FROM history WHERE part = ?1 ORDER BY row DESC LIMIT 1")?
+            .query_row([part.key.row()], |row| row.get(0))
+            .optional()?;
+        let reason = class.as_deref().and_then(FailureReason::from_name);
+        Ok(Some(match (part.state, reason) {
+            (PartState::Uncertain, Some(FailureReason::Permanent)) => FailureReason::Uncertain,
+            (_, reason) => reason.unwrap_or(FailureReason::Unknown),
+        }))
     }
 
     /// Tells the consumers where a part's new state changed the state of its message for good, and when the last part

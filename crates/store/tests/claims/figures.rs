@@ -1,6 +1,6 @@
 //! Figures, limits, the STOP list.
 
-use message::{RouteId, TokenId};
+use message::{Cause, ErrorClass, Failure, FailureReason, RouteId, TokenId};
 use store::Settled;
 
 use crate::common::{Bench, message, number, sent, t};
@@ -27,6 +27,38 @@ async fn what_was_spent_is_summed_by_token_from_a_quarter_of_an_hour_on() {
     assert_eq!(spent("shop", 900).await, 150_000);
     assert_eq!(spent("shop", 10_000).await, 0);
     assert_eq!(spent("nobody", 0).await, 0);
+}
+
+#[tokio::test]
+async fn what_failed_on_a_route_is_counted_by_why_and_survives_a_restart() {
+    let bench = Bench::new();
+    let failed = |class| Settled::Failed {
+        failure: Failure {
+            class,
+            cause: Cause::Cms(38),
+            reason: "the network refuses".into(),
+        },
+    };
+    let tried = ErrorClass::RetryLater {
+        after: std::time::Duration::ZERO,
+        times: Some(1),
+    };
+    for result in [
+        failed(ErrorClass::Permanent),
+        failed(ErrorClass::Permanent),
+        failed(tried),
+    ] {
+        let part = bench.part(message(1)).await;
+        bench.attempt(part.key, "sim1", t(1)).await;
+        bench.settle(part.key, "sim1", t(2), result).await;
+    }
+    let bench = bench.reopened().await;
+    let totals = bench.store.route_totals().await.expect("read");
+    let of = &totals[&RouteId::new("sim1")];
+    let why: Vec<_> = of.failures.iter().map(|(reason, failed)| (*reason, *failed)).collect();
+    assert_eq!(why, [(FailureReason::RetryLater, 1), (FailureReason::Permanent, 2)]);
+    assert_eq!(of.counts.failed, 3, "the sum is no second count");
+    assert_eq!(bench.store.totals().await.expect("read").failed, 3);
 }
 
 #[tokio::test]

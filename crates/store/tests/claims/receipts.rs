@@ -45,7 +45,7 @@ impl Bench {
 
     async fn waiting_and_stray(&self) -> (u64, u64) {
         let totals = self.store.route_totals().await.expect("read");
-        let of = totals.get(&RouteId::new(UP)).copied().unwrap_or_default();
+        let of = totals.get(&RouteId::new(UP)).cloned().unwrap_or_default();
         (of.receipts_waiting, of.receipts_stray)
     }
 }

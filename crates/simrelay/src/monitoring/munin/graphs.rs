@@ -208,7 +208,7 @@ const PER_SLOT: &[PerSlot] = &[
         unit: "parts per ${graph_period}",
         from_zero: true,
         about: "Parts that went out",
-        field: |name, slot| Field::count(name, label(slot), Some(slot.totals.sent)),
+        field: |name, slot| Field::count(name, label(slot), Some(slot.traffic.totals.sent)),
     },
     PerSlot {
         name: "simrelay_slot_received",
@@ -216,7 +216,7 @@ const PER_SLOT: &[PerSlot] = &[
         unit: "parts per ${graph_period}",
         from_zero: true,
         about: "Messages that came in",
-        field: |name, slot| Field::count(name, label(slot), Some(slot.totals.received)),
+        field: |name, slot| Field::count(name, label(slot), Some(slot.traffic.totals.received)),
     },
     PerSlot {
         name: "simrelay_slot_failed",
@@ -224,7 +224,7 @@ const PER_SLOT: &[PerSlot] = &[
         unit: "parts per ${graph_period}",
         from_zero: true,
         about: "Parts that failed",
-        field: |name, slot| Field::count(name, label(slot), Some(slot.totals.failed)),
+        field: |name, slot| Field::count(name, label(slot), Some(slot.traffic.totals.failed)),
     },
     PerSlot {
         name: "simrelay_slot_signal",

@@ -52,14 +52,14 @@ const DRAWN: &[Drawn] = &[
         "simrelay: sent by upstreams",
         "parts per ${graph_period}",
         "Parts that went out",
-        |name, upstream| Field::count(name, upstream.upstream.as_str(), Some(upstream.totals.sent)),
+        |name, upstream| Field::count(name, upstream.upstream.as_str(), Some(upstream.traffic.totals.sent)),
     ),
     (
         "simrelay_upstream_received",
         "simrelay: received by upstreams",
         "messages per ${graph_period}",
         "Messages received",
-        |name, upstream| Field::count(name, upstream.upstream.as_str(), Some(upstream.totals.received)),
+        |name, upstream| Field::count(name, upstream.upstream.as_str(), Some(upstream.traffic.totals.received)),
     ),
 ];
 
