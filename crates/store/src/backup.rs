@@ -21,6 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use crate::belongings::belongs;
 use crate::fault::opening;
 use crate::lock::{FolderLock, LOCK_FILE};
 use crate::store::DATABASE_FILE;
@@ -40,6 +41,8 @@ pub struct Copied {
     pub inbound: u64,
     /// Parts in it that were not sent yet, or whose fate was open.
     pub open: u64,
+    /// Where the database lies now whose place it took.
+    pub aside: Option<PathBuf>,
 }
 
 /// Why there is no copy. Nothing lies under its name, and what lay there before is as it was.
@@ -48,6 +51,10 @@ pub enum CopyError {
     /// There is something under that name.
     #[error("{} is there already: choose another name, or say --force to replace it", .0.display())]
     Exists(PathBuf),
+    /// What is there is the gateway's.
+    #[error("{} belongs to the gateway: name another file, best in another folder (in the data folder --force replaces \
+        nothing but an earlier copy)", .0.display())]
+    Belongs(PathBuf),
     /// What is to be copied cannot be opened.
     #[error(transparent)]
     Source(#[from] OpenError),
@@ -58,6 +65,17 @@ pub enum CopyError {
         path: PathBuf,
         /// What is wrong with it, in sentences.
         findings: Vec<String>,
+    },
+    /// What is to be restored is no copy of a database, or a damaged one.
+    #[error("{} is {why}: it is not restored, and nothing in {} is changed; name another copy",
+        path.display(), folder.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        why: String,
+        /// Where it was to go.
+        folder: PathBuf,
     },
     /// There is no room for it.
     #[error("{} has room for {} MB, and the copy needs {} MB: make room, or choose another place",
@@ -87,19 +105,23 @@ pub enum CopyError {
 /// only. Blocks for as long as reading the file twice takes.
 ///
 /// # Errors
-/// Something is at `to` and `replace` is not said; there is no room; the database is damaged or of a newer simrelay.
+/// `to` is the database or belongs to it, whatever `replace` says; something is at `to` and `replace` is not said; there
+/// is no room; the database is damaged or of a newer simrelay.
 pub fn back_up(folder: &Path, to: &Path, replace: bool) -> Result<Copied, CopyError> {
     let from = folder.join(DATABASE_FILE);
+    if belongs(folder, to) {
+        return Err(CopyError::Belongs(to.to_owned()));
+    }
     must_be_free(to, replace)?;
     let source = source(&from)?;
     let draft = draft(&source, &parent(to))?;
-    let copied = look(draft.path())?;
+    let copied = look(draft.path(), &from)?;
     settle(draft, to, replace)?;
     Ok(copied)
 }
 
 /// Puts a copy into a data folder, for the next start of a gateway there. What lies there is kept beside it
-/// (`simrelay.db.replaced`).
+/// (`simrelay.db.replaced`, and `.1`, `.2` after that where there is one already).
 ///
 /// # Errors
 /// A gateway works on the folder; it has a database and `replace` is not said; the copy is damaged or of a newer simrelay.
@@ -107,15 +129,35 @@ pub fn restore(from: &Path, folder: &Path, replace: bool) -> Result<Copied, Copy
     let to = folder.join(DATABASE_FILE);
     let lock = FolderLock::take(folder)?;
     must_be_free(&to, replace)?;
-    let source = source(from)?;
-    let draft = draft(&source, folder)?;
-    let copied = look(draft.path())?;
+    let (draft, mut copied) = checked(from, folder).map_err(|error| unfit(error, from, folder))?;
     give(folder, draft.path())?;
     give(folder, &folder.join(LOCK_FILE))?;
-    set_aside(&to)?;
+    copied.aside = set_aside(&to)?;
     settle(draft, &to, replace)?;
     drop(lock);
     Ok(copied)
+}
+
+/// A copy of a copy, where it is to go, read whole.
+fn checked(from: &Path, folder: &Path) -> Result<(NamedTempFile, Copied), CopyError> {
+    let draft = draft(&source(from)?, folder)?;
+    let copied = look(draft.path(), from)?;
+    Ok((draft, copied))
+}
+
+/// What is wrong with a copy, told to somebody whose database it is not.
+fn unfit(error: CopyError, from: &Path, folder: &Path) -> CopyError {
+    let why = match error {
+        CopyError::Source(OpenError::Foreign { .. }) => "no copy of a simrelay's database".to_owned(),
+        CopyError::Source(OpenError::Corrupt { detail, .. }) => format!("damaged ({detail})"),
+        CopyError::Unsound { findings, .. } => format!("damaged ({})", findings.join("; ")),
+        error => return error,
+    };
+    CopyError::Unfit {
+        path: from.to_owned(),
+        why,
+        folder: folder.to_owned(),
+    }
 }
 
 /// Whether a file is a copy that no gateway has worked on yet.
@@ -137,7 +179,10 @@ pub(crate) fn draft(source: &Connection, folder: &Path) -> Result<NamedTempFile,
         source,
     };
     let draft = NamedTempFile::with_prefix_in(".simrelay-copy-", folder).map_err(told)?;
-    copy(source, draft.path()).map_err(|trouble| CopyError::Store(fault::error(&trouble)))?;
+    copy(source, draft.path()).map_err(|trouble| match fault::is_damage(&trouble) {
+        true => CopyError::Source(opening(Path::new(source.path().unwrap_or_default()), trouble)),
+        false => CopyError::Store(fault::error(&trouble)),
+    })?;
     draft.as_file().sync_all().map_err(told)?;
     Ok(draft)
 }
@@ -197,14 +242,14 @@ fn copy(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     copy.close().map_err(|(_, trouble)| trouble)
 }
 
-/// Reads a copy whole.
-fn look(path: &Path) -> Result<Copied, CopyError> {
-    let at = |trouble| opening(path, trouble);
+/// Reads a draft whole. What is wrong with it was wrong with `from`, which somebody can look at afterwards.
+fn look(path: &Path, from: &Path) -> Result<Copied, CopyError> {
+    let at = |trouble| opening(from, trouble);
     let conn = connection::reading(path, &Config::default()).map_err(at)?;
-    let layout = migrate::readable(&conn, path)?;
+    let layout = migrate::readable(&conn, from)?;
     let findings = findings(&conn, layout).map_err(at)?;
     if !findings.is_empty() {
-        let path = path.to_owned();
+        let path = from.to_owned();
         return Err(CopyError::Unsound { path, findings });
     }
     let count = |sql: &str| {
@@ -217,26 +262,35 @@ fn look(path: &Path) -> Result<Copied, CopyError> {
         messages: count("SELECT count(*) FROM message")?,
         inbound: count("SELECT count(*) FROM inbound")?,
         open: count("SELECT count(*) FROM part WHERE state BETWEEN 0 AND 2")?,
+        aside: None,
     })
 }
 
-/// Moves a database away, with its log; whatever else belongs to it is made anew.
-fn set_aside(database: &Path) -> Result<(), CopyError> {
-    let aside = beside(database, ".replaced");
+/// Moves a database away, with its log, to a name that nothing has; whatever else belongs to it is made anew. Where to,
+/// if there was one.
+fn set_aside(database: &Path) -> Result<Option<PathBuf>, CopyError> {
+    let aside = unused(&beside(database, ".replaced"));
     let moves = [
         (database.to_owned(), aside.clone()),
         (beside(database, "-wal"), beside(&aside, "-wal")),
     ];
+    let was_there = database.exists();
     for (from, to) in moves {
-        let moved = match from.exists() {
-            true => std::fs::rename(&from, &to),
-            // A log of one that was set aside before must not be taken for this one's.
-            false => gone(&to),
-        };
-        moved.map_err(|source| CopyError::File { path: from, source })?;
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(|source| CopyError::File { path: from, source })?;
+        }
     }
     let index = beside(database, "-shm");
-    gone(&index).map_err(|source| CopyError::File { path: index, source })
+    gone(&index).map_err(|source| CopyError::File { path: index, source })?;
+    Ok(was_there.then_some(aside))
+}
+
+/// This name, or with the first number that makes it one which no database and no log has.
+fn unused(name: &Path) -> PathBuf {
+    let is_free = |name: &PathBuf| !name.exists() && !beside(name, "-wal").exists();
+    let numbered = (1u64..).map(|number| beside(name, &format!(".{number}")));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(is_free).unwrap_or_else(|| name.to_owned())
 }
 
 fn gone(path: &Path) -> std::io::Result<()> {
@@ -288,7 +342,7 @@ pub(crate) fn room(source: &Connection, folder: &Path) -> Result<(), CopyError> 
 }
 
 /// The folder a file lies in.
-fn parent(file: &Path) -> PathBuf {
+pub(crate) fn parent(file: &Path) -> PathBuf {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
@@ -303,7 +357,7 @@ pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
 }
 
 /// `application_id` of a copy (`SRcp`); a gateway's own file has 0.
-const MARK: i32 = 0x5352_6370;
+pub(crate) const MARK: i32 = 0x5352_6370;
 /// Pages copied in one go: a megabyte, a few milliseconds of reading.
 const STEP: i32 = 256;
 /// The pause after each, so that the gateway's syncs find the disk idle now and then.

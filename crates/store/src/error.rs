@@ -172,6 +172,12 @@ pub enum OpenError {
         /// What SQLite said.
         detail: String,
     },
+    /// The file is a database, and none of ours.
+    #[error("{} holds no messages of a simrelay: name another file, or move it away", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file was written by a newer simrelay.
     #[error("{} was written by a newer simrelay (layout {found}, this one knows {known}): \
         install that version again, or restore the copy it made before", path.display())]

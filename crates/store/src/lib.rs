@@ -32,6 +32,7 @@ mod alerts;
 mod attendance;
 mod audit;
 mod backup;
+mod belongings;
 mod care;
 mod clock;
 mod config;

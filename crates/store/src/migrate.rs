@@ -111,10 +111,7 @@ pub(crate) const NEWEST: u32 = STEPS.len() as u32;
 pub(crate) fn readable(conn: &Connection, path: &Path) -> Result<u32, OpenError> {
     let found = version(conn, path, STEPS)?;
     if found == 0 {
-        return Err(OpenError::Corrupt {
-            path: path.to_owned(),
-            detail: "it holds no messages of a simrelay".to_owned(),
-        });
+        return Err(OpenError::Foreign { path: path.to_owned() });
     }
     check(conn, path, &STEPS[..usize::try_from(found).unwrap_or(STEPS.len())])?;
     Ok(found)

@@ -102,6 +102,13 @@ fn a_backup_says_what_keeps_it_from_being_made() {
     assert_eq!(nothing.code, 1, "{nothing:?}");
     let unread = simrelay(&["backup", path(&copy), "--config", "/nonexistent.toml"]);
     assert!(unread.err.contains("--data"), "{unread:?}");
+    let itself = rig.data().join("simrelay.db");
+    let itself = simrelay(&["backup", path(&itself), "--data", path(&rig.data()), "--force"]);
+    assert_eq!(
+        (itself.code, itself.err.contains("belongs to the gateway")),
+        (1, true),
+        "{itself:?}"
+    );
     let running = simrelay(&["restore", path(&copy), "--data", path(&rig.data()), "--force"]);
     assert!(running.err.contains("is used by another simrelay"), "{running:?}");
     let id = gateway.api().send(FAR, "it goes on");

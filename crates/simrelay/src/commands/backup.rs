@@ -16,7 +16,8 @@ use crate::screen::Screen;
   sudo -u simrelay simrelay backup /var/backups/simrelay-$(date +%F).db
 
 The copy shows one moment, is read whole before it gets its name, and is for this user alone. The gateway goes on
-meanwhile; it asks no gateway and needs no token, only the rights to read the data folder.")]
+meanwhile; it asks no gateway and needs no token, only the rights to read the data folder. In the data folder --force
+replaces nothing but an earlier copy.")]
 pub(crate) struct BackupArgs {
     /// The file to write
     file: PathBuf,
@@ -38,7 +39,7 @@ pub(crate) struct BackupArgs {
 
 What waited in the copy may have been sent since: each such part is uncertain after the next start, and is sent once
 more, marked 'maybe twice', or kept for you to decide, as its message says. The database that was there stays beside it as
-simrelay.db.replaced.")]
+simrelay.db.replaced, or simrelay.db.replaced.1 and so on where there is one from an earlier restore.")]
 pub(crate) struct RestoreArgs {
     /// The copy
     file: PathBuf,
@@ -104,13 +105,19 @@ fn tell(copied: &Copied, place: &str, screen: &Screen) -> Result<(), Failure> {
         messages,
         inbound,
         open,
+        aside,
     } = copied;
     if screen.is_json() {
         return screen.value(&json!({
             "place": place, "octets": octets, "layout": layout, "messages": messages, "inbound": inbound, "open_parts": open,
+            "kept_aside": aside,
         }));
     }
     screen.line(format!(
         "{place}: sound, {octets} octets; {messages} messages out ({open} parts not settled), {inbound} received"
-    ))
+    ))?;
+    match aside {
+        Some(aside) => screen.line(format!("the database that was there: {}", aside.display())),
+        None => Ok(()),
+    }
 }

@@ -1,6 +1,6 @@
 //! Copies of a database that is being written to, and what a gateway makes of one.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirEntryExt, PermissionsExt};
 
 use jiff::SignedDuration;
 use message::{OnUncertain, PartState, Reception, RouteId};
@@ -73,7 +73,8 @@ async fn a_copy_made_while_messages_are_kept_shows_one_moment() {
 async fn nothing_is_overwritten_unless_that_is_said() {
     let bench = Bench::new();
     bench.accept(message(1)).await;
-    let to = bench.folder.path().join("copy.db");
+    let other = tempfile::tempdir().expect("a folder");
+    let to = other.path().join("copy.db");
     std::fs::write(&to, "precious").expect("written");
     let refused = back_up(bench.folder.path(), &to, false).expect_err("it is there");
     assert!(
@@ -82,6 +83,103 @@ async fn nothing_is_overwritten_unless_that_is_said() {
     );
     assert_eq!(std::fs::read(&to).expect("read"), b"precious");
     assert_eq!(back_up(bench.folder.path(), &to, true).expect("copied").messages, 1);
+}
+
+#[tokio::test]
+async fn nothing_of_the_gateway_is_overwritten_whatever_is_said() {
+    let bench = Bench::new();
+    bench.accept(message(1)).await;
+    let (folder, other) = (bench.folder.path(), tempfile::tempdir().expect("a folder"));
+    std::fs::write(folder.join("ports.hints"), "precious").expect("written");
+    std::os::unix::fs::symlink(folder, other.path().join("way")).expect("a link");
+    std::os::unix::fs::symlink(folder.join("simrelay.db"), other.path().join("database")).expect("a link");
+    std::fs::hard_link(folder.join("simrelay.db-wal"), other.path().join("log")).expect("a link");
+    let held: Vec<_> = [
+        "simrelay.db",
+        "simrelay.db-wal",
+        "simrelay.db-shm",
+        "simrelay.db-journal",
+        "simrelay.db.replaced",
+        "simrelay.db.layout-3",
+        "simrelay.lock",
+        "simrelay.begins",
+        "ports.hints",
+    ]
+    .iter()
+    .flat_map(|name| [folder.join(name), other.path().join("way").join(name)])
+    .chain([other.path().join("database"), other.path().join("log")])
+    .collect();
+    let before = inodes(folder);
+    for (file, replace) in held.iter().flat_map(|file| [(file, true), (file, false)]) {
+        let refused = back_up(folder, file, replace).expect_err("it belongs to the gateway");
+        assert!(
+            matches!(refused, CopyError::Belongs(_)),
+            "{}: {refused}",
+            file.display()
+        );
+    }
+    assert_eq!(inodes(folder), before);
+    // Its own copies may be replaced there, and what lies elsewhere has any name.
+    for _ in 0..2 {
+        back_up(folder, &folder.join("copy.db"), true).expect("copied");
+        back_up(folder, &other.path().join("simrelay.db"), true).expect("copied");
+    }
+}
+
+#[tokio::test]
+async fn what_lies_beside_a_database_that_is_elsewhere_is_not_overwritten() {
+    let bench = Bench::new();
+    bench.store.close().await;
+    let Bench { folder, config, .. } = bench;
+    let disk = tempfile::tempdir().expect("a folder");
+    let real = disk.path().join("big.db");
+    std::fs::copy(folder.path().join("simrelay.db"), &real).expect("moved");
+    std::fs::remove_file(folder.path().join("simrelay.db")).expect("moved");
+    std::os::unix::fs::symlink(&real, folder.path().join("simrelay.db")).expect("a link");
+    let bench = Bench::at(folder, config);
+    bench.accept(message(1)).await;
+    for name in ["big.db", "big.db-wal", "big.db-shm"] {
+        let refused = back_up(bench.folder.path(), &disk.path().join(name), true).expect_err("it is in use");
+        assert!(matches!(refused, CopyError::Belongs(_)), "{name}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn every_restore_keeps_what_it_replaces() {
+    let bench = Bench::new();
+    let copy = bench.folder.path().join("copy.db");
+    back_up(bench.folder.path(), &copy, false).expect("copied");
+    let other = Bench::new();
+    let theirs = other.part(fresh()).await;
+    other.store.close().await;
+    let Bench { folder, config, .. } = other;
+    // A log that was left of an earlier one must not be taken for this one's.
+    std::fs::write(folder.path().join("simrelay.db.replaced.1-wal"), "left").expect("written");
+    let kept: Vec<_> = (0..3)
+        .map(|_| restore(&copy, folder.path(), true).expect("restored").aside)
+        .collect();
+    let name = |name: &str| Some(folder.path().join(name));
+    let names = [
+        name("simrelay.db.replaced"),
+        name("simrelay.db.replaced.2"),
+        name("simrelay.db.replaced.3"),
+    ];
+    assert_eq!(kept, names);
+    let first = names[0].as_deref().expect("a name");
+    let restored = restore(first, folder.path(), true).expect("the way back");
+    assert_eq!(restored.messages, 1);
+    assert!(first.exists(), "it stays a copy");
+    let found = Bench::at(folder, config);
+    assert!(found.store.status(theirs.message).await.expect("read").is_some());
+}
+
+/// Which file has which name.
+fn inodes(folder: &std::path::Path) -> std::collections::BTreeMap<std::ffi::OsString, u64> {
+    let entries = std::fs::read_dir(folder).expect("read");
+    entries
+        .map(|entry| entry.expect("an entry"))
+        .map(|entry| (entry.file_name(), entry.ino()))
+        .collect()
 }
 
 #[tokio::test]
@@ -189,9 +287,32 @@ async fn a_damaged_copy_is_not_restored() {
     std::fs::write(&copy, octets).expect("written");
     let other = tempfile::tempdir().expect("a folder");
     let refused = restore(&copy, other.path(), false).expect_err("damaged");
-    assert!(refused.to_string().contains("damaged"), "{refused}");
+    let sentence = refused.to_string();
+    let begins = format!("{} is damaged (", copy.display());
+    assert!(sentence.starts_with(&begins), "the copy is named: {sentence}");
+    let advice = format!("nothing in {} is changed", other.path().display());
+    assert!(sentence.contains(&advice), "{sentence}");
+    assert!(!sentence.contains("starts empty"), "{sentence}");
     assert!(!other.path().join("simrelay.db").exists());
-    let no_copy = other.path().join("text");
-    std::fs::write(&no_copy, "x".repeat(9000)).expect("written");
-    restore(&no_copy, other.path(), false).expect_err("no database");
+
+    let text = other.path().join("text");
+    std::fs::write(&text, "x".repeat(9000)).expect("written");
+    let refused = restore(&text, other.path(), false).expect_err("no database");
+    assert!(
+        refused.to_string().contains("text is damaged (file is not a database)"),
+        "{refused}"
+    );
+    let foreign = other.path().join("foreign.db");
+    let sql = "CREATE TABLE song (title TEXT); INSERT INTO song VALUES ('A')";
+    rusqlite::Connection::open(&foreign)
+        .expect("opens")
+        .execute_batch(sql)
+        .expect("made");
+    let refused = restore(&foreign, other.path(), false).expect_err("not ours");
+    assert!(
+        refused
+            .to_string()
+            .contains("foreign.db is no copy of a simrelay's database"),
+        "{refused}"
+    );
 }
