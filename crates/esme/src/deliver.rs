@@ -272,7 +272,7 @@ fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Option<Vec<(D
 fn elements(payload: &Payload<'_>) -> (Vec<Element>, Option<Concat>) {
     let stays = |element: &&Element| !matches!(element, Element::Concat8 { .. } | Element::Concat16 { .. });
     let others = payload.header.elements.iter().filter(stays).cloned();
-    (others.collect(), payload.concat)
+    (others.collect(), payload.concat_of_sms())
 }
 
 /// A reference for a message that takes several SMS: the same for the same message.

@@ -77,6 +77,21 @@ impl<'a> Payload<'a> {
     pub fn content(&self, default: DefaultAlphabet) -> Content {
         self.coding.decode_with(self.body, default, self.header.tables())
     }
+
+    /// Which part it is, as the header of an SMS tells it: by sar_ parameters under the low octet of their reference,
+    /// since messages are cut for that (153 septets, 134 octets), which leaves no room for both octets. All parts of a
+    /// message have to agree in it, so it is no matter whether this one would have had the room.
+    pub fn concat_of_sms(&self) -> Option<Concat> {
+        let concat = self.concat?;
+        if self.header.concat().is_some() {
+            return Some(concat);
+        }
+        let [_, low] = concat.reference.number().to_be_bytes();
+        Some(Concat {
+            reference: Reference::Eight(low),
+            ..concat
+        })
+    }
 }
 
 /// What parts of one message say together, in the order in which they are handed in: a letter that was cut between two of
@@ -256,5 +271,25 @@ mod tests {
         assert_eq!(Payload::of(&body, &tlvs).unwrap().concat, None);
         tlvs.push_octet(Tag::SAR_SEGMENT_SEQNUM, 3);
         assert_eq!(Payload::of(&body, &tlvs).unwrap().concat, None);
+    }
+
+    #[test]
+    fn in_an_sms_a_sar_reference_takes_one_octet_and_that_of_a_header_stays() {
+        let place = |payload: &Payload<'_>| payload.concat_of_sms().map(|concat| concat.reference);
+        let mut tlvs = Tlvs::default();
+        tlvs.push_short(Tag::SAR_MSG_REF_NUM, 0x0102);
+        tlvs.push_octet(Tag::SAR_TOTAL_SEGMENTS, 2);
+        tlvs.push_octet(Tag::SAR_SEGMENT_SEQNUM, 2);
+        let body = Body::SubmitSm(Sm::default());
+        let payload = Payload::of(&body, &tlvs).unwrap();
+        assert_eq!(place(&payload), Some(Reference::Eight(2)));
+        assert_eq!(payload.concat.unwrap().reference.number(), 0x0102, "told in full");
+        let body = Body::SubmitSm(Sm {
+            esm_class: EsmClass::UDHI,
+            short_message: Octets::new(&[6, 8, 4, 1, 2, 2, 2, b'x']),
+            ..Sm::default()
+        });
+        let payload = Payload::of(&body, &tlvs).unwrap();
+        assert_eq!(place(&payload), Some(Reference::Sixteen(0x0102)));
     }
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Role, Session, Why};
-use smpp::{Bind, Body, Status, Tag, Tlvs};
+use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Rejected, Role, Session, Why};
+use smpp::{Bind, Body, EncodeError, Status, Tag, Tlvs};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -30,9 +30,12 @@ use crate::{question, taking, ussd};
 pub(crate) struct Order {
     pub(crate) body: Body,
     pub(crate) tlvs: Tlvs,
-    /// Told the application's answer, or [`NO_ANSWER`]; dropped where it was never written.
-    pub(crate) done: oneshot::Sender<Status>,
+    /// Told what came of it; dropped where it was never written and could be another time.
+    pub(crate) done: oneshot::Sender<Told>,
 }
+
+/// The application's answer to an order, or [`NO_ANSWER`]; or why no PDU can hold the order.
+pub(crate) type Told = Result<Status, EncodeError>;
 
 /// A connection.
 pub(crate) struct Connection {
@@ -64,7 +67,7 @@ struct Talk {
     seat: Option<Seat>,
     working: FuturesUnordered<BoxFuture<'static, Worked>>,
     /// What was delivered and is not answered yet.
-    waiting: HashMap<u64, oneshot::Sender<Status>>,
+    waiting: HashMap<u64, oneshot::Sender<Told>>,
     next_ticket: u64,
     /// Messages whose answers are among the octets that are being written.
     answered: Vec<Mark>,
@@ -221,13 +224,13 @@ impl Talk {
                 self.count(|counts| counts.delivered(Some(status)));
                 if let Some(done) = self.waiting.remove(&ticket) {
                     // Whoever gave the order may have gone.
-                    let _ = done.send(status);
+                    let _ = done.send(Ok(status));
                 }
             }
             Event::Unanswered { ticket, .. } => {
                 self.count(|counts| counts.delivered(None));
                 if let Some(done) = self.waiting.remove(&ticket) {
-                    let _ = done.send(NO_ANSWER);
+                    let _ = done.send(Ok(NO_ANSWER));
                 }
             }
             Event::Closed(why) => self.closed(&why),
@@ -347,6 +350,7 @@ impl Talk {
         // What is not taken is given back by dropping its `done`.
         match self.session.submit(&order.body, &order.tlvs, ticket, Instant::now()) {
             Ok(()) => drop(self.waiting.insert(ticket, order.done)),
+            Err(Rejected::Encode(error)) => drop(order.done.send(Err(error))),
             Err(why) => tracing::debug!(peer = %self.guest.peer, %why, "a delivery is given back"),
         }
     }

@@ -9,7 +9,7 @@ use smpp::{
 use tpdu::{Choice, Options, Reference, UserData};
 
 use crate::config::{Account, Charset, Long};
-use crate::ticket::Ticket;
+use crate::ticket::{ADDRESS_MOST, Ticket};
 
 /// A deliver_sm with its parameters.
 pub(crate) type Letter = (Body, Tlvs);
@@ -141,10 +141,10 @@ pub(crate) fn of_notice(notice: &ReportNotice, ticket: &Ticket, state: MessageSt
     let sm = Sm {
         source_addr_ton: ticket.destination.ton,
         source_addr_npi: ticket.destination.npi,
-        source_addr: ticket.destination.octets(),
+        source_addr: ticket.destination.fitting(),
         dest_addr_ton: ticket.source.ton,
         dest_addr_npi: ticket.source.npi,
-        destination_addr: ticket.source.octets(),
+        destination_addr: ticket.source.fitting(),
         esm_class: class.0,
         short_message: receipt.to_text().into(),
         ..Sm::default()
@@ -172,8 +172,6 @@ const INTERNATIONAL: u8 = 1;
 const ALPHANUMERIC: u8 = 5;
 /// Numbering plan E.164.
 const ISDN: u8 = 1;
-/// The longest address of a deliver_sm, without its NUL.
-const ADDRESS_MOST: usize = 20;
 /// The network of network_error_code that is GSM (clause 5.3.2.31).
 const GSM: u8 = 3;
 /// What one SMS holds.
@@ -326,5 +324,15 @@ mod tests {
         );
         assert_eq!(tlvs.number(smpp::Tag::MESSAGE_STATE), Some(5));
         assert_eq!(tlvs.get(smpp::Tag::NETWORK_ERROR_CODE), Some(&[3, 0, 38][..]));
+        let long = Ticket {
+            source: Address::new(5, 0, &"ABCDEFGHIJKLMNOPQRSTUVWX".into()),
+            ..ticket
+        };
+        let (body, tlvs) = of_notice(&notice, &long, MessageState::Delivered, None);
+        let pdu = smpp::Pdu {
+            tlvs,
+            ..smpp::Pdu::request(1, body)
+        };
+        assert!(pdu.to_octets().is_ok(), "an address that was longer than it may be");
     }
 }

@@ -11,7 +11,7 @@ use smpp::{Reaction, Status, Tag};
 use store::Delivery;
 use tokio::sync::oneshot::{self, error::RecvError};
 
-use crate::connection::{NO_ANSWER, Order};
+use crate::connection::{NO_ANSWER, Order, Told};
 use crate::letter::{self, Letter};
 use crate::member::Member;
 use crate::question::network_error;
@@ -148,11 +148,12 @@ impl Consumer for Mailman {
 
 /// What becomes of a letter; `None` where it was taken. `most`: how often it may be given without an answer; `memo`: how
 /// often it was.
-fn untold(answer: Result<Status, RecvError>, most: u32, memo: Option<&str>) -> Option<Verdict> {
+fn untold(answer: Result<Told, RecvError>, most: u32, memo: Option<&str>) -> Option<Verdict> {
     match answer {
-        Ok(Status::OK) => None,
-        Ok(NO_ANSWER) => Some(unanswered(most, memo)),
-        Ok(status) => Some(refused(status)),
+        Ok(Ok(Status::OK)) => None,
+        Ok(Ok(NO_ANSWER)) => Some(unanswered(most, memo)),
+        Ok(Ok(status)) => Some(refused(status)),
+        Ok(Err(error)) => Some(Verdict::give_up(format!("no deliver_sm can hold it: {error}"))),
         Err(_) => Some(Verdict::later("the session gave it back before it was written")),
     }
 }
@@ -195,21 +196,30 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_was_written_counts_as_unanswered() {
-        let (done, answer) = oneshot::channel::<Status>();
+        let (done, answer) = oneshot::channel::<Told>();
         drop(done);
         assert!(matches!(
             untold(answer.await, 1, None),
             Some(Verdict::Later { after: None, .. })
         ));
-        let silent = |most, memo| untold(Ok(NO_ANSWER), most, memo);
+        let silent = |most, memo| untold(Ok(Ok(NO_ANSWER)), most, memo);
         assert!(matches!(silent(1, None), Some(Verdict::GiveUp { .. })));
         assert!(matches!(silent(3, Some("2")), Some(Verdict::GiveUp { .. })));
         assert!(matches!(silent(3, Some("1")), Some(Verdict::Partly { memo, .. }) if memo == "2"));
         assert!(matches!(silent(0, Some("7")), Some(Verdict::Partly { .. })), "no limit");
-        assert_eq!(untold(Ok(Status::OK), 1, None), None);
+        assert_eq!(untold(Ok(Ok(Status::OK)), 1, None), None);
         assert!(matches!(
-            untold(Ok(Status::QUEUE_FULL), 1, None),
+            untold(Ok(Ok(Status::QUEUE_FULL)), 1, None),
             Some(Verdict::Later { .. })
         ));
+    }
+
+    #[test]
+    fn what_no_pdu_can_hold_is_given_up_with_the_reason() {
+        let error = smpp::EncodeError::Nul("source_addr");
+        let Some(Verdict::GiveUp { why }) = untold(Ok(Err(error)), 0, None) else {
+            panic!("it would be tried for ever");
+        };
+        assert!(why.contains("source_addr"), "{why}");
     }
 }

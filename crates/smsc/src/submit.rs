@@ -330,7 +330,7 @@ fn written(payload: &Payload<'_>, text: Option<&String>) -> Result<(Dcs, Vec<u8>
 
 /// The header, with what sar_ parameters say.
 fn header(payload: &Payload<'_>) -> Header {
-    match payload.concat {
+    match payload.concat_of_sms() {
         Some(concat) if payload.header.concat().is_none() => {
             let mut elements = payload.header.elements.clone();
             elements.insert(0, concat.element());
@@ -447,9 +447,32 @@ mod tests {
         let payload = payload(&body, &tlvs).expect("one message");
         let concat = header(&payload).concat().expect("a part");
         assert_eq!(
-            (concat.reference.number(), concat.total, concat.sequence),
-            (0x0102, 2, 1)
+            (concat.reference, concat.total, concat.sequence),
+            (tpdu::Reference::Eight(0x02), 2, 1)
         );
+    }
+
+    #[test]
+    fn parts_by_sar_parameters_fit_as_parts_by_header_do() {
+        for (coding, octets) in [(0x00, 153), (0x01, 153), (0x03, 153), (0x08, 134), (0x04, 134)] {
+            for reference in [9, 700] {
+                let mut tlvs = Tlvs::NONE;
+                tlvs.push_short(Tag::SAR_MSG_REF_NUM, reference);
+                tlvs.push_octet(Tag::SAR_TOTAL_SEGMENTS, 2);
+                tlvs.push_octet(Tag::SAR_SEGMENT_SEQNUM, 1);
+                let body = sm(coding, 0, &vec![0x41; octets]);
+                let payload = payload(&body, &tlvs).expect("one message");
+                let content = payload.content(smpp::DefaultAlphabet::Gsm7);
+                let submission = Submission::of(&body).expect("a submission");
+                let part = verbatim(&payload, &content, &submission).expect("it can be written");
+                let part = part.expect("a part goes out as it is");
+                assert_eq!(
+                    part.user_data.encoded_len(part.dcs),
+                    140,
+                    "{coding:#x} under {reference}"
+                );
+            }
+        }
     }
 
     #[test]

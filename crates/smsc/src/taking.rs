@@ -82,7 +82,7 @@ fn answer(body: &Body, taken: &[Mark], refused: Vec<(&Address, Refusal)>) -> Res
     let unsuccess_sme = refused.iter().map(|(to, refusal)| Unsuccessful {
         ton: to.ton,
         npi: to.npi,
-        address: to.octets(),
+        address: to.fitting(),
         status: refusal.status,
     });
     Ok(Answer::of(Body::SubmitMultiResp(SubmitMultiResp {

@@ -94,6 +94,12 @@ impl Address {
         let octets: Vec<u8> = self.address.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
         octets.into()
     }
+
+    /// As many of the octets as a PDU to the application holds: some applications write longer ones than they may.
+    pub(crate) fn fitting(&self) -> Octets {
+        let octets = self.octets();
+        Octets::new(octets.get(..ADDRESS_MOST).unwrap_or(&octets))
+    }
 }
 
 /// What SMPP calls a message's state.
@@ -109,6 +115,9 @@ pub(crate) fn state(state: MessageState) -> SmppState {
         MessageState::Refused => SmppState::Rejected,
     }
 }
+
+/// The longest address of most PDUs, without its NUL (clauses 5.2.8 and 5.2.9).
+pub(crate) const ADDRESS_MOST: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -149,6 +158,14 @@ mod tests {
             Ticket::read(older).is_some_and(|older| older.group.is_none() && older.form.is_plain()),
             "kept by a version before"
         );
+    }
+
+    #[test]
+    fn an_address_longer_than_it_may_be_is_kept_and_written_as_far_as_it_goes() {
+        let long = Address::new(5, 0, &Octets::new(b"abcdefghijklmnopqrstuvwx"));
+        assert_eq!(long.address.len(), 24);
+        assert_eq!(long.fitting(), Octets::new(b"abcdefghijklmnopqrst"));
+        assert_eq!(ticket(1).source.fitting(), Octets::new(b"\xDCnal"));
     }
 
     #[test]

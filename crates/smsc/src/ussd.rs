@@ -218,7 +218,7 @@ async fn deliver(member: &Member, connection: u64, (body, tlvs): Letter) -> bool
     };
     let (done, answer) = oneshot::channel();
     let sent = receiver.orders.send(Order { body, tlvs, done }).await;
-    sent.is_ok() && answer.await.is_ok_and(Status::is_ok)
+    sent.is_ok() && answer.await.is_ok_and(|told| told.is_ok_and(Status::is_ok))
 }
 
 impl Step {
@@ -289,10 +289,10 @@ impl Told {
             service_type: SERVICE.into(),
             source_addr_ton: from.ton,
             source_addr_npi: from.npi,
-            source_addr: from.octets(),
+            source_addr: from.fitting(),
             dest_addr_ton: to.ton,
             dest_addr_npi: to.npi,
-            destination_addr: to.octets(),
+            destination_addr: to.fitting(),
             data_coding: coding.0,
             short_message,
             ..Sm::default()

@@ -142,8 +142,31 @@ fn parts_keep_their_place_by_header_and_by_parameters() {
     let concat = by_parameters.user_data.header.concat().unwrap();
     assert_eq!(
         (concat.reference, concat.total, concat.sequence),
-        (Reference::Sixteen(0x0102), 3, 2)
+        (Reference::Eight(0x02), 3, 2)
     );
+}
+
+#[test]
+fn parts_by_parameters_may_be_as_long_as_those_by_header() {
+    for (coding, octets) in [(0, 153), (8, 134), (4, 134)] {
+        for reference in [9, 700] {
+            let mut parts = Vec::new();
+            for (sequence, octets) in [(1, octets), (2, 20)] {
+                let mut tlvs = Tlvs::NONE;
+                tlvs.push_short(Tag::SAR_MSG_REF_NUM, reference);
+                tlvs.push_octet(Tag::SAR_TOTAL_SEGMENTS, 2);
+                tlvs.push_octet(Tag::SAR_SEGMENT_SEQNUM, sequence);
+                let body = sm(coding, 0, &vec![0x41; octets]);
+                parts.extend(delivers(read_it(&body, &tlvs, &Config::default())));
+            }
+            let places: Vec<_> = parts
+                .iter()
+                .filter_map(|part| part.user_data.header.concat())
+                .map(|concat| (concat.reference.bits(), concat.total, concat.sequence))
+                .collect();
+            assert_eq!(places, [(8, 2, 1), (8, 2, 2)], "{coding:#x} under {reference}");
+        }
+    }
 }
 
 #[test]
