@@ -72,7 +72,11 @@ impl Command {
 
     /// `+CPIN`: enters a PIN (TS 27.007 8.3). Never shown in a trace.
     pub fn cpin(pin: &str) -> Self {
-        Self::new(Zeroizing::new(format!("AT+CPIN=\"{pin}\"")).as_str()).secret()
+        const BEFORE: &str = "AT+CPIN=\"";
+        // A string that grows leaves its letters where they were.
+        let mut text = Zeroizing::new(String::with_capacity(BEFORE.len() + pin.len() + 1));
+        text.extend([BEFORE, pin, "\""]);
+        Self::new(text.as_str()).secret()
     }
 
     /// Sends `text` and Ctrl-Z when the modem prompts.

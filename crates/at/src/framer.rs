@@ -7,6 +7,8 @@
 
 use std::mem;
 
+use crate::Wiped;
+
 /// Longest line handed out, in octets; the rest up to its end is dropped and
 /// the line marked [`Line::cut`]. The longest honest lines are answers to
 /// `+CLAC`, about three thousand octets.
@@ -29,8 +31,8 @@ const JOINED_PREFIXES: [&[u8]; 1] = [b"+CUSD:"];
 /// Bytes in, frames out.
 #[derive(Debug, Default)]
 pub struct Framer {
-    /// What has been received and not handed out yet, from `start` on.
-    bytes: Vec<u8>,
+    /// What has been received and not handed out yet, from `start` on; wiped once it was handed out.
+    bytes: Wiped,
     /// Where the next line starts.
     start: usize,
     /// Up to here no line end was found, so nobody looks again.
@@ -122,7 +124,7 @@ impl Framer {
         if !self.is_partial() {
             return;
         }
-        self.bytes.push(b'\r');
+        self.bytes.extend_from_slice(b"\r");
         self.unjoined = self.bytes.len();
     }
 
@@ -133,6 +135,14 @@ impl Framer {
 
     /// Finds the next frame and steps over it.
     pub(crate) fn advance(&mut self, prompt_awaited: bool) -> Option<Cut> {
+        let cut = self.find(prompt_awaited);
+        if cut.is_none() {
+            self.reclaim();
+        }
+        cut
+    }
+
+    fn find(&mut self, prompt_awaited: bool) -> Option<Cut> {
         loop {
             if self.skipping && !self.skip_tail() {
                 return self.told_lost();
@@ -281,13 +291,13 @@ impl Framer {
         if self.start == 0 {
             return;
         }
-        self.bytes.drain(..self.start);
+        self.bytes.drop_front(self.start);
         self.scanned = self.scanned.saturating_sub(self.start);
         self.unjoined = self.unjoined.saturating_sub(self.start);
         self.open = self.open.saturating_sub(self.start);
         self.start = 0;
-        if self.bytes.is_empty() && self.bytes.capacity() > KEEP_CAPACITY {
-            self.bytes = Vec::new();
+        if self.bytes.is_empty() {
+            self.bytes.clear(KEEP_CAPACITY);
         }
     }
 }

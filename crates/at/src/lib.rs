@@ -54,6 +54,7 @@ mod noise;
 mod reader;
 pub mod reply;
 mod urc;
+mod wiped;
 
 pub use command::{CR, CTRL_Z, Command, ESC};
 pub use fault::{Fault, Final, cme_meaning, cms_meaning};
@@ -62,6 +63,7 @@ pub use memory::Memory;
 pub use reader::{Event, Reader};
 pub use reply::{Malformed, Reply};
 pub use urc::{Boot, Urc};
+pub use wiped::Wiped;
 
 /// Reads bytes as Latin-1, so that no line from a modem is ever undecodable.
 ///

@@ -34,12 +34,14 @@ use clock::timestamp;
 
 pub(crate) use registration::is_solicited_registration;
 
+use crate::Wiped;
 use crate::fields::Fields;
 
 /// The lines of an answer, in one buffer that is used again and again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    text: Vec<u8>,
+    /// Wiped with each answer: what came may have been the broken echo of a PIN.
+    text: Wiped,
     /// Where each line ends in `text`.
     ends: Vec<usize>,
     /// Lines that did not fit.
@@ -76,10 +78,9 @@ impl Reply {
 
     /// Empties it for the next answer.
     pub fn clear(&mut self) {
-        self.text.clear();
+        self.text.clear(KEEP_CAPACITY);
         self.ends.clear();
         self.dropped = 0;
-        self.text.shrink_to(KEEP_CAPACITY);
         self.ends.shrink_to(KEEP_CAPACITY / 8);
     }
 

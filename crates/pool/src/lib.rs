@@ -39,6 +39,7 @@ mod plan;
 mod plugs;
 mod port;
 mod probe;
+mod secrets;
 mod slot;
 mod snapshot;
 mod trace;

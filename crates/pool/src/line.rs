@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use at::Wiped;
 use message::RouteId;
 use modem::WRITE_DEADLINE;
 use nix::errno::Errno;
@@ -14,6 +15,7 @@ use tokio_serial::SerialStream;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::port::{self, Opening};
+use crate::secrets::Secrets;
 use crate::trace::{Trace, Way};
 
 /// An open port.
@@ -25,11 +27,15 @@ pub(crate) struct Line {
     sent: usize,
     /// Since when the port takes nothing.
     stuck_since: Option<Instant>,
-    heard: Box<[u8; MOST_READ]>,
+    /// What was read last; wiped before the next is.
+    heard: Box<Zeroizing<[u8; MOST_READ]>>,
+    filled: usize,
     slot: RouteId,
     trace: Trace,
     /// What was read and is not in the trace yet, since its line is not whole.
-    unnoted: Vec<u8>,
+    unnoted: Wiped,
+    /// The secrets in what was written last: whatever a modem makes of them, they are not in the trace.
+    secrets: Secrets,
 }
 
 /// What a port brought.
@@ -56,16 +62,19 @@ impl Line {
             unsent: Zeroizing::new(Vec::with_capacity(LINE)),
             sent: 0,
             stuck_since: None,
-            heard: Box::new([0; MOST_READ]),
+            heard: Box::new(Zeroizing::new([0; MOST_READ])),
+            filled: 0,
             slot,
             trace,
-            unnoted: Vec::new(),
+            unnoted: Wiped::default(),
+            secrets: Secrets::default(),
         }
     }
 
     /// Queues octets; they go out with the next [`io`](Self::io), at once where the port takes them.
     pub(crate) fn write(&mut self, octets: &[u8], now: Instant) {
         self.trace.note(&self.slot, Way::Written, octets);
+        self.secrets = Secrets::of(octets);
         self.unsent.extend_from_slice(octets);
         self.stuck_since.get_or_insert(now);
     }
@@ -86,8 +95,9 @@ impl Line {
         match brought {
             Ok(0) => Brought::End(String::from(UNPLUGGED)),
             Ok(octets) => {
+                let heard = &self.heard[..octets];
                 self.trace
-                    .note_read(&self.slot, &self.heard[..octets], &mut self.unnoted);
+                    .note_read(&self.slot, heard, &mut self.unnoted, &self.secrets);
                 Brought::Octets(octets)
             }
             Err(error) if is_unplugged(&error) => Brought::End(String::from(UNPLUGGED)),
@@ -109,10 +119,15 @@ impl Line {
         if let Poll::Ready(Err(error)) = self.poll_write(context) {
             return Poll::Ready(Err(error));
         }
+        self.heard[..self.filled].zeroize();
+        self.filled = 0;
         let mut buffer = ReadBuf::new(&mut self.heard[..]);
         loop {
             match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
-                Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
+                Ok(()) => {
+                    self.filled = buffer.filled().len();
+                    return Poll::Ready(Ok(self.filled));
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }

@@ -16,8 +16,12 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
+use at::Wiped;
 use jiff::Timestamp;
 use message::{RouteId, TraceView, TraceWish};
+use zeroize::Zeroizing;
+
+use crate::secrets::Secrets;
 
 /// The traces of all slots: where they lie, and the thread that writes them.
 #[derive(Debug, Clone, Default)]
@@ -183,9 +187,10 @@ impl Trace {
 
     /// Notes octets that were read, as far as their lines are whole; the rest waits in `held`. A modem may give an echoed PIN
     /// back octet by octet, and only a whole line shows what it is. A prompt is whole without an end.
-    pub(crate) fn note_read(&self, slot: &RouteId, octets: &[u8], held: &mut Vec<u8>) {
-        if self.mode(slot) == Mode::Off {
-            return held.clear();
+    pub(crate) fn note_read(&self, slot: &RouteId, octets: &[u8], held: &mut Wiped, secrets: &Secrets) {
+        let mode = self.mode(slot);
+        if mode == Mode::Off {
+            return held.clear(0);
         }
         held.extend_from_slice(octets);
         let whole = held.iter().rposition(|&octet| octet == b'\r' || octet == b'\n');
@@ -197,8 +202,9 @@ impl Trace {
         let Some(end) = whole.map(|end| end + 1).max(long) else {
             return;
         };
-        self.note(slot, Way::Read, &held[..end]);
-        held.drain(..end);
+        let line = line(Way::Read, &secrets.hidden_in(&held[..end]), mode == Mode::Open);
+        self.shared.pass(slot, line);
+        held.drop_front(end);
     }
 
     /// Notes octets.
@@ -288,7 +294,8 @@ fn path_of(folder: &Path, slot: &RouteId) -> PathBuf {
 fn line(way: Way, bytes: &[u8], texts: bool) -> String {
     let sign = if way == Way::Written { '>' } else { '<' };
     let mut text = format!("{:.3} {sign} ", Timestamp::now());
-    let shown = redact(&at::latin1(bytes), texts);
+    let plain = Zeroizing::new(at::latin1(bytes));
+    let shown = redact(&plain, texts);
     for letter in shown.chars() {
         match letter {
             '\r' => text.push_str("\\r"),
@@ -308,7 +315,7 @@ fn line(way: Way, bytes: &[u8], texts: bool) -> String {
 fn redact(text: &str, texts: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(['\r', '\n']) {
-        let upper = piece.to_ascii_uppercase();
+        let upper = Zeroizing::new(piece.to_ascii_uppercase());
         let secret = SECRETS.iter().find_map(|name| Some(upper.find(name)? + name.len()));
         match secret {
             Some(end) => {
@@ -348,7 +355,7 @@ fn veil(piece: &str, shown: &mut String) {
 }
 
 /// Commands whose arguments are secrets: PINs and passwords (TS 27.007 7.4, 7.5, 8.3), and raw access to the card.
-const SECRETS: &[&str] = &["+CPIN=", "+CLCK=", "+CPWD=", "+CSIM=", "^CPIN=", "+CPIN2="];
+pub(crate) const SECRETS: &[&str] = &["+CPIN=", "+CLCK=", "+CPWD=", "+CSIM=", "^CPIN=", "+CPIN2="];
 
 /// Texts and runs of hex from this length on are shown by their length only. Memory names and error codes are shorter.
 const LONGEST_SHOWN: usize = 8;
@@ -378,15 +385,31 @@ mod tests {
     #[test]
     fn a_pin_that_is_echoed_octet_by_octet_is_not_shown() {
         let (trace, pieces) = traced(Mode::Open);
-        let mut held = Vec::new();
+        let mut held = Wiped::default();
         for octet in b"AT+CPIN=\"1234\"\r\r\nOK\r\n" {
-            trace.note_read(&RouteId::new("one"), &[*octet], &mut held);
+            trace.note_read(&RouteId::new("one"), &[*octet], &mut held, &Secrets::default());
         }
         drop(trace);
         let shown: String = pieces.iter().map(|piece| piece.line).collect();
         assert!(shown.contains("+CPIN=***") && shown.contains("OK"), "{shown}");
         assert!(!shown.contains("1234"), "{shown}");
         assert!(held.is_empty());
+    }
+
+    #[test]
+    fn a_pin_whose_echo_is_broken_is_not_shown_either() {
+        let secrets = Secrets::of(b"AT+CPIN=\"1234\"\r");
+        for broken in [
+            &b"PIN=\"1234\"\r\r\nOK\r\n"[..],
+            b"AT+CP\r\n+CREG: 1\r\nIN=\"1234\"\r\r\nOK\r\n",
+            b"AT+CP\xffN=1234\r\n+CME ERROR: 1234\r\n",
+        ] {
+            let (trace, pieces) = traced(Mode::Open);
+            trace.note_read(&RouteId::new("one"), broken, &mut Wiped::default(), &secrets);
+            drop(trace);
+            let shown: String = pieces.iter().map(|piece| piece.line).collect();
+            assert!(shown.contains("***") && !shown.contains("1234"), "{shown}");
+        }
     }
 
     #[test]
@@ -410,8 +433,8 @@ mod tests {
     #[test]
     fn a_prompt_is_noted_before_it_is_answered() {
         let (trace, pieces) = traced(Mode::Open);
-        let mut held = Vec::new();
-        trace.note_read(&RouteId::new("one"), b"\r\n> ", &mut held);
+        let mut held = Wiped::default();
+        trace.note_read(&RouteId::new("one"), b"\r\n> ", &mut held, &Secrets::default());
         assert!(held.is_empty());
         drop(trace);
         assert!(pieces.iter().next().unwrap().line.ends_with(" < \\r\\n> \n"));
