@@ -270,8 +270,8 @@ impl Keeper {
             totals,
             counts: inner.tally.counts(),
             consumers: self.backlog.1.iter().map(facts_of).collect(),
-            disk: self.room.map(|room| room.disk),
-            database: self.room.map(|room| room.database),
+            disk: self.room.as_ref().map(|room| room.disk),
+            database: self.room.as_ref().map(|room| room.database),
             certificate: *self.gateway.certificate(),
         };
         snapshot.findings = self.findings(&snapshot, steady);

@@ -14,7 +14,7 @@ use crate::clock::{maybe_timestamp, millis, timestamp};
 use crate::outgoing::QUARTER_MS;
 use crate::outgoing::row::number;
 use crate::reader::Glance;
-use crate::{Error, Store};
+use crate::{Error, FolderFacts, Store};
 
 /// What was counted on one route since the database was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,12 +34,14 @@ pub struct RouteTotals {
 }
 
 /// The room that the database has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomFacts {
     /// The disk it lies on.
     pub disk: DiskFacts,
     /// Itself.
     pub database: DatabaseFacts,
+    /// The folder it lies in, where that can be looked at.
+    pub folder: Option<FolderFacts>,
 }
 
 impl Store {
@@ -84,6 +86,7 @@ impl Store {
             Ok(RoomFacts {
                 disk: disk(&path)?,
                 database,
+                folder: path.parent().and_then(|folder| FolderFacts::read(folder).ok()),
             })
         })
         .await

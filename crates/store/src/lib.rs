@@ -43,6 +43,7 @@ mod error;
 mod events;
 mod facts;
 mod fault;
+mod folder;
 mod health;
 mod incoming;
 mod job;
@@ -76,6 +77,7 @@ pub use config::{AuditNumbers, Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ReplaceError, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};
 pub use facts::{RoomFacts, RouteTotals};
+pub use folder::FolderFacts;
 pub use health::Health;
 pub use incoming::{Joined, Joiner, Received};
 pub use outgoing::{

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use message::{CertificateFacts, Finding, Level};
-use store::RoomFacts;
+use store::{FolderFacts, RoomFacts};
 
 use super::finding;
 
-/// Disk and database, as far as there is room.
+/// Disk and database, as far as there is room, and their folder.
 pub(crate) fn of_room(room: &RoomFacts, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     let free = room.disk.free;
@@ -28,6 +28,10 @@ pub(crate) fn of_room(room: &RoomFacts, now: Timestamp) -> Vec<Finding> {
         let sentence = format!("the database holds {} % of what `store.max_size` allows", share(limit));
         let hint = "raise `store.max_size`, or keep less: see `[retention]`";
         findings.push(finding(level, "database", sentence, hint, now));
+    }
+    // Refusing to start would be safer, and would end gateways that run today with an upgrade.
+    if let Some((sentence, hint)) = room.folder.as_ref().and_then(FolderFacts::complaint) {
+        findings.push(finding(Level::Warning, "data", sentence, &hint, now));
     }
     findings
 }
@@ -104,6 +108,7 @@ mod tests {
         let with = |free| RoomFacts {
             disk: DiskFacts { free, size: 1 << 40 },
             database: DatabaseFacts::default(),
+            folder: None,
         };
         assert_eq!(levels(&of_room(&with(WARNING_FREE), at(0))), []);
         assert_eq!(
@@ -125,10 +130,30 @@ mod tests {
                 limit: Some(1000),
                 ..DatabaseFacts::default()
             },
+            folder: None,
         };
         assert_eq!(levels(&of_room(&with(899), at(0))), []);
         assert_eq!(levels(&of_room(&with(900), at(0))), [("database", Level::Warning)]);
         assert_eq!(levels(&of_room(&with(980), at(0))), [("database", Level::Critical)]);
+    }
+
+    #[test]
+    fn a_folder_that_everybody_may_write_in_is_told_with_its_cure() {
+        let with = |mode| RoomFacts {
+            disk: DiskFacts {
+                free: 1 << 40,
+                size: 1 << 40,
+            },
+            database: DatabaseFacts::default(),
+            folder: Some(FolderFacts {
+                path: "/var/lib/simrelay".into(),
+                mode,
+            }),
+        };
+        assert_eq!(levels(&of_room(&with(0o750), at(0))), []);
+        let found = of_room(&with(0o777), at(0));
+        assert_eq!(levels(&found), [("data", Level::Warning)]);
+        assert!(found[0].hint.starts_with("chmod o-w /var/lib/simrelay"), "{found:?}");
     }
 
     #[test]

@@ -38,7 +38,8 @@ fn unreadable(file: &Path, why: &str) -> Check {
     Check::warning(SUBJECT, format!("{} is not looked at: {why}", file.display()), fix)
 }
 
-fn user_name(user: Uid) -> String {
+/// What a user is called, or the number.
+pub(super) fn user_name(user: Uid) -> String {
     match User::from_uid(user) {
         Ok(Some(user)) => user.name,
         _ => user.to_string(),

@@ -3,6 +3,7 @@
 mod certificate;
 mod check;
 mod composite;
+mod data;
 mod database;
 mod gateway;
 mod hardening;
@@ -30,7 +31,7 @@ use check::Check;
   sudo -u simrelay simrelay doctor --config /etc/simrelay/simrelay.toml
   simrelay doctor --json | jq '.[] | select(.level != \"OK\")'
 
-It looks at the configuration, the disk, the database, the certificate, the clock, the serial ports and who holds
+It looks at the configuration, the disk, the data folder, the database, the certificate, the clock, the serial ports and who holds
 them, and asks a running gateway (SIMRELAY_URL, SIMRELAY_TOKEN) about its modems. Run it as the user the gateway runs
 as: permissions are that user's. The exit code is 1 where something is CRITICAL, else 0.")]
 pub(crate) struct DoctorArgs {
@@ -42,7 +43,10 @@ pub(crate) struct DoctorArgs {
 /// Looks at everything and tells it, worst first.
 pub(crate) async fn run(args: &DoctorArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let mut checks = here(&args.config).await;
-    checks.extend(gateway::look(client, &named_ports(&args.config)).await);
+    let told = gateway::look(client, &named_ports(&args.config)).await;
+    // What both see is told once.
+    let is_new = |check: &Check| !checks.contains(check);
+    checks.extend(told.into_iter().filter(is_new).collect::<Vec<_>>());
     checks.sort_by_key(|check| std::cmp::Reverse(check.level));
     show(&checks, screen)?;
     match checks.iter().map(|check| check.level).max() {
@@ -89,7 +93,8 @@ async fn here(file: &Path) -> Vec<Check> {
 }
 
 async fn configured(settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![machine::disk(&settings.data), database::look(settings)];
+    let mut checks = vec![machine::disk(&settings.data), data::look(&settings.data)];
+    checks.push(database::look(settings));
     checks.push(hardening::look(settings.hardening.mode));
     checks.extend(certificate::look(&settings.api.certificate, &settings.api.key));
     let slots = settings.pool.slots.values().filter(|slot| slot.enabled);
