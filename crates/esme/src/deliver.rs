@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use message::{Number, PeerId, Receipt, ReportStatus};
 use smpp::{Alphabet, Body, DefaultAlphabet, IdForm, MessageState, Octets, Payload, Sm, Tag, Tlvs};
 use tpdu::{
-    Address, Concat, Content, Dcs, Deliver, Element, Gsm7Tables, Header, NumberingPlan, Reference, Scts, TypeOfNumber,
-    UserData, ucs2,
+    Address, Concat, Content, Dcs, Deliver, Element, Gsm7Tables, Header, NumberingPlan, Ports, Reference, Scts,
+    TypeOfNumber, UserData, ucs2,
 };
 
 use crate::Config;
@@ -139,6 +139,8 @@ fn message(body: &Body, tlvs: &Tlvs, config: &Config, second: i64) -> Delivered 
         header: Header::default(),
         body: &empty,
         concat: None,
+        ports: None,
+        lacks_header: false,
         whole: false,
     });
     let envelope = envelope(body, config, second);
@@ -268,11 +270,15 @@ fn recoded_part(text: &str, others: &[Element], concat: Concat) -> Option<Vec<(D
     (0..RECODED).map(part).collect()
 }
 
-/// The header without what tells the part, and which part it is.
+/// The header without what tells the part and with the ports, and which part it is.
 fn elements(payload: &Payload<'_>) -> (Vec<Element>, Option<Concat>) {
     let stays = |element: &&Element| !matches!(element, Element::Concat8 { .. } | Element::Concat16 { .. });
     let others = payload.header.elements.iter().filter(stays).cloned();
-    (others.collect(), payload.concat_of_sms())
+    let ports = payload.ports.filter(|_| payload.header.ports().is_none());
+    (
+        ports.map(Ports::element).into_iter().chain(others).collect(),
+        payload.concat_of_sms(),
+    )
 }
 
 /// A reference for a message that takes several SMS: the same for the same message.

@@ -51,6 +51,7 @@ pub use error::{Error, ErrorKind};
 pub use failures::{Failures, Neighbour};
 pub use handle::{Gateway, Parts, joiner};
 pub use origin::Origin;
+pub use outgoing::compose::Manner;
 pub use outgoing::desk::Handover;
 pub use outgoing::verbatim::Verbatim;
 pub use pool_carrier::PoolCarrier;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use tpdu::{Concat, Content, Element, Header, Reference, UserData};
+use tpdu::{Concat, Content, Element, Header, Ports, Reference, UserData};
 
 use crate::{Body, Coding, DefaultAlphabet, EsmClass, Octets, Tag, Tlvs};
 
@@ -20,6 +20,10 @@ pub struct Payload<'a> {
     pub body: &'a [u8],
     /// Which part of a longer message it is, by header or by sar_ parameters.
     pub concat: Option<Concat>,
+    /// The ports that it is from and for, by header or by source_port and destination_port (clauses 5.3.2.20 and .21).
+    pub ports: Option<Ports>,
+    /// esm_class tells of a header, and there is none that can be read.
+    pub lacks_header: bool,
     /// The message stands in message_payload.
     pub whole: bool,
 }
@@ -59,16 +63,22 @@ impl<'a> Payload<'a> {
         };
         let payload = tlvs.get(Tag::MESSAGE_PAYLOAD).filter(|_| short.is_empty());
         let octets = payload.unwrap_or(short);
-        let (header, body) = match EsmClass(esm_class).has_header() {
+        let told = EsmClass(esm_class).has_header();
+        let (read, body) = match told {
             true => split_header(octets),
-            false => (Header::default(), octets),
+            false => (None, octets),
         };
+        let lacks_header = told && read.is_none();
+        let header = read.unwrap_or_default();
         let concat = header.concat().or_else(|| sar(tlvs));
+        let ports = header.ports().or_else(|| ports(tlvs));
         Some(Self {
             coding: Coding(coding),
             header,
             body,
             concat,
+            ports,
+            lacks_header,
             whole: payload.is_some(),
         })
     }
@@ -160,14 +170,24 @@ pub const LONGEST_SHORT_MESSAGE: usize = 254;
 
 /// The header and what follows it. A header that cannot be read is passed over by its length, so that its octets are not
 /// taken for text.
-fn split_header(octets: &[u8]) -> (Header, &[u8]) {
+fn split_header(octets: &[u8]) -> (Option<Header>, &[u8]) {
     let Some(length) = octets.first().map(|length| usize::from(*length) + 1) else {
-        return (Header::default(), octets);
+        return (None, octets);
     };
     let Some((header, body)) = octets.split_at_checked(length) else {
-        return (Header::default(), octets);
+        return (None, octets);
     };
-    (Header::decode(header).unwrap_or_default(), body)
+    (Header::decode(header).ok(), body)
+}
+
+/// The ports that parameters tell; the sender's alone says nothing.
+fn ports(tlvs: &Tlvs) -> Option<Ports> {
+    let port = |tag| u16::try_from(tlvs.number(tag)?).ok();
+    Some(Ports {
+        destination: port(Tag::DESTINATION_PORT)?,
+        source: port(Tag::SOURCE_PORT).unwrap_or_default(),
+        bits: 16,
+    })
 }
 
 /// The place that sar_ parameters tell; they say nothing where one is missing or cannot be (clause 5.3.2.22).
@@ -256,10 +276,31 @@ mod tests {
         let broken = sm(&[2, 0, 9, b'x']);
         let payload = Payload::of(&broken, &none).unwrap();
         assert_eq!((payload.body, payload.concat), (&b"x"[..], None));
+        assert!(payload.lacks_header);
         let beyond = sm(&[200, b'x']);
         assert_eq!(Payload::of(&beyond, &none).unwrap().body, &[200, b'x']);
         assert_eq!(Payload::of(&sm(&[]), &none).unwrap().body, b"");
+        let readable = sm(&[3, 0x24, 1, 1, b'x']);
+        assert!(!Payload::of(&readable, &none).unwrap().lacks_header);
         assert_eq!(Payload::of(&Body::EnquireLink, &none), None);
+    }
+
+    #[test]
+    fn ports_stand_in_the_header_or_in_parameters() {
+        let mut tlvs = Tlvs::default();
+        tlvs.push_short(Tag::SOURCE_PORT, 9200);
+        let body = Body::SubmitSm(Sm::default());
+        assert_eq!(Payload::of(&body, &tlvs).unwrap().ports, None, "for no port");
+        tlvs.push_short(Tag::DESTINATION_PORT, 2948);
+        let ports = Payload::of(&body, &tlvs).unwrap().ports.unwrap();
+        assert_eq!((ports.source, ports.destination, ports.bits), (9200, 2948, 16));
+        let body = Body::SubmitSm(Sm {
+            esm_class: EsmClass::UDHI,
+            short_message: Octets::new(&[4, 4, 2, 240, 250, b'x']),
+            ..Sm::default()
+        });
+        let ports = Payload::of(&body, &tlvs).unwrap().ports.unwrap();
+        assert_eq!((ports.source, ports.destination, ports.bits), (250, 240, 8));
     }
 
     #[test]

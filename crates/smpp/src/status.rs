@@ -97,6 +97,8 @@ impl Status {
     pub const REPLACE_FAILED: Self = Self(0x13);
     /// ESME_RMSGQFUL.
     pub const QUEUE_FULL: Self = Self(0x14);
+    /// ESME_RINVNUMDESTS.
+    pub const INVALID_NUMBER_OF_DESTINATIONS: Self = Self(0x33);
     /// ESME_RINVDLNAME.
     pub const INVALID_LIST_NAME: Self = Self(0x34);
     /// ESME_RINVESMCLASS.

@@ -3,7 +3,7 @@
 use gateway::{AuditEntry, ErrorKind, Gateway};
 use jiff::{SignedDuration, Timestamp};
 use message::{MessageId, MessageView};
-use smpp::{Body, CancelSm, ReplaceSm, Sm, Status, Tag, Tlvs};
+use smpp::{Body, CancelSm, EsmClass, ReplaceSm, Sm, Status, Tag, Tlvs};
 use store::NewMessage;
 
 use crate::member::Member;
@@ -114,6 +114,11 @@ fn draft(
         dest_addr_ton: ticket.destination.ton,
         dest_addr_npi: ticket.destination.npi,
         destination_addr: ticket.destination.octets(),
+        esm_class: if ticket.form.reply_path {
+            EsmClass::REPLY_PATH
+        } else {
+            0
+        },
         protocol_id: ticket.form.protocol_id,
         priority_flag: view.priority,
         registered_delivery: wish.registered_delivery,

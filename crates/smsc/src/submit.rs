@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use gateway::{Gateway, Verbatim};
+use gateway::{Gateway, Manner, Verbatim};
 use jiff::{SignedDuration, Timestamp};
 use message::{MessageId, RouteId, SendRequest};
 use smpp::{
@@ -13,7 +13,7 @@ use smpp::{
     SubmitMulti, Tag, Time, Tlvs,
 };
 use store::NewMessage;
-use tpdu::{Content, Dcs, Header, UserData};
+use tpdu::{Concat, Content, Dcs, Header, Ports, UserData};
 
 use crate::config::Source;
 use crate::member::Member;
@@ -172,7 +172,7 @@ impl Submission {
                 };
                 request.class = payload.coding.class().map(tpdu::Class::number);
                 request.flash = is_flash(tlvs) && request.class.is_none();
-                gateway.draft(&member.origin, SendRequest { text, ..request })?
+                gateway.draft_in(&member.origin, SendRequest { text, ..request }, self.manner(payload))?
             }
         };
         let ticket = Ticket {
@@ -188,12 +188,24 @@ impl Submission {
                 header: !header(payload).is_empty(),
                 flash: is_flash(tlvs),
                 protocol_id: self.protocol_id,
+                reply_path: self.reply_path(),
             },
         };
         Ok(NewMessage {
             note: ticket.note(),
             ..draft
         })
+    }
+
+    fn manner(&self, payload: &Payload<'_>) -> Manner {
+        Manner {
+            reply_path: self.reply_path(),
+            ports: payload.ports,
+        }
+    }
+
+    fn reply_path(&self) -> bool {
+        self.esm_class.0 & EsmClass::REPLY_PATH != 0
     }
 
     fn request(
@@ -268,7 +280,14 @@ pub(crate) fn payload<'a>(body: &'a Body, tlvs: &'a Tlvs) -> Result<Payload<'a>,
             "the message stands in short_message and in message_payload",
         ));
     }
-    Payload::of(body, tlvs).ok_or_else(|| Refusal::new(Status::SUBMIT_FAILED, "there is no message"))
+    let payload = Payload::of(body, tlvs).ok_or_else(|| Refusal::new(Status::SUBMIT_FAILED, "there is no message"))?;
+    match payload.lacks_header {
+        true => Err(Refusal::new(
+            Status::INVALID_ESM_CLASS,
+            "esm_class tells of a header that cannot be read",
+        )),
+        false => Ok(payload),
+    }
 }
 
 /// How a payload goes out as it is; `None`: as a text of the gateway's own writing.
@@ -276,8 +295,10 @@ fn verbatim(payload: &Payload<'_>, content: &Content, submission: &Submission) -
     let header = header(payload);
     let waiting = payload.coding.dcs().is_some_and(|dcs| dcs.waiting().is_some());
     let special = waiting || submission.protocol_id != 0;
+    let parted = !payload.header.is_empty() || payload.concat.is_some();
     let text = match content {
-        Content::Text(text) if header.is_empty() && !special => return Ok(text.is_empty().then(empty)),
+        // A message without a text is one all the same.
+        Content::Text(text) if !parted && !special && !text.is_empty() => return Ok(None),
         Content::Text(text) => Some(text),
         Content::Data(_) => None,
     };
@@ -285,23 +306,13 @@ fn verbatim(payload: &Payload<'_>, content: &Content, submission: &Submission) -
     Ok(Some(Verbatim {
         pid: submission.protocol_id,
         dcs,
-        reply_path: submission.esm_class.0 & EsmClass::REPLY_PATH != 0,
+        reply_path: submission.reply_path(),
         user_data: UserData {
             header,
             body,
             missing: 0,
         },
     }))
-}
-
-/// A message without a text is one all the same.
-fn empty() -> Verbatim {
-    Verbatim {
-        pid: 0,
-        dcs: Dcs::GSM7,
-        reply_path: false,
-        user_data: UserData::default(),
-    }
 }
 
 /// TP-DCS and TP-UD of a payload; `text`: what it says, where it is a text.
@@ -328,16 +339,18 @@ fn written(payload: &Payload<'_>, text: Option<&String>) -> Result<(Dcs, Vec<u8>
     }
 }
 
-/// The header, with what sar_ parameters say.
+/// The header, with what sar_ parameters and those of ports say.
 fn header(payload: &Payload<'_>) -> Header {
-    match payload.concat_of_sms() {
-        Some(concat) if payload.header.concat().is_none() => {
-            let mut elements = payload.header.elements.clone();
-            elements.insert(0, concat.element());
-            Header::new(elements)
-        }
-        _ => payload.header.clone(),
-    }
+    let known = &payload.header;
+    let concat = payload.concat_of_sms().filter(|_| known.concat().is_none());
+    let ports = payload.ports.filter(|_| known.ports().is_none());
+    let told = [concat.map(Concat::element), ports.map(Ports::element)];
+    Header::new(
+        told.into_iter()
+            .flatten()
+            .chain(known.elements.iter().cloned())
+            .collect(),
+    )
 }
 
 /// The number of an address: international ones get their plus.
@@ -450,6 +463,30 @@ mod tests {
             (concat.reference, concat.total, concat.sequence),
             (tpdu::Reference::Eight(0x02), 2, 1)
         );
+    }
+
+    #[test]
+    fn ports_by_parameters_become_a_header_of_octets_and_the_manner_of_texts() {
+        let mut tlvs = Tlvs::NONE;
+        tlvs.push_short(Tag::SOURCE_PORT, 9200);
+        tlvs.push_short(Tag::DESTINATION_PORT, 2948);
+        assert_eq!(told(&sm(4, 0, &[1, 6]), &tlvs), Some((4, vec![1, 6], 1)));
+        let body = sm(0, EsmClass::REPLY_PATH, b"Hello");
+        assert_eq!(told(&body, &tlvs), None, "the gateway splits it");
+        let submission = Submission::of(&body).expect("a submission");
+        let manner = submission.manner(&payload(&body, &tlvs).expect("one message"));
+        let ports = manner.ports.expect("for a port");
+        assert_eq!((ports.destination, ports.source), (2948, 9200));
+        assert!(manner.reply_path);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_refused_by_its_status() {
+        for octets in [&b"x"[..], &[0x50, 0, 3], b""] {
+            let body = sm(0, EsmClass::UDHI, octets);
+            let refused = payload(&body, &Tlvs::NONE).map_err(|refusal| refusal.status).err();
+            assert_eq!(refused, Some(Status::INVALID_ESM_CLASS), "{octets:?}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ async fn keep_one(gateway: &Gateway, member: &Arc<Member>, message: NewMessage) 
 /// The answer to a submission: to one, or to several of whom some may have been refused.
 fn answer(body: &Body, taken: &[Mark], refused: Vec<(&Address, Refusal)>) -> Result<Answer, Refusal> {
     let Some(first) = taken.first() else {
-        let none = || Refusal::new(Status::INVALID_DESTINATION, "there is no recipient");
+        let none = || Refusal::new(Status::INVALID_NUMBER_OF_DESTINATIONS, "there is no recipient");
         return Err(refused.into_iter().next().map_or_else(none, |(_, refusal)| refusal));
     };
     let message_id: Octets = first.id.to_string().into();
@@ -89,4 +89,20 @@ fn answer(body: &Body, taken: &[Mark], refused: Vec<(&Address, Refusal)>) -> Res
         message_id,
         unsuccess_sme: unsuccess_sme.collect(),
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submission_to_nobody_has_no_recipients_rather_than_a_wrong_one() {
+        let nobody = Body::SubmitMulti(smpp::SubmitMulti::default());
+        let refused = answer(&nobody, &[], Vec::new()).map_err(|refusal| refusal.status).err();
+        assert_eq!(refused, Some(Status::INVALID_NUMBER_OF_DESTINATIONS));
+        let to = Address::new(1, 1, &"abc".into());
+        let wrong = vec![(&to, Refusal::new(Status::INVALID_DESTINATION, "no number"))];
+        let refused = answer(&nobody, &[], wrong).map_err(|refusal| refusal.status).err();
+        assert_eq!(refused, Some(Status::INVALID_DESTINATION));
+    }
 }

@@ -36,6 +36,9 @@ pub(crate) struct Form {
     /// dest_addr_subunit was 1.
     pub(crate) flash: bool,
     pub(crate) protocol_id: u8,
+    /// esm_class had that bit.
+    #[serde(default)]
+    pub(crate) reply_path: bool,
 }
 
 impl Form {

@@ -147,6 +147,16 @@ fn parts_keep_their_place_by_header_and_by_parameters() {
 }
 
 #[test]
+fn ports_by_parameters_stand_in_the_header() {
+    let mut tlvs = Tlvs::NONE;
+    tlvs.push_short(Tag::SOURCE_PORT, 9200);
+    tlvs.push_short(Tag::DESTINATION_PORT, 2948);
+    let one = delivers(read_it(&sm(4, 0, &[1, 6]), &tlvs, &Config::default())).remove(0);
+    let ports = one.user_data.header.ports().unwrap();
+    assert_eq!((ports.destination, ports.source), (2948, 9200));
+}
+
+#[test]
 fn parts_by_parameters_may_be_as_long_as_those_by_header() {
     for (coding, octets) in [(0, 153), (8, 134), (4, 134)] {
         for reference in [9, 700] {

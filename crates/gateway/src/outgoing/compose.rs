@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use message::{Alphabet, Class, Number, Preview};
 use tpdu::{
-    Address, Choice, ComposeError, Composed, NumberingPlan, Options, Reference, TypeOfNumber, Validity, Wishes,
+    Address, Choice, ComposeError, Composed, NumberingPlan, Options, Ports, Reference, TypeOfNumber, Validity, Wishes,
 };
 
 use crate::in_force::InForce;
@@ -33,6 +33,17 @@ pub(crate) struct Form {
     pub(crate) alphabet: Option<Alphabet>,
     /// How long it is worth delivering.
     pub(crate) validity: Duration,
+    /// What a front end may ask for besides.
+    pub(crate) manner: Manner,
+}
+
+/// What a few front ends may ask for a text, and what is no parameter of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// TP-RP: a reply by the same service centre (TS 23.040 9.2.3.17).
+    pub reply_path: bool,
+    /// The application ports that each part is to have.
+    pub ports: Option<Ports>,
 }
 
 /// A message ready to be kept.
@@ -60,6 +71,7 @@ impl Composer {
         let wishes = Wishes {
             report_request: form.report,
             validity: Some(Validity::lasting(form.validity.as_secs())),
+            reply_path: form.manner.reply_path,
             ..Wishes::default()
         };
         let encoded: Result<Vec<_>, _> = composed
@@ -108,6 +120,7 @@ impl Composer {
                 _ => Reference::Eight(reference.to_be_bytes()[1]),
             },
             class: form.class.map(|class| tpdu::Class::from_number(class.0)),
+            ports: form.manner.ports,
             ..Options::default()
         }
     }
@@ -241,6 +254,29 @@ mod tests {
         match tpdu::Pdu::decode_bare(tpdu, tpdu::Direction::ToNetwork).map(|pdu| pdu.tpdu) {
             Ok(tpdu::Tpdu::Submit(submit)) => submit,
             other => panic!("a SUBMIT, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_part_has_the_ports_and_the_reply_path_that_were_asked_for() {
+        let ports = Ports {
+            destination: 5000,
+            source: 1,
+            bits: 16,
+        };
+        let form = Form {
+            manner: Manner {
+                reply_path: true,
+                ports: Some(ports),
+            },
+            ..Form::default()
+        };
+        for (text, parts) in [("short".to_owned(), 1), ("x".repeat(160), 2)] {
+            let tpdus = written(&text, &form).tpdus;
+            assert_eq!(tpdus.len(), parts);
+            for submit in tpdus.iter().map(|tpdu| submit(tpdu)) {
+                assert!(submit.reply_path && submit.user_data.header.ports() == Some(ports));
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use store::{DuePart, MoveError, Store};
 use tpdu::{Direction, Pdu, Tpdu};
 use tracing::{info, warn};
 
-use super::compose::{Composer, Form, Written};
+use super::compose::{Composer, Form, Manner, Written};
 use super::verbatim::is_verbatim;
 use super::verdict::Remake;
 use crate::clock;
@@ -71,6 +71,10 @@ impl Remaker {
                 .duration_since(clock::now())
                 .try_into()
                 .unwrap_or_default(),
+            manner: Manner {
+                reply_path: old.reply_path,
+                ports: None,
+            },
         };
         self.composer.compose(&view.to, text, &form).ok()
     }

@@ -7,7 +7,7 @@ use message::{Accepted, Api, Class, Counted, Number, Priority, RouteId, SendRequ
 use router::RouteConfig;
 use store::{AcceptError, AcceptedParts, DuePart, NewMessage};
 
-use super::compose::{Form, Written};
+use super::compose::{Form, Manner, Written};
 use super::dispatch::Command;
 use crate::carrier::RouteStatus;
 use crate::error::shown;
@@ -62,10 +62,19 @@ impl Gateway {
     /// # Errors
     /// All that can be said against the message.
     pub fn draft(&self, origin: &Origin, request: SendRequest) -> Result<NewMessage, Error> {
+        self.draft_in(origin, request, Manner::default())
+    }
+
+    /// The same, in a manner of its own.
+    ///
+    /// # Errors
+    /// All that can be said against the message.
+    pub fn draft_in(&self, origin: &Origin, request: SendRequest, manner: Manner) -> Result<NewMessage, Error> {
         check_text(&request.text)?;
         let composer = &self.inner.composer;
         self.draft_of(origin, request, |to, text, form| {
-            let written = composer.compose(to, text, form);
+            let form = Form { manner, ..form.clone() };
+            let written = composer.compose(to, text, &form);
             written.map_err(|error| Error::invalid("text", error.to_string()))
         })
     }
@@ -92,6 +101,7 @@ impl Gateway {
             transliterate: request.transliterate,
             alphabet: None,
             validity,
+            manner: Manner::default(),
         };
         let written = write(&to, &request.text, &form)?;
         let (from, strict) = sender.map_or((None, false), |sender| (Some(sender.route), sender.strict));

@@ -155,6 +155,8 @@ impl Part {
             header: self.header.clone(),
             body: &self.body,
             concat: self.header.concat(),
+            ports: self.header.ports(),
+            lacks_header: false,
             whole: false,
         }
     }
