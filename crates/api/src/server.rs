@@ -183,9 +183,9 @@ impl Handle {
 
     /// Takes the tokens and the certificate of another configuration from now on; other settings need a restart.
     ///
-    /// On an error everything stays as it was. WebSockets of tokens that are gone or changed are closed. Takes tens of
+    /// Whether clients are shown another certificate than before. On an error everything stays as it was. WebSockets of tokens that are gone or changed are closed. Takes tens of
     /// milliseconds, on a blocking thread.
-    pub async fn reload(&self, config: &Config) -> Result<(), Error> {
+    pub async fn reload(&self, config: &Config) -> Result<bool, Error> {
         let taken = self.take(config).await;
         self.0.note(&taken, Subject::Configuration);
         if taken.is_ok() {
@@ -200,15 +200,16 @@ impl Handle {
         self.0.app.troubles.note(Subject::Configuration, why, now);
     }
 
-    async fn take(&self, config: &Config) -> Result<(), Error> {
+    async fn take(&self, config: &Config) -> Result<bool, Error> {
         check(config)?;
         let (shared, tokens, files) = (self.0.clone(), config.tokens.clone(), config.files());
         let legacy = config.legacy_tokens.clone();
-        let taken = tokio::task::spawn_blocking(move || -> Result<(), Error> {
-            shared.certificate.replace(files)?;
-            Ok(shared.app.keeper.replace(&tokens, &legacy)?)
+        let taken = tokio::task::spawn_blocking(move || -> Result<bool, Error> {
+            let other = shared.certificate.replace(files)?;
+            shared.app.keeper.replace(&tokens, &legacy)?;
+            Ok(other)
         });
-        taken.await.map_err(io::Error::from)??;
+        let other_certificate = taken.await.map_err(io::Error::from)??;
         self.0.show_certificate();
         self.0.app.set_xml_rpc(config.xml_rpc);
         let sims = config
@@ -216,15 +217,15 @@ impl Handle {
             .into_iter()
             .map(|(token, sims)| (token, sims.into()));
         self.0.app.gateway.restrict_tokens(sims.collect()).await;
-        Ok(())
+        Ok(other_certificate)
     }
 }
 
 impl Shared {
     /// Keeps in mind for `health` what came of taking up something new.
-    fn note(&self, taken: &Result<(), Error>, subject: Subject) {
+    fn note<T>(&self, taken: &Result<T, Error>, subject: Subject) {
         match taken {
-            Ok(()) => self.app.troubles.over(subject),
+            Ok(_) => self.app.troubles.over(subject),
             Err(error @ Error::Tls(_)) => {
                 self.app
                     .troubles
@@ -255,7 +256,7 @@ impl Shared {
                 }
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the changed certificate cannot be used; the old one stays");
-                    self.note(&Err(error.into()), Subject::Certificate);
+                    self.note::<()>(&Err(error.into()), Subject::Certificate);
                 }
                 Ok(Ok(false)) | Err(_) => {}
             }

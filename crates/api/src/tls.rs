@@ -71,11 +71,13 @@ impl Certificate {
         Ok(Arc::new(Self { current }))
     }
 
-    /// Takes the certificate in these files from now on. On an error the old one stays.
-    pub(crate) fn replace(&self, files: Files) -> Result<(), TlsError> {
+    /// Takes the certificate in these files from now on; whether it is another one. On an error the old one stays.
+    pub(crate) fn replace(&self, files: Files) -> Result<bool, TlsError> {
         let loaded = Loaded::read(files)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        Ok(())
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let differs = loaded.key.cert != current.key.cert;
+        *current = loaded;
+        Ok(differs)
     }
 
     /// Reads the files again if they changed; tells whether they did.

@@ -22,20 +22,26 @@ impl Uses {
 
     /// Notes what came of a token that was shown. Only a known id is named: what was sent in an id's place may be a secret.
     pub(crate) fn note<T>(&self, address: IpAddr, id: Option<&str>, proven: &Result<T, Refusal>) {
-        let what = match proven {
-            Ok(_) => "token.used",
-            Err(refusal) if refusal.code == Code::TOKEN_WRONG => "token.refused",
+        let entry = match proven {
+            Ok(_) => AuditEntry {
+                token: id.map(TokenId::new),
+                facts: Some(format!("from {address}")),
+                ..AuditEntry::new("token.used", clock::now())
+            },
+            // Whoever it was, it was not the token's owner: the name is only what was claimed.
+            Err(refusal) if refusal.code == Code::TOKEN_WRONG => AuditEntry {
+                facts: Some(match id {
+                    Some(id) => format!("as {id}, from {address}"),
+                    None => format!("from {address}"),
+                }),
+                ..AuditEntry::new("token.refused", clock::now())
+            },
             Err(_) => return,
-        };
-        let entry = AuditEntry {
-            token: id.map(TokenId::new),
-            facts: Some(format!("from {address}")),
-            ..AuditEntry::new(what, clock::now())
         };
         // Whoever shows a token does not wait for the disk.
         let full = self.0.get().is_some_and(|trail| !trail.note(entry));
         if full {
-            tracing::warn!(what, id, %address, "more tokens are shown than are noted in the audit log");
+            tracing::warn!(id, %address, "more tokens are shown than are noted in the audit log");
         }
     }
 }

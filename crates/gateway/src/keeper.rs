@@ -276,7 +276,8 @@ impl Keeper {
         };
         snapshot.findings = self.findings(&snapshot, steady);
         for (finding, level) in self.known.compare(&mut snapshot.findings) {
-            self.announce(&finding, level, now).await;
+            let is_slot = snapshot.slots.iter().any(|slot| slot.slot.as_str() == finding.subject);
+            self.announce(&finding, level, now, is_slot).await;
         }
         self.gateway.refreshed();
         self.shown.send_replace(Arc::new(snapshot));
@@ -369,18 +370,19 @@ impl Keeper {
         }
     }
 
-    async fn announce(&self, finding: &Finding, level: Level, now: Timestamp) {
+    async fn announce(&self, finding: &Finding, level: Level, now: Timestamp, is_slot: bool) {
         let Finding {
             subject,
             sentence,
             hint,
             ..
         } = finding;
+        let modem = is_slot.then_some(subject.as_str());
         match level {
-            Level::Ok => info!("{subject}: no longer: {sentence}"),
-            Level::Warning if health::passes(finding) => info!("{subject}: {sentence} ({hint})"),
-            Level::Warning => warn!("{subject}: {sentence} ({hint})"),
-            Level::Critical => error!("{subject}: {sentence} ({hint})"),
+            Level::Ok => info!(modem, "{subject}: no longer: {sentence}"),
+            Level::Warning if health::passes(finding) => info!(modem, "{subject}: {sentence} ({hint})"),
+            Level::Warning => warn!(modem, "{subject}: {sentence} ({hint})"),
+            Level::Critical => error!(modem, "{subject}: {sentence} ({hint})"),
         }
         let change = HealthChange {
             subject: subject.clone(),

@@ -8,6 +8,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 use nix::sys::stat::fstat;
 use tracing::{Level, Metadata, Subscriber};
@@ -17,13 +18,15 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{fmt, registry};
+use tracing_subscriber::{Registry, fmt, registry, reload};
 
 use crate::config::Log;
 
 /// Starts logging. A level that cannot be read was refused with the configuration; `info` stands in for it.
 pub(crate) fn start(log: &Log) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (filter, handle) = reload::Layer::new(filter(log));
+    // Only a second start in one process finds it set, and its log is not the one that is in use.
+    let _ = LEVEL.set(handle);
     let logged = registry().with(filter).with(filter_fn(is_discreet));
     // Only a second start in one process fails, and then the first one's log is there.
     let _ = match journal() {
@@ -31,6 +34,19 @@ pub(crate) fn start(log: &Log) {
         None => logged.with(lines(log)).try_init(),
     };
 }
+
+/// Logs as much as these settings say from now on; whether lines have times is settled at the start.
+pub(crate) fn adopt(log: &Log) {
+    // Without a log there is nothing to change.
+    let _ = LEVEL.get().map(|level| level.reload(filter(log)));
+}
+
+fn filter(log: &Log) -> EnvFilter {
+    EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// How much is logged.
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// The journal, where standard error goes there anyway: systemd then names its inode in the environment.
 fn journal() -> Option<tracing_journald::Layer> {
@@ -74,16 +90,20 @@ fn is_ours(target: &str) -> bool {
 }
 
 /// The crates of this workspace.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 15] = [
     "api",
     "at",
     "consumers",
+    "esme",
     "gateway",
+    "hardening",
     "message",
     "modem",
     "pool",
     "router",
     "simrelay",
+    "smpp",
+    "smsc",
     "store",
     "tpdu",
 ];
@@ -91,6 +111,16 @@ const PARTS: [&str; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_part_of_the_workspace_may_say_more_than_others() {
+        let parts = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap();
+        let mut parts: Vec<String> = parts
+            .map(|part| part.unwrap().file_name().into_string().unwrap())
+            .collect();
+        parts.sort();
+        assert_eq!(parts, PARTS);
+    }
 
     #[test]
     fn our_parts_are_known_by_their_names() {

@@ -15,9 +15,10 @@ use message::{Reloaded, RouteId};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::{self, Difference, Settings};
+use crate::config::{self, Difference, Log, Settings};
 use crate::confine::Confined;
 use crate::consuming;
+use crate::logging;
 use crate::running::Running;
 
 /// Somebody who wants the settings read again, and waits for what came of it.
@@ -99,7 +100,7 @@ impl Running {
     /// Takes other settings as far as a running gateway can; what is different.
     async fn take(&mut self, settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
         let told = |fault: String| vec![fault];
-        let difference = Difference::between(&self.settings, &settings);
+        let mut difference = Difference::between(&self.settings, &settings);
         let doubled = named_twice(&self.settings, &settings);
         if !doubled.is_empty() {
             return Err(doubled);
@@ -136,8 +137,10 @@ impl Running {
             limits: self.settings.api.limits.clone(),
             ..settings.api.clone()
         };
-        self.api.reload(&api).await.map_err(|error| told(error.to_string()))?;
+        let shown = self.api.reload(&api).await.map_err(|error| told(error.to_string()))?;
+        difference.shows(shown);
 
+        logging::adopt(&settings.log);
         self.gateway().adopt(prepared).await;
         if let Err(error) = self.gateway().adopt_care(settings.care_settings()).await {
             error!("balances and tests stay as they were: {error}");
@@ -201,11 +204,11 @@ impl Running {
         let old = &self.settings;
         let mut now = Settings {
             data: old.data.clone(),
-            log: old.log.clone(),
+            log: Log {
+                level: settings.log.level.clone(),
+                ..old.log.clone()
+            },
             hardening: old.hardening.clone(),
-            care: old.care.clone(),
-            self_test: old.self_test.clone(),
-            ring: old.ring.clone(),
             store: old.store.clone(),
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),

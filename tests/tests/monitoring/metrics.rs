@@ -190,6 +190,9 @@ fn mails_alerts_attendance_and_the_ways_in_are_counted_where_they_happen() {
 #[test]
 fn promtool_finds_nothing_wrong_with_a_scrape() {
     let (rig, gateway) = town();
+    // What health says of a slot has the field by which the journal finds it.
+    gateway.wait_log("there is no port /nonexistent/port (");
+    gateway.wait_log("modem=\"gone\"");
     let page = scrape(&gateway, "");
     let why = "simrelay_sms_failed_total{modem=\"sim-0\",reason=\"permanent\"}";
     assert_eq!(value(&page, why), "0", "each reason is there before its first failure");

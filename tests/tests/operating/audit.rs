@@ -47,7 +47,16 @@ fn who_had_what_done_is_in_the_log_and_no_text_code_or_number_is() {
     );
     assert_eq!(of("ussd")["facts"], "**04…");
     assert_eq!(of("numbers.stop")["token"], "test");
-    assert_eq!(of("token.refused")["token"], "shop");
+    let refused = of("token.refused");
+    assert_eq!(refused["token"], json!(null), "the token's owner did not do that");
+    assert_eq!(refused["facts"], "as shop, from 127.0.0.1");
+    let listed = audit(&rig, &["list"]);
+    let line = listed
+        .out
+        .lines()
+        .find(|line| line.contains("token.refused"))
+        .expect("listed");
+    assert!(!line.contains("the gateway"), "{line}");
     let used = entries.iter().filter(|entry| entry["what"] == "token.used");
     assert_eq!(used.count(), 2, "each token once, not with each call: {entries:#?}");
     assert!(

@@ -7,6 +7,7 @@ use end_to_end::{Gateway, Rig, Sink, eventually};
 use modemsim::{ModemSpec, Settings};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 #[test]
@@ -232,6 +233,36 @@ fn rules_and_webhooks_are_taken_and_a_hook_that_is_new_waits_for_a_restart() {
     )
     .expect("told");
     gateway.wait_log("needs a restart: webhooks.second");
+}
+
+#[test]
+fn another_certificate_more_of_the_log_and_other_tests_are_taken_and_told_once() {
+    let rig = Rig::new(1);
+    let sink = Sink::open(&rig, "sink");
+    let rig = rig.config(&sink.hook("shop", "events = [\"received\"]"));
+    let gateway = rig.start_ready();
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    let another = params.self_signed(&key).expect("a certificate");
+    let old = fs::read(rig.certificate()).expect("read");
+    fs::write(rig.certificate(), another.pem()).expect("written");
+    fs::write(rig.folder().join("key.pem"), key.serialize_pem()).expect("written");
+    edit(&rig, |text| {
+        format!("{text}\n[self_test]\nevery = \"daily\"\nat = \"05:00\"\n[log]\nlevel = \"debug\"\n")
+    });
+    let hangup = || {
+        let id = Pid::from_raw(i32::try_from(gateway.pid()).expect("a process id"));
+        kill(id, Signal::SIGHUP).expect("told");
+    };
+    hangup();
+    gateway.wait_log("the settings are read again; changed: log.level, self_test, api.certificate");
+    assert!(!gateway.log().contains("needs a restart"), "{}", gateway.log());
+    let to = rig.modems[0].number();
+    rig.network.text(to, "+4930123456", "hello").expect("delivered");
+    gateway.wait_log("webhook.shop: done");
+    assert_ne!(fs::read(rig.certificate()).expect("read"), old);
+    hangup();
+    gateway.wait_log("the settings are read again; changed: nothing");
 }
 
 /// Writes the configuration as `change` makes it.

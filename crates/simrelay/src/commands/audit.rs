@@ -96,11 +96,16 @@ fn cells(line: AuditLine) -> [String; 8] {
         number,
     } = line;
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let by = match what.as_str() {
+        // Somebody who is not known: what was claimed stands among the facts.
+        "token.refused" => or_dash(token),
+        _ => token.unwrap_or_else(|| "the gateway".to_owned()),
+    };
     [
         n.to_string(),
         when::local(at),
         what,
-        token.unwrap_or_else(|| "the gateway".to_owned()),
+        by,
         or_dash(sim),
         or_dash(number),
         or_dash(message.map(|id| id.to_string())),

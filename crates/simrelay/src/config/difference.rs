@@ -65,6 +65,7 @@ impl Difference {
             ..settings.pool.clone()
         };
         let files = |settings: &Settings| (settings.api.certificate.clone(), settings.api.key.clone());
+        self.live("log.level", old.log.level != new.log.level);
         self.live("pool", ports(old) != ports(new));
         let tokens = |settings: &Settings| (settings.api.tokens.clone(), settings.api.legacy_tokens.clone());
         self.live("api.tokens", tokens(old) != tokens(new));
@@ -130,19 +131,22 @@ impl Difference {
             ..settings.store.clone()
         };
         self.fixed_if("data", old.data != new.data);
-        self.fixed_if("log", old.log != new.log);
+        self.fixed_if("log.times", old.log.times != new.log.times);
         self.fixed_if("hardening", old.hardening != new.hardening);
-        let care = |settings: &Settings, slot: &RouteId| settings.care.get(slot).cloned().unwrap_or_default();
-        let cared = new.pool.slots.keys().any(|slot| care(old, slot) != care(new, slot));
-        self.fixed_if("balances and keep-alive of slots", cared);
-        self.fixed_if("self_test", old.self_test != new.self_test);
-        self.fixed_if("ring", old.ring != new.ring);
         self.fixed_if("api.listen", old.api.listen != new.api.listen);
         self.fixed_if("api (limits)", api(old) != api(new));
         self.fixed_if("store", store(old) != store(new));
         self.fixed_if("smtp", old.smtp != new.smtp);
         self.fixed_if("smpp", old.smpp != new.smpp);
         self.fixed_if("mail_to_sms", old.mail_to_sms != new.mail_to_sms);
+    }
+
+    /// Whether clients are shown another certificate: its files may have the same names.
+    pub(crate) fn shows(&mut self, another: bool) {
+        let name = "api.certificate";
+        if another && !self.changed.iter().any(|changed| changed == name) {
+            self.changed.push(name.to_owned());
+        }
     }
 
     fn live(&mut self, name: &str, differs: bool) {
@@ -235,7 +239,31 @@ mod tests {
             "data = '/tmp/x'\n[api]\nlisten = '127.0.0.1:7001'\nlimits.calls = 3\n[log]\nlevel = 'debug'\n\
              [retention]\ntexts_days = 3\n[store]\nmax_size = 900000\n",
         );
-        assert_eq!(changed, ["retention"]);
-        assert_eq!(fixed, ["data", "log", "api.listen", "api (limits)", "store"]);
+        assert_eq!(changed, ["log.level", "retention"]);
+        assert_eq!(fixed, ["data", "api.listen", "api (limits)", "store"]);
+    }
+
+    #[test]
+    fn the_care_of_sims_is_taken_as_it_comes_and_needs_no_restart() {
+        let with = |time, days| {
+            format!(
+                "[self_test]\nevery = 'daily'\nat = '{time}'\n[slots.a]\nport = '/dev/a'\nkeep_alive_days = {days}\n"
+            )
+        };
+        let expected = ["slots.a", "self_test"].map(str::to_owned);
+        assert_eq!(
+            told(&with("05:00", 30), &with("06:00", 60)),
+            (expected.to_vec(), vec![])
+        );
+    }
+
+    #[test]
+    fn another_certificate_under_the_same_name_is_told_once() {
+        let mut difference = Difference::default();
+        difference.shows(false);
+        assert_eq!(difference.changed, Vec::<String>::new());
+        difference.shows(true);
+        difference.shows(true);
+        assert_eq!(difference.changed, ["api.certificate"]);
     }
 }

@@ -285,7 +285,7 @@ user, or 640 if it belongs to root and the gateway's group. PINs can stay in fil
 `simrelay reload` and SIGHUP make a running gateway read the file again. A file that is not right is refused whole. Slots,
 tokens, certificate, routes, limits, rules, mail, webhooks, rules of alerts, retention, and the keys, people and hours of
 attendance are taken; a slot that stays as it is keeps its modem undisturbed. The answer and the log name what needs a
-restart: `data`, `[log]`, `[store]`, `[smtp]`, `[mail_to_sms]`, `[smpp]`, `[upstreams]` but for prefixes, cost and limits, where
+restart: `data`, `[store]`, `[smtp]`, `[mail_to_sms]`, `[smpp]`, `[upstreams]` but for prefixes, cost and limits, where
 anything listens, the API's limits, and a consumer that is new or gone.
 
 ";
