@@ -6,6 +6,7 @@ pub(crate) mod compose;
 pub(crate) mod desk;
 pub(crate) mod destinations;
 pub(crate) mod dispatch;
+mod keep;
 pub(crate) mod lane;
 pub(crate) mod look;
 pub(crate) mod remake;

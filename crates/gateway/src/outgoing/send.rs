@@ -41,8 +41,7 @@ impl Gateway {
     /// # Errors
     /// The token spent what it may a day, the queue is full, or the store does not work.
     pub async fn hand_in(&self, origin: &Origin, message: NewMessage) -> Result<Accepted, Error> {
-        self.check_spend(origin, &message).await?;
-        let kept = self.inner.store.accept(message).await.map_err(refused)?.into_inner();
+        let kept = self.keep(origin, message).await?;
         Ok(self.accepted(origin.api, kept))
     }
 

@@ -1,5 +1,7 @@
 //! Accepting a message: kept before its id is answered.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +25,39 @@ impl Store {
         let hash = message.idempotency_key.as_ref().map(|_| request_hash(&message));
         transpose(self.write(move |desk| accept(desk, &message, hash.as_ref())).await?)
     }
+
+    /// What [`Store::accept`] does, for several messages that came together: one job, and an answer for each in their
+    /// order. One that cannot be kept for a reason of its own takes no other with it.
+    pub async fn accept_all(&self, messages: Vec<NewMessage>) -> Vec<Result<Committed<AcceptedParts>, AcceptError>> {
+        let messages = Arc::new(messages);
+        let job = Arc::clone(&messages);
+        let kept = self.write(move |desk| job.iter().map(|message| accept_checked(desk, message)).collect());
+        let error = match kept.await {
+            Ok(kept) => {
+                let kept: Vec<_> = kept.into_inner();
+                return kept.into_iter().map(|one| one.map(Committed::witnessed)).collect();
+            }
+            Err(error) => error,
+        };
+        if messages.len() == 1 || error.is_retryable() {
+            return messages.iter().map(|_| Err(error.clone().into())).collect();
+        }
+        let mut answers = Vec::with_capacity(messages.len());
+        for message in messages.iter() {
+            answers.push(self.accept(message.clone()).await);
+        }
+        answers
+    }
+}
+
+/// The same as [`accept`], for a message that nobody looked at yet.
+fn accept_checked(desk: &mut Desk<'_>, message: &NewMessage) -> rusqlite::Result<Result<AcceptedParts, AcceptError>> {
+    let parts = message.parts.len();
+    if !(1..=PARTS_LIMIT).contains(&parts) {
+        return Ok(Err(AcceptError::Parts(parts)));
+    }
+    let hash = message.idempotency_key.as_ref().map(|_| request_hash(message));
+    accept(desk, message, hash.as_ref())
 }
 
 /// Accepts a message inside of a transaction. A refusal leaves nothing behind.

@@ -634,3 +634,30 @@ async fn a_list_finds_what_lies_thousands_of_messages_back() {
     let found = bench.store.list(query, None).await.expect("read");
     assert_eq!(found.iter().map(|view| view.id).collect::<Vec<_>>(), [first.message]);
 }
+
+#[tokio::test]
+async fn messages_that_come_together_share_a_commit_and_a_bad_one_is_bad_alone() {
+    let bench = Bench::new();
+    let before = bench.store.commits();
+    let kept = bench.store.accept_all(vec![message(1), message(2), message(1)]).await;
+    let due = kept.iter().map(|one| one.as_ref().expect("kept").get().due.len());
+    assert_eq!(due.collect::<Vec<_>>(), [1, 2, 1], "in their order");
+    assert_eq!(bench.store.commits(), before + 1);
+
+    let twice = message(1);
+    let nothing = NewMessage {
+        parts: Vec::new(),
+        ..message(1)
+    };
+    let answers = bench
+        .store
+        .accept_all(vec![twice.clone(), nothing, twice, message(1)])
+        .await;
+    assert!(answers[0].is_ok() && answers[3].is_ok(), "{answers:?}");
+    assert_eq!(answers[1], Err(AcceptError::Parts(0)));
+    assert!(
+        matches!(answers[2], Err(AcceptError::Store(_))),
+        "its id is taken: {answers:?}"
+    );
+    assert_eq!(bench.store.due(t(0), 10).await.expect("read").len(), 6);
+}
