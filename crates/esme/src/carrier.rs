@@ -47,7 +47,7 @@ impl Upstreams {
         let mut upstreams = Vec::new();
         let mut lines = Vec::new();
         for (name, config) in configs {
-            let dialer = Dialer::new(config).map_err(|problem| StartError {
+            let dialer = Dialer::new(&config.address, config.trust()).map_err(|problem| StartError {
                 upstream: name.clone(),
                 problem,
             })?;

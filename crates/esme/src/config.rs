@@ -10,6 +10,8 @@ use smpp::session::{BindMode, Timer, TimerTable};
 use smpp::{DefaultAlphabet, IdForm, LongForm, Octets};
 use zeroize::Zeroizing;
 
+use crate::dial::{self, Trust};
+
 /// An upstream (`[upstreams.NAME]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -267,10 +269,15 @@ impl Config {
 
     /// Host and port of its address.
     pub fn host_and_port(&self) -> Option<(&str, u16)> {
-        let (host, port) = self.address.rsplit_once(':')?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = port.parse().ok().filter(|port| *port != 0)?;
-        (!host.is_empty()).then_some((host, port))
+        dial::host_and_port(&self.address)
+    }
+
+    /// Whom TLS trusts, where it is spoken.
+    pub(crate) fn trust(&self) -> Option<Trust<'_>> {
+        self.tls.then_some(Trust {
+            ca_file: self.ca_file.as_deref(),
+            name: self.tls_name.as_deref(),
+        })
     }
 
     /// Our own number there.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::clock;
 use crate::config::seconds;
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Dialled};
 use crate::pauses::Pauses;
 use crate::talk::{self, Left};
 use crate::upstream::Upstream;
@@ -38,7 +38,8 @@ struct End {
 impl Line {
     /// Runs until the gateway stops.
     pub(crate) async fn keep(mut self) {
-        let mut pauses = Pauses::new(&self.upstream.config);
+        let config = &self.upstream.config;
+        let mut pauses = Pauses::new(seconds(config.reconnect_s), seconds(config.reconnect_most_s));
         let name = self.upstream.name.clone();
         while !*self.stopping.borrow() {
             let end = self.speak().await;
@@ -74,8 +75,8 @@ impl Line {
             _ = stopping.wait_for(|stopping| *stopping) => return End::before("the gateway is stopping".to_owned()),
         };
         let address = &self.upstream.config.address;
-        let stream = match dialled {
-            Ok(Ok(stream)) => stream,
+        let Dialled { stream, .. } = match dialled {
+            Ok(Ok(dialled)) => dialled,
             Ok(Err(error)) => return End::before(format!("{address} cannot be reached: {error}")),
             Err(_) => return End::before(format!("{address} cannot be reached in {} s", limit.as_secs())),
         };

@@ -2,29 +2,26 @@
 
 use std::time::Duration;
 
-use crate::Config;
-use crate::config::seconds;
-
 /// Pauses that grow: doubled each time it fails, up to the longest, and none of two gateways' at the same moment.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub struct Pauses {
     first: Duration,
     most: Duration,
     next: Duration,
 }
 
 impl Pauses {
-    pub(crate) fn new(config: &Config) -> Self {
-        let first = seconds(config.reconnect_s);
+    /// From this one to that.
+    pub fn new(first: Duration, most: Duration) -> Self {
         Self {
             first,
-            most: seconds(config.reconnect_most_s).max(first),
+            most: most.max(first),
             next: first,
         }
     }
 
     /// After a connection that lasted so long once it was bound.
-    pub(crate) fn after(&mut self, bound: Duration) -> Duration {
+    pub fn after(&mut self, bound: Duration) -> Duration {
         if bound > self.next {
             self.next = self.first;
         }
@@ -34,7 +31,7 @@ impl Pauses {
     }
 
     /// After a refusal that only a person can mend.
-    pub(crate) fn long(&mut self) -> Duration {
+    pub fn long(&mut self) -> Duration {
         self.next = self.most;
         scattered(self.most)
     }
@@ -55,11 +52,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_begin_anew_after_a_connection_that_lasted() {
-        let mut pauses = Pauses::new(&Config {
-            reconnect_s: 2,
-            reconnect_most_s: 10,
-            ..Config::default()
-        });
+        let mut pauses = Pauses::new(Duration::from_secs(2), Duration::from_secs(10));
         let within = |pause: Duration, whole: u64| {
             let whole = Duration::from_secs(whole);
             assert!(pause <= whole && pause >= whole * 3 / 4, "{pause:?} of {whole:?}");
