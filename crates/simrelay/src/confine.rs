@@ -119,6 +119,10 @@ fn named(settings: &Settings, file: &Path) -> Vec<PathBuf> {
         files.extend(upstream.password_file.iter().map(found));
         files.extend(upstream.ca_file.clone());
     }
+    for account in &settings.smpp.accounts {
+        files.extend(account.outbind_password_file.iter().map(found));
+        files.extend(account.outbind_ca_file.clone());
+    }
     for hook in &settings.webhooks {
         files.extend(hook.secret_file.iter().map(found));
         files.extend(hook.ca_file.clone());

@@ -87,6 +87,17 @@ pub struct Account {
     pub unanswered_most: u32,
     /// Whether it may bind again on a connection that is bound.
     pub rebind: bool,
+    /// Where it is called, host and port, when something waits for it and no session of it takes that. Absent: nowhere.
+    pub outbind: Option<String>,
+    /// Whether TLS begins there with the first octet.
+    pub outbind_tls: bool,
+    /// A PEM file with the authorities that are trusted there; absent: the system's.
+    pub outbind_ca_file: Option<PathBuf>,
+    /// A file that holds the password that we tell there alone, at most 8 octets; absent: none.
+    pub outbind_password_file: Option<PathBuf>,
+    /// The password, out of its file.
+    #[serde(skip)]
+    pub outbind_password: esme::Password,
 }
 
 /// What the source address of a message means. SIMs have their own numbers, and nothing else can stand there.
@@ -173,6 +184,11 @@ impl Default for Account {
             swallow_receipts: false,
             unanswered_most: 0,
             rebind: false,
+            outbind: None,
+            outbind_tls: false,
+            outbind_ca_file: None,
+            outbind_password_file: None,
+            outbind_password: esme::Password::default(),
         }
     }
 }
@@ -252,6 +268,18 @@ impl Account {
         }
         let least = [("binds", self.binds), ("window", self.window.into())];
         problems.extend(Problem::zeros(&least, "nothing could be submitted"));
+        if self
+            .outbind
+            .as_deref()
+            .is_some_and(|address| esme::host_and_port(address).is_none())
+        {
+            let right = "host and port, as \"192.0.2.9:2775\"";
+            problems.push(Problem::new("outbind", "nobody can be called there", right));
+        }
+        if self.outbind.is_some() && !self.certificates.is_empty() {
+            let what = "whoever is called shows no certificate, and could not bind";
+            problems.push(Problem::new("outbind", what, "a hash instead of certificates"));
+        }
         for (index, number) in self.numbers.iter().enumerate() {
             if !message::is_prefix(number) {
                 let key = format!("numbers[{index}]");
@@ -308,6 +336,7 @@ mod tests {
             hash: "secret".into(),
             window: 0,
             prefixes: vec!["+49".into(), "x".into()],
+            outbind: Some("nowhere".into()),
             ..Account::default()
         };
         let config = Config {
@@ -318,8 +347,8 @@ mod tests {
         };
         let keys: Vec<String> = config.problems().into_iter().map(|problem| problem.key).collect();
         assert_eq!(keys[..2], ["bind_s", "system_id"]);
-        let first = ["system_id", "hash", "window", "prefixes[1]"];
-        assert_eq!(keys[2..6], first.map(|key| format!("accounts[0].{key}")));
-        assert_eq!(keys[10], "accounts[1].system_id", "it is there twice");
+        let first = ["system_id", "hash", "window", "outbind", "prefixes[1]"];
+        assert_eq!(keys[2..7], first.map(|key| format!("accounts[0].{key}")));
+        assert_eq!(keys[12], "accounts[1].system_id", "it is there twice");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,19 +11,24 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
+use message::Api;
 use smpp::session::{Answer, BindMode, Config, Event, Owed, Rebind, Rejected, Role, Session, Why};
 use smpp::{Bind, Body, EncodeError, Status, Tag, Tlvs};
+use store::{AcceptedParts, NewMessage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Sleep, timeout};
 
+use crate::crowd::{Crowd, Told};
 use crate::fingerprint::Fingerprint;
 use crate::marks::Mark;
-use crate::member::{Guest, House, Member, Receiver, Seat};
+use crate::member::{BindNote, Guest, House, Member, Receiver, Seat};
 use crate::presence::{Counts, Presence};
+use crate::refusal::Refusal;
 use crate::submit::Submission;
+use crate::taking::Taken;
 use crate::trace::Tap;
-use crate::{question, taking, ussd};
+use crate::{calling, question, taking, ussd};
 
 /// Something to be delivered over this connection.
 #[derive(Debug)]
@@ -31,11 +36,19 @@ pub(crate) struct Order {
     pub(crate) body: Body,
     pub(crate) tlvs: Tlvs,
     /// Told what came of it; dropped where it was never written and could be another time.
-    pub(crate) done: oneshot::Sender<Told>,
+    pub(crate) done: oneshot::Sender<Answered>,
 }
 
-/// The application's answer to an order, or [`NO_ANSWER`]; or why no PDU can hold the order.
-pub(crate) type Told = Result<Status, EncodeError>;
+/// What came of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// The application's answer.
+    With(Status),
+    /// It was written, and there was no answer until it was too late or the session had ended.
+    Never,
+    /// No PDU can hold it.
+    Unwritable(EncodeError),
+}
 
 /// A connection.
 pub(crate) struct Connection {
@@ -45,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) ends: (SocketAddr, SocketAddr),
     /// What it showed in the handshake.
     pub(crate) certificate: Option<Fingerprint>,
+    /// Whom it was made to, and who alone may bind here, to receive; `None`: somebody came.
+    pub(crate) called: Option<Arc<Member>>,
     /// Becomes true when the gateway stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -53,7 +68,9 @@ pub(crate) struct Connection {
 enum Worked {
     Login(Owed, BindMode, Result<Arc<Member>, Status>),
     /// With the messages that were taken.
-    Answer(Owed, Box<Answer>, Vec<Mark>),
+    Answer(Owed, Box<Answer>, Vec<Taken>),
+    /// Of submissions that came together.
+    Crowd(Vec<Told>),
 }
 
 /// The conversation over a connection.
@@ -65,12 +82,19 @@ struct Talk {
     tap: Tap,
     session: Session,
     seat: Option<Seat>,
+    called: Option<Arc<Member>>,
+    /// Whether somebody was bound once.
+    was_bound: bool,
     working: FuturesUnordered<BoxFuture<'static, Worked>>,
+    /// Submissions of what is being read.
+    crowd: Option<Crowd>,
     /// What was delivered and is not answered yet.
-    waiting: HashMap<u64, oneshot::Sender<Told>>,
+    waiting: HashMap<u64, oneshot::Sender<Answered>>,
     next_ticket: u64,
     /// Messages whose answers are among the octets that are being written.
     answered: Vec<Mark>,
+    /// Messages that are answered, and whose parts nobody sends yet.
+    kept: Vec<AcceptedParts>,
     /// Since when something is to be written and nothing of it goes.
     stuck: Option<Instant>,
     /// For the deliveries of this session.
@@ -78,28 +102,34 @@ struct Talk {
 }
 
 impl Connection {
-    /// Speaks until one of the two ends it.
-    pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send>(self, stream: S) {
+    /// Speaks until one of the two ends it; whether somebody was bound.
+    pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send>(self, stream: S) -> bool {
         let Self {
             house,
             peer,
             ends,
             certificate,
+            called,
             mut stopping,
         } = self;
         let (orders, mut deliveries) = mpsc::channel(DELIVERIES);
         let mut talk = Talk::new(house, Guest { peer, certificate }, ends, orders);
+        if let Some(member) = called {
+            talk.call(member);
+        }
         let (mut read, mut write) = tokio::io::split(stream);
         let mut octets = vec![0; READ];
         let mut unread = 0..0;
         let mut leaving = false;
         let mut unflushed = false;
+        let mut alarm = pin!(tokio::time::sleep(FAR));
         loop {
             if !unread.is_empty() && talk.session.wants_octets() {
                 let taken = talk.session.receive(&octets[unread.clone()], Instant::now());
                 talk.tap.heard(&octets[unread.start..unread.start + taken]);
                 unread.start += taken;
             }
+            talk.work_done();
             // Here and not only after the alarm: a peer that always has something to say would put it off.
             let now = Instant::now();
             talk.session.tick(now);
@@ -107,7 +137,16 @@ impl Connection {
             if talk.is_over(now) {
                 break;
             }
-            let mut alarm = pin!(alarm(talk.due()));
+            match talk.write_now(&mut write) {
+                // What was held up by what was not written may go on.
+                Ok(true) => {
+                    unflushed = true;
+                    continue;
+                }
+                Ok(false) => talk.set_going(),
+                Err(_) => break,
+            }
+            set(alarm.as_mut(), talk.due().unwrap_or(now + FAR));
             let to_write = !talk.session.outgoing().is_empty();
             let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
             let may_deliver = talk.seat.is_some() && talk.session.may_submit().is_ok();
@@ -140,6 +179,7 @@ impl Connection {
         talk.finish().await;
         // Whoever does not take the end of the conversation has ended it.
         let _ = timeout(GOODBYE, write.shutdown()).await;
+        talk.was_bound
     }
 }
 
@@ -151,6 +191,14 @@ async fn put(stream: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Resul
     match stream.write(octets).await? {
         0 => Err(io::ErrorKind::WriteZero.into()),
         written => Ok(written),
+    }
+}
+
+/// Sets an alarm. It may ring too early, and whoever is woken finds nothing to do then: most of what is due is put off by
+/// the next PDU, and setting it each time costs more.
+fn set(alarm: Pin<&mut Sleep>, due: Instant) {
+    if alarm.is_elapsed() || due < alarm.deadline().into_std() {
+        alarm.reset(due.into());
     }
 }
 
@@ -170,13 +218,32 @@ impl Talk {
             house,
             guest,
             seat: None,
+            called: None,
+            was_bound: false,
             working: FuturesUnordered::new(),
+            crowd: None,
             waiting: HashMap::new(),
             next_ticket: 0,
             answered: Vec::new(),
+            kept: Vec::new(),
             stuck: None,
             orders,
         }
+    }
+
+    /// Asks the one who was called to bind.
+    fn call(&mut self, member: Arc<Member>) {
+        let outbind = calling::outbind(&self.house, &member.account);
+        if let Err(error) = self.session.outbind(outbind, Instant::now()) {
+            tracing::error!(peer = %self.guest.peer, %error, "an outbind that cannot be written");
+        }
+        self.called = Some(member);
+    }
+
+    /// Whether this is not who was called, or does not come to receive.
+    fn is_another(&self, member: &Arc<Member>, mode: BindMode) -> bool {
+        let called = self.called.as_ref();
+        called.is_some_and(|called| !Arc::ptr_eq(called, member) || mode == BindMode::Transmitter)
     }
 
     /// Whether nothing more is to be done: all is said, or the other side takes nothing of it.
@@ -211,6 +278,7 @@ impl Talk {
         while let Some(event) = self.session.poll() {
             self.happened(event);
         }
+        self.hand_in();
         if let Some(seat) = &self.seat {
             seat.wait(self.session.windows());
         }
@@ -220,23 +288,21 @@ impl Talk {
         match event {
             Event::BindRequested { owed, mode, bind } => self.login(owed, mode, bind),
             Event::Request { owed, body, tlvs } => self.request(owed, body, tlvs),
-            Event::Answered { ticket, status, .. } => {
-                self.count(|counts| counts.delivered(Some(status)));
-                if let Some(done) = self.waiting.remove(&ticket) {
-                    // Whoever gave the order may have gone.
-                    let _ = done.send(Ok(status));
-                }
-            }
-            Event::Unanswered { ticket, .. } => {
-                self.count(|counts| counts.delivered(None));
-                if let Some(done) = self.waiting.remove(&ticket) {
-                    let _ = done.send(Ok(NO_ANSWER));
-                }
-            }
+            Event::Answered { ticket, status, .. } => self.settled(ticket, Answered::With(status)),
+            Event::Unanswered { ticket, .. } => self.settled(ticket, Answered::Never),
             Event::Closed(why) => self.closed(&why),
             Event::Malformed(error) => tracing::debug!(peer = %self.guest.peer, %error, "a PDU that cannot be read"),
             Event::Stray(header) => tracing::debug!(peer = %self.guest.peer, ?header, "an answer to nothing"),
             Event::Paused(_) | Event::Resumed | Event::Bound { .. } | Event::Outbind(_) | Event::Alert(_) => {}
+        }
+    }
+
+    /// Something that was delivered has its answer, or will have none.
+    fn settled(&mut self, ticket: u64, answered: Answered) {
+        self.count(|counts| counts.delivered(answered));
+        if let Some(done) = self.waiting.remove(&ticket) {
+            // Whoever gave the order may have gone.
+            let _ = done.send(answered);
         }
     }
 
@@ -265,6 +331,31 @@ impl Talk {
         self.working.push(login.boxed());
     }
 
+    /// Hands in the submissions that came together.
+    fn hand_in(&mut self) {
+        if let Some(crowd) = self.crowd.take() {
+            let kept = crowd.keep(self.house.gateway.clone());
+            self.working.push(kept.map(Worked::Crowd).boxed());
+        }
+    }
+
+    /// Takes a submission that can be kept together with others.
+    fn gather(&mut self, owed: Owed, member: Arc<Member>, drafted: Result<NewMessage, Refusal>) {
+        match drafted {
+            Ok(message) => {
+                let crowd = self.crowd.get_or_insert_with(|| Crowd::of(member));
+                crowd.add(owed, message);
+                if crowd.is_full() {
+                    self.hand_in();
+                }
+            }
+            Err(refusal) => {
+                let answer = refusal.tell(&member, owed.command());
+                self.respond(owed, answer);
+            }
+        }
+    }
+
     fn request(&mut self, owed: Owed, body: Body, tlvs: Tlvs) {
         let Some(seat) = &self.seat else {
             return self.respond(owed, Answer::refused(Status::WRONG_BIND_STATE));
@@ -274,8 +365,14 @@ impl Talk {
         if submits && !member.may_submit() {
             return self.respond(owed, Answer::refused(Status::THROTTLED));
         }
-        let house = Arc::clone(&self.house);
         let (session, dialogue) = (self.id, submits && tlvs.has(Tag::USSD_SERVICE_OP));
+        if submits
+            && !dialogue
+            && let Some(drafted) = taking::plain(&self.house.gateway, &member, &body, &tlvs)
+        {
+            return self.gather(owed, member, drafted);
+        }
+        let house = Arc::clone(&self.house);
         let work = async move {
             let (answer, taken) = match submits {
                 true if dialogue => ussd::take(&house.gateway, &member, session, &body, &tlvs).await,
@@ -294,10 +391,32 @@ impl Talk {
         match worked {
             Worked::Login(owed, mode, Ok(member)) => self.let_in(owed, mode, &member),
             Worked::Login(owed, _, Err(status)) => self.session.refuse(owed, status, Instant::now()),
-            Worked::Answer(owed, answer, taken) => {
-                self.respond(owed, *answer);
-                self.answered.extend(taken);
-            }
+            Worked::Answer(owed, answer, taken) => self.tell(owed, *answer, taken),
+            Worked::Crowd(all) => all
+                .into_iter()
+                .for_each(|told| self.tell(told.owed, told.answer, told.taken)),
+        }
+    }
+
+    /// Takes what is there already, so that answers go out together.
+    fn work_done(&mut self) {
+        while let Some(Some(worked)) = self.working.next().now_or_never() {
+            self.worked(worked);
+        }
+    }
+
+    fn tell(&mut self, owed: Owed, answer: Answer, taken: impl IntoIterator<Item = Taken>) {
+        self.respond(owed, answer);
+        for taken in taken {
+            self.answered.push(taken.mark);
+            self.kept.extend(taken.parts);
+        }
+    }
+
+    /// What is answered goes out. Only now: the dispatcher's thread is not to be woken in the way of an answer.
+    fn set_going(&mut self) {
+        if !self.kept.is_empty() {
+            self.house.gateway.accepted_all(Api::Smpp, self.kept.drain(..));
         }
     }
 
@@ -308,12 +427,20 @@ impl Talk {
             knows_tlvs: owed.knows_tlvs(),
         });
         let presence = Presence::new(self.id, mode, self.guest.peer);
+        if self.is_another(member, mode) {
+            self.house.note(&self.guest, Some(member), BindNote::Refused);
+            tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, mode = mode.name(), "not who was called, or not to receive");
+            return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
+        }
         if !self.take_seat(member, presence, receiver) {
+            self.house.note(&self.guest, Some(member), BindNote::Refused);
             tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         }
+        self.house.note(&self.guest, Some(member), BindNote::Bound);
         self.tap.is(&member.account.system_id);
         tracing::info!(peer = %self.guest.peer, account = member.account.system_id, mode = mode.name(), "SMPP session bound");
+        self.was_bound = true;
         self.session.set_window(member.account.window.into());
         self.session.accept(owed, Instant::now());
     }
@@ -350,9 +477,21 @@ impl Talk {
         // What is not taken is given back by dropping its `done`.
         match self.session.submit(&order.body, &order.tlvs, ticket, Instant::now()) {
             Ok(()) => drop(self.waiting.insert(ticket, order.done)),
-            Err(Rejected::Encode(error)) => drop(order.done.send(Err(error))),
+            Err(Rejected::Encode(error)) => drop(order.done.send(Answered::Unwritable(error))),
             Err(why) => tracing::debug!(peer = %self.guest.peer, %why, "a delivery is given back"),
         }
+    }
+
+    /// Writes what goes without waiting; whether something went.
+    fn write_now(&mut self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
+        if self.session.outgoing().is_empty() {
+            return Ok(false);
+        }
+        match put(stream, self.session.outgoing()).now_or_never() {
+            Some(written) => self.wrote(written?),
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn wrote(&mut self, octets: usize) {
@@ -366,26 +505,22 @@ impl Talk {
 
     /// What is being kept may be kept, though its answers reach nobody. Whoever only waits to be let in is not waited for.
     async fn finish(&mut self) {
-        let all = async { while self.working.next().await.is_some() {} };
+        let all = async {
+            while let Some(worked) = self.working.next().await {
+                self.worked(worked);
+            }
+        };
         let _ = timeout(LAST, all).await;
+        self.set_going();
     }
 }
 
-/// Ends when it is time; never where there is none.
-async fn alarm(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What [`Order::done`] is told of an order that was written and never answered. No status of SMPP is as high (clause
-/// 5.1.3); a peer that answers it says as little.
-pub(crate) const NO_ANSWER: Status = Status(u32::MAX);
 /// Deliveries that wait for this session; more wait where they come from.
 const DELIVERIES: usize = 16;
 /// What is read from the socket at a time, in octets.
 const READ: usize = 8 * 1024;
+/// How long a session sleeps that waits for nothing.
+const FAR: Duration = Duration::from_secs(3600);
 /// How long submissions may take to be kept when their conversation is over.
 const LAST: Duration = Duration::from_secs(5);
 /// How long the end of a conversation may take.

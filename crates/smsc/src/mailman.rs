@@ -11,7 +11,7 @@ use smpp::{Reaction, Status, Tag};
 use store::Delivery;
 use tokio::sync::oneshot::{self, error::RecvError};
 
-use crate::connection::{NO_ANSWER, Order, Told};
+use crate::connection::{Answered, Order};
 use crate::letter::{self, Letter};
 use crate::member::Member;
 use crate::question::network_error;
@@ -84,7 +84,7 @@ impl Mailman {
     /// a session that knows optional parameters, or for one that does not.
     async fn bring(&self, delivery: &Delivery, letters: impl FnOnce(bool) -> Vec<Letter>) -> Verdict {
         let Some(receiver) = self.member.receiver().await else {
-            return Verdict::away("the application is not bound as receiver or transceiver");
+            return Verdict::away(self.member.absence());
         };
         for (body, tlvs) in letters(receiver.knows_tlvs) {
             if !receiver.knows_tlvs && tlvs.has(Tag::MESSAGE_PAYLOAD) {
@@ -148,12 +148,12 @@ impl Consumer for Mailman {
 
 /// What becomes of a letter; `None` where it was taken. `most`: how often it may be given without an answer; `memo`: how
 /// often it was.
-fn untold(answer: Result<Told, RecvError>, most: u32, memo: Option<&str>) -> Option<Verdict> {
+fn untold(answer: Result<Answered, RecvError>, most: u32, memo: Option<&str>) -> Option<Verdict> {
     match answer {
-        Ok(Ok(Status::OK)) => None,
-        Ok(Ok(NO_ANSWER)) => Some(unanswered(most, memo)),
-        Ok(Ok(status)) => Some(refused(status)),
-        Ok(Err(error)) => Some(Verdict::give_up(format!("no deliver_sm can hold it: {error}"))),
+        Ok(Answered::With(Status::OK)) => None,
+        Ok(Answered::With(status)) => Some(refused(status)),
+        Ok(Answered::Never) => Some(unanswered(most, memo)),
+        Ok(Answered::Unwritable(error)) => Some(Verdict::give_up(format!("no deliver_sm can hold it: {error}"))),
         Err(_) => Some(Verdict::later("the session gave it back before it was written")),
     }
 }
@@ -196,28 +196,31 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_was_written_counts_as_unanswered() {
-        let (done, answer) = oneshot::channel::<Told>();
+        let (done, answer) = oneshot::channel::<Answered>();
         drop(done);
         assert!(matches!(
             untold(answer.await, 1, None),
             Some(Verdict::Later { after: None, .. })
         ));
-        let silent = |most, memo| untold(Ok(Ok(NO_ANSWER)), most, memo);
+        let silent = |most, memo| untold(Ok(Answered::Never), most, memo);
         assert!(matches!(silent(1, None), Some(Verdict::GiveUp { .. })));
         assert!(matches!(silent(3, Some("2")), Some(Verdict::GiveUp { .. })));
         assert!(matches!(silent(3, Some("1")), Some(Verdict::Partly { memo, .. }) if memo == "2"));
         assert!(matches!(silent(0, Some("7")), Some(Verdict::Partly { .. })), "no limit");
-        assert_eq!(untold(Ok(Ok(Status::OK)), 1, None), None);
-        assert!(matches!(
-            untold(Ok(Ok(Status::QUEUE_FULL)), 1, None),
-            Some(Verdict::Later { .. })
-        ));
+        let with = |status| untold(Ok(Answered::With(status)), 1, None);
+        assert_eq!(with(Status::OK), None);
+        assert!(matches!(with(Status::QUEUE_FULL), Some(Verdict::Later { .. })));
+        let odd = with(Status(u32::MAX));
+        assert!(
+            matches!(&odd, Some(Verdict::GiveUp { why }) if why.starts_with("the application answers")),
+            "any number is an answer: {odd:?}"
+        );
     }
 
     #[test]
     fn what_no_pdu_can_hold_is_given_up_with_the_reason() {
         let error = smpp::EncodeError::Nul("source_addr");
-        let Some(Verdict::GiveUp { why }) = untold(Ok(Err(error)), 0, None) else {
+        let Some(Verdict::GiveUp { why }) = untold(Ok(Answered::Unwritable(error)), 0, None) else {
             panic!("it would be tried for ever");
         };
         assert!(why.contains("source_addr"), "{why}");

@@ -49,6 +49,12 @@ pub(crate) struct Member {
     receivers: Mutex<Vec<Receiver>>,
     /// Somebody bound who takes what is delivered, or nobody will.
     came: Notify,
+    /// Deliveries that wait for somebody who takes them.
+    awaiting: AtomicUsize,
+    /// One more of these waits.
+    missed: Notify,
+    /// What came of calling them, while it is in vain.
+    trouble: Mutex<Option<String>>,
     /// Whether the message centre has closed.
     closed: AtomicBool,
     /// Where the next delivery goes.
@@ -58,6 +64,8 @@ pub(crate) struct Member {
     /// Messages of which it is being told that they are on their way.
     pub(crate) enroute: Arc<Marks>,
     rate: Option<DefaultDirectRateLimiter>,
+    /// Whose turn it is to look for a message to replace.
+    pub(crate) replacing: tokio::sync::Mutex<()>,
     /// Messages of which some parts are submitted.
     pub(crate) trains: Trains,
     /// Its USSD dialogues.
@@ -78,6 +86,13 @@ pub(crate) struct Receiver {
 pub(crate) struct Guest {
     pub(crate) peer: IpAddr,
     pub(crate) certificate: Option<Fingerprint>,
+}
+
+/// What came of a bind, for the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BindNote {
+    Bound,
+    Refused,
 }
 
 /// A session's place; free again when it is dropped.
@@ -128,10 +143,10 @@ impl House {
         let right = is_password(&bind.password, if hash.is_empty() { NOBODY } else { hash }).await;
         drop(turn);
         let admitted = welcome.filter(|_| open || right);
-        self.note(guest, known, admitted.is_some());
         match admitted {
             Some(member) => Ok(Arc::clone(member)),
             None => {
+                self.note(guest, known, BindNote::Refused);
                 self.failures.count(&who);
                 let system_id = bind.system_id.text();
                 tracing::warn!(peer = %guest.peer, system_id = %system_id.escape_debug(), "an SMPP bind is refused");
@@ -145,9 +160,12 @@ impl House {
         self.trail.get_or_init(|| AuditTrail::new(self.gateway.clone()));
     }
 
-    /// Notes a bind. Only an account that there is is named: what was sent in a name's place may be a secret.
-    fn note(&self, guest: &Guest, known: Option<&Arc<Member>>, admitted: bool) {
-        let what = if admitted { "smpp.bound" } else { "smpp.refused" };
+    /// Notes what came of a bind. Only an account that there is is named: what was sent in a name's place may be a secret.
+    pub(crate) fn note(&self, guest: &Guest, known: Option<&Arc<Member>>, came_of_it: BindNote) {
+        let what = match came_of_it {
+            BindNote::Bound => "smpp.bound",
+            BindNote::Refused => "smpp.refused",
+        };
         let entry = AuditEntry {
             token: known.and_then(|member| member.origin.token.clone()),
             facts: Some(format!("from {}", guest.peer)),
@@ -181,10 +199,14 @@ impl Member {
             account,
             origin,
             rate,
+            replacing: tokio::sync::Mutex::default(),
             present: Mutex::default(),
             counts: Counts::default(),
             receivers: Mutex::default(),
             came: Notify::new(),
+            awaiting: AtomicUsize::new(0),
+            missed: Notify::new(),
+            trouble: Mutex::default(),
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
             unanswered: Arc::default(),
@@ -217,6 +239,7 @@ impl Member {
         }
         if let Some(receiver) = receiver {
             self.receivers().push(receiver);
+            self.did_not_come(None);
             self.came.notify_waiters();
         }
         Some(Seat {
@@ -243,6 +266,7 @@ impl Member {
     /// The session whose turn it is; waits for one that binds, but not for ever, and not once the message centre has closed.
     pub(crate) async fn receiver(&self) -> Option<Receiver> {
         let found = async {
+            let mut awaiting = None;
             loop {
                 let came = self.came.notified();
                 if self.closed.load(Ordering::Relaxed) {
@@ -251,10 +275,30 @@ impl Member {
                 if let Some(receiver) = self.next_receiver() {
                     return Some(receiver);
                 }
+                awaiting.get_or_insert_with(|| Awaiting::new(self));
                 came.await;
             }
         };
         tokio::time::timeout(BIND_WAIT, found).await.ok().flatten()
+    }
+
+    /// Waits until something is to be delivered that nobody takes.
+    pub(crate) async fn missed(&self) {
+        while self.awaiting.load(Ordering::Relaxed) == 0 {
+            self.missed.notified().await;
+        }
+    }
+
+    /// They were called; `why`: nobody came.
+    pub(crate) fn did_not_come(&self, why: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why nothing can be delivered, for people.
+    pub(crate) fn absence(&self) -> String {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let called = trouble.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
+        format!("the application is not bound as receiver or transceiver{called}")
     }
 
     /// Nobody binds any more: what is to be delivered is not to wait for it.
@@ -282,6 +326,23 @@ impl Member {
 
     fn receivers(&self) -> MutexGuard<'_, Vec<Receiver>> {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A delivery that waits.
+struct Awaiting<'a>(&'a Member);
+
+impl<'a> Awaiting<'a> {
+    fn new(member: &'a Member) -> Self {
+        member.awaiting.fetch_add(1, Ordering::Relaxed);
+        member.missed.notify_one();
+        Self(member)
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.awaiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

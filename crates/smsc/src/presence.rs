@@ -8,6 +8,8 @@ use message::{BoundFor, SessionCounts, SessionFacts};
 use smpp::session::BindMode;
 use smpp::{CommandId, Status};
 
+use crate::connection::Answered;
+
 /// A session that is bound.
 #[derive(Debug)]
 pub(crate) struct Presence {
@@ -81,11 +83,11 @@ impl Counts {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The application answered something that was delivered, or did not (`None`).
-    pub(crate) fn delivered(&self, status: Option<Status>) {
-        let count = match status.is_some_and(Status::is_ok) {
-            true => &self.delivered,
-            false => &self.undelivered,
+    /// What the application did with something that was delivered.
+    pub(crate) fn delivered(&self, answered: Answered) {
+        let count = match answered {
+            Answered::With(Status::OK) => &self.delivered,
+            Answered::With(_) | Answered::Never | Answered::Unwritable(_) => &self.undelivered,
         };
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -119,9 +121,9 @@ mod tests {
         ] {
             counts.answered(command, status);
         }
-        counts.delivered(Some(Status::OK));
-        counts.delivered(Some(Status::QUEUE_FULL));
-        counts.delivered(None);
+        counts.delivered(Answered::With(Status::OK));
+        counts.delivered(Answered::With(Status::QUEUE_FULL));
+        counts.delivered(Answered::Never);
         let expected = SessionCounts {
             submitted: 1,
             throttled: 1,

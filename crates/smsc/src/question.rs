@@ -23,13 +23,7 @@ pub(crate) async fn answer(gateway: &Gateway, member: &Member, body: &Body, tlvs
         }
         _ => Err(Refusal::new(Status::INVALID_COMMAND, "nobody here does that")),
     };
-    told.map_or_else(
-        |refusal| {
-            tracing::debug!(account = member.account.system_id, status = %refusal.status, "refused: {}", refusal.why);
-            refusal.answer(body)
-        },
-        Answer::of,
-    )
+    told.map_or_else(|refusal| refusal.tell(member, body.command()), Answer::of)
 }
 
 async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result<QuerySmResp, Refusal> {

@@ -2,7 +2,9 @@
 
 use gateway::{Error, ErrorKind};
 use smpp::session::{Answer, Fields};
-use smpp::{Body, Octets, Status, Tag};
+use smpp::{CommandId, Octets, Status, Tag};
+
+use crate::member::Member;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +22,17 @@ impl Refusal {
         }
     }
 
+    /// The answer to a request of this member, and a word in the log.
+    pub(crate) fn tell(&self, member: &Member, to: CommandId) -> Answer {
+        tracing::debug!(account = member.account.system_id, status = %self.status, "refused: {}", self.why);
+        self.answer(to)
+    }
+
     /// The answer that says so. Only data_sm_resp has a place for words (clause 4.7.2); in others, whose fields are left out
     /// with an error, peers would read them as fields.
-    pub(crate) fn answer(&self, to: &Body) -> Answer {
+    pub(crate) fn answer(&self, to: CommandId) -> Answer {
         let mut answer = Answer::refused(self.status);
-        if !matches!(to, Body::DataSm(_)) {
+        if to != CommandId::DATA_SM {
             return answer;
         }
         answer.fields = Fields::Id(Octets::EMPTY);
@@ -97,9 +105,9 @@ mod tests {
         assert_eq!(of(ErrorKind::QueueFull, None), Status::QUEUE_FULL);
         assert_eq!(of(ErrorKind::Internal, None), Status::SYSTEM_ERROR);
         let refusal = Refusal::new(Status::SUBMIT_FAILED, "grüße\0 é!");
-        let answer = refusal.answer(&Body::DataSm(smpp::DataSm::default()));
+        let answer = refusal.answer(CommandId::DATA_SM);
         let told = answer.tlvs.string(Tag::ADDITIONAL_STATUS_INFO_TEXT);
         assert_eq!(told, Some(&b"gre !"[..]));
-        assert!(refusal.answer(&Body::SubmitSm(smpp::Sm::default())).tlvs.is_empty());
+        assert!(refusal.answer(CommandId::SUBMIT_SM).tlvs.is_empty());
     }
 }

@@ -63,6 +63,23 @@ async fn alike(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Ve
     found.map_err(cannot_cancel)
 }
 
+/// The last message that waits of the sender, recipient and service of a submission, and can be replaced by it.
+pub(crate) async fn last_like(
+    gateway: &Gateway,
+    member: &Member,
+    submission: &Submission,
+    to: &Address,
+) -> Result<Option<MessageId>, Refusal> {
+    let fits = |_, note: &str| {
+        let ticket = Ticket::read(note).filter(|ticket| ticket.group.is_none() && !ticket.form.header);
+        ticket.is_some_and(|ticket| {
+            ticket.source.address == submission.source.address && ticket.service_type == submission.service_type
+        })
+    };
+    let found = gateway.waiting(&member.origin, Some(&number(to)), fits).await?;
+    Ok(found.last().copied())
+}
+
 fn destination(wish: &CancelSm) -> String {
     number(&Address::new(
         wish.dest_addr_ton,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consumers::ports::{Caller, Host, Ports};
+use consumers::ports::{self, Host, Ports};
 use consumers::{Consumer, Places};
 use gateway::{Gateway, WireDesk};
 use message::ApplicationSnapshot;
@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::Config;
+use crate::calling::Caller;
 use crate::connection::Connection;
 use crate::fingerprint::Fingerprint;
 use crate::mailman::Mailman;
@@ -77,6 +78,19 @@ impl Smsc {
         self.house.open();
         let (stopping, watched) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
+        for member in &self.house.members {
+            let Some(address) = member.account.outbind.clone() else {
+                continue;
+            };
+            let caller = Caller {
+                house: Arc::clone(&self.house),
+                member: Arc::clone(member),
+                places: Arc::clone(&self.places),
+                stopping: watched.clone(),
+                cut: is_cut.clone(),
+            };
+            tokio::spawn(caller.run(address));
+        }
         let reception = Reception {
             house: Arc::clone(&self.house),
             tls: TlsAcceptor::from(tls),
@@ -101,7 +115,7 @@ impl Smsc {
 impl Host for Reception {
     const NAME: &str = "SMPP";
 
-    async fn serve(self, caller: Caller) {
+    async fn serve(self, caller: ports::Caller) {
         // Small PDUs are answered at once; it works without, only more slowly.
         let _ = caller.socket.set_nodelay(true);
         let connection = Connection {
@@ -110,18 +124,20 @@ impl Host for Reception {
             // A socket that has no name any more is about to end.
             ends: (caller.peer, caller.socket.local_addr().unwrap_or(caller.peer)),
             certificate: None,
+            called: None,
             stopping: self.stopping,
         };
         let mut cut = self.cut;
         tokio::select! {
-            () = speak(connection, caller.socket, caller.wrapped.then_some(self.tls)) => {}
+            _bound = speak(connection, caller.socket, caller.wrapped.then_some(self.tls)) => {}
             // A sender that is gone means it as well.
             _ = cut.wait_for(|cut| *cut) => {}
         }
     }
 }
 
-async fn speak(mut connection: Connection, socket: TcpStream, tls: Option<TlsAcceptor>) {
+/// Whether somebody was bound.
+async fn speak(mut connection: Connection, socket: TcpStream, tls: Option<TlsAcceptor>) -> bool {
     let Some(tls) = tls else {
         return connection.run(socket).await;
     };
@@ -130,11 +146,12 @@ async fn speak(mut connection: Connection, socket: TcpStream, tls: Option<TlsAcc
             let shown = stream.get_ref().1.peer_certificates();
             let own = shown.and_then(<[_]>::first);
             connection.certificate = own.map(|own| Fingerprint::of(own));
-            connection.run(stream).await;
+            return connection.run(stream).await;
         }
         Ok(Err(error)) => tracing::debug!(peer = %connection.peer, %error, "no TLS"),
         Err(_) => tracing::debug!(peer = %connection.peer, "no TLS in time"),
     }
+    false
 }
 
 /// How long a TLS handshake may take.

@@ -29,13 +29,15 @@ pub(crate) struct Submission {
     pub(crate) lists: Vec<Address>,
     /// Whether it may have several recipients, who share an id.
     shared: bool,
-    service_type: String,
+    pub(crate) service_type: String,
     esm_class: EsmClass,
     protocol_id: u8,
     priority_flag: u8,
     schedule: Octets,
     validity: Octets,
     wants: u8,
+    /// It takes the place of one that waits, if there is one.
+    replaces: bool,
     /// Times that were worked out already; these count then, and not what is written.
     pub(crate) settled: Option<Times>,
 }
@@ -71,6 +73,7 @@ impl Submission {
             schedule: sm.schedule_delivery_time.clone(),
             validity: sm.validity_period.clone(),
             wants: sm.registered_delivery,
+            replaces: sm.replace_if_present_flag == REPLACE,
             settled: None,
         }
     }
@@ -92,6 +95,7 @@ impl Submission {
             schedule: Octets::EMPTY,
             validity: Octets::EMPTY,
             wants: data.registered_delivery,
+            replaces: false,
             settled: None,
         }
     }
@@ -116,8 +120,15 @@ impl Submission {
             schedule: multi.schedule_delivery_time.clone(),
             validity: multi.validity_period.clone(),
             wants: multi.registered_delivery,
+            replaces: multi.replace_if_present_flag == REPLACE && multi.dest_address.len() == 1,
             settled: None,
         }
+    }
+
+    /// Whether it takes the place of one that waits, if there is one (clause 5.2.18). A part of a message never does: its
+    /// brothers have the same addresses.
+    pub(crate) fn replaces(&self, payload: &Payload<'_>) -> bool {
+        self.replaces && header(payload).is_empty()
     }
 
     /// The SIM that a part is to leave from: that of the others of its message. `None`: the router says when it is its turn.
@@ -391,6 +402,8 @@ fn moment(octets: &Octets, now: Timestamp) -> Result<Option<Timestamp>, ()> {
 
 /// Type of number: international (clause 5.2.5).
 const INTERNATIONAL: u8 = 1;
+/// replace_if_present_flag that says so.
+const REPLACE: u8 = 1;
 /// A data_coding that says GSM 7 bit whatever the account's own alphabet is (clause 5.2.19).
 const GSM: u8 = 0xF1;
 /// How many letters of a text a receipt repeats.

@@ -17,12 +17,13 @@ use tokio::sync::oneshot;
 use tpdu::Content;
 
 use crate::config::Source;
-use crate::connection::Order;
+use crate::connection::{Answered, Order};
 use crate::letter::Letter;
 use crate::marks::Mark;
 use crate::member::Member;
 use crate::refusal::Refusal;
 use crate::submit::{Submission, number, payload};
+use crate::taking::Taken;
 use crate::ticket::Address;
 
 /// The dialogues of an account by their session numbers: one a SIM at most, as the network has it, and besides it those whose
@@ -80,17 +81,14 @@ pub(crate) async fn take(
     connection: u64,
     body: &Body,
     tlvs: &Tlvs,
-) -> (Answer, Vec<Mark>) {
+) -> (Answer, Vec<Taken>) {
     let taken = async {
         let step = Step::of(body, tlvs, member)?;
         work(gateway, member, connection, step).await
     };
     match taken.await {
-        Ok(mark) => (Answer::taken(mark.id.to_string()), vec![mark]),
-        Err(refusal) => {
-            tracing::debug!(account = member.account.system_id, status = %refusal.status, "refused: {}", refusal.why);
-            (refusal.answer(body), Vec::new())
-        }
+        Ok(mark) => (Answer::taken(mark.id.to_string()), vec![Taken { mark, parts: None }]),
+        Err(refusal) => (refusal.tell(member, body.command()), Vec::new()),
     }
 }
 
@@ -218,7 +216,7 @@ async fn deliver(member: &Member, connection: u64, (body, tlvs): Letter) -> bool
     };
     let (done, answer) = oneshot::channel();
     let sent = receiver.orders.send(Order { body, tlvs, done }).await;
-    sent.is_ok() && answer.await.is_ok_and(|told| told.is_ok_and(Status::is_ok))
+    sent.is_ok() && answer.await == Ok(Answered::With(Status::OK))
 }
 
 impl Step {

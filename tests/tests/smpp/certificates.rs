@@ -112,7 +112,7 @@ fn a_password_that_was_made_lets_its_application_in_and_binds_are_noted() {
     let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
     let text = |key: &str| made[key].as_str().expect("a text").to_owned();
     let lines = text("toml").replace("[[smpp.accounts]]\nsystem_id = \"shop\"\n", "");
-    let centre = Centre::raw(&lines);
+    let centre = Centre::raw(&format!("{lines}\nbinds = 1"));
     let gateway = centre.rig.start_ready();
     assert_eq!(
         Esme::connect(centre.port).bind_with("12345678", 0x34).status,
@@ -120,6 +120,8 @@ fn a_password_that_was_made_lets_its_application_in_and_binds_are_noted() {
     );
     let mut esme = Esme::connect(centre.port);
     assert_eq!(esme.bind_with(&text("password"), 0x34).status, Status::OK);
+    let second = Esme::connect(centre.port).bind_with(&text("password"), 0x34);
+    assert_eq!(second.status, Status::BIND_FAILED, "no place is left");
     esme.unbinds();
     assert!(gateway.stop().success());
     let listed = Command::new(program("simrelay"))
@@ -129,7 +131,7 @@ fn a_password_that_was_made_lets_its_application_in_and_binds_are_noted() {
         .expect("it runs");
     let listed = String::from_utf8(listed.stdout).expect("UTF-8");
     let noted = |what: &str| listed.matches(what).count();
-    assert_eq!((noted("smpp.refused"), noted("smpp.bound")), (1, 1), "{listed}");
+    assert_eq!((noted("smpp.refused"), noted("smpp.bound")), (2, 1), "{listed}");
     assert!(
         listed.contains("from 127.0.0.1") && listed.contains("smpp.shop"),
         "{listed}"

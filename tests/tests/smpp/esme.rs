@@ -87,6 +87,26 @@ impl<S: Read + Write> Esme<S> {
         }
     }
 
+    /// Sends requests in one go, and gives their answers in the order in which they come.
+    pub(crate) fn call_all(&mut self, bodies: Vec<Body>) -> Vec<Pdu> {
+        let count = bodies.len();
+        let mut octets = Vec::new();
+        for body in bodies {
+            self.sequence += 1;
+            octets.extend(Pdu::request(self.sequence, body).to_octets().expect("a PDU"));
+        }
+        self.stream.write_all(&octets).expect("written");
+        let mut answers = Vec::new();
+        while answers.len() < count {
+            let pdu = self.read().expect("an answer");
+            match pdu.command().is_response() {
+                true => answers.push(pdu),
+                false => self.heard(pdu),
+            }
+        }
+        answers
+    }
+
     /// Submits, and gives the message's id.
     pub(crate) fn submit(&mut self, sm: Sm) -> String {
         let answer = self.call(Body::SubmitSm(sm));

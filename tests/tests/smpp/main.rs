@@ -5,6 +5,7 @@ mod certificates;
 mod esme;
 mod guessing;
 mod kannel;
+mod outbind;
 mod peers;
 mod told;
 mod trace;

@@ -212,3 +212,42 @@ fn who_is_bound_and_what_they_did_is_shown() {
     );
     assert!(gateway.stop().success());
 }
+
+#[test]
+fn of_many_that_come_at_once_each_has_its_answer_and_none_is_told_of_before() {
+    let centre = Centre::new("receive = false\nwindow = 50\nprefixes = [\"+49\"]");
+    let gateway = centre.rig.start_ready();
+    let to = centre.rig.modems[1].number();
+    let mut esme = Esme::bound(centre.port);
+    let many = (0..50).map(|number| {
+        let to = if number % 10 == 3 { "+33123456789" } else { to };
+        Body::SubmitSm(Sm {
+            registered_delivery: 1,
+            ..sm(to, &format!("number {number}"))
+        })
+    });
+    let answers = esme.call_all(many.collect());
+    let refused = answers
+        .iter()
+        .filter(|answer| answer.status == Status::INVALID_DESTINATION);
+    let refused: Vec<u32> = refused.map(|answer| answer.sequence - 2).collect();
+    assert_eq!(refused, [3, 13, 23, 33, 43]);
+    let mut ids: Vec<String> = answers
+        .iter()
+        .filter(|answer| answer.status == Status::OK)
+        .map(|answer| answer.message_id().expect("an id").text())
+        .collect();
+    assert_eq!(ids.len(), 45);
+    let mut told: Vec<String> = (0..45)
+        .map(|_| {
+            let (_, tlvs) = esme.delivered();
+            let id = tlvs.string(Tag::RECEIPTED_MESSAGE_ID).expect("an id");
+            String::from_utf8_lossy(id).into_owned()
+        })
+        .collect();
+    told.sort();
+    ids.sort();
+    assert_eq!(told, ids);
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}

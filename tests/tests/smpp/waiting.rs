@@ -295,3 +295,57 @@ fn one_submission_for_several_has_one_id_and_a_receipt_for_each() {
     esme.unbinds();
     assert!(gateway.stop().success());
 }
+
+#[test]
+fn a_flag_puts_a_message_in_the_place_of_the_last_one_like_it() {
+    let centre = Centre::new("receive = false");
+    let gateway = centre.rig.start_ready();
+    let [to, other] = [1, 0].map(|modem| centre.rig.modems[modem].number());
+    let instead = |sm: Sm| Sm {
+        replace_if_present_flag: 1,
+        ..sm
+    };
+    let mut esme = Esme::bound(centre.port);
+    let [older, old] = ["older", "old"].map(|text| esme.submit(later(to, text)));
+    let left = [
+        later(other, "another number"),
+        Sm {
+            source_addr: "Desk".into(),
+            ..later(to, "another sender")
+        },
+        Sm {
+            service_type: "CMT".into(),
+            ..later(to, "another service")
+        },
+    ];
+    let left = left.map(|sm| esme.submit(sm));
+    let fresh = esme.submit(Sm {
+        registered_delivery: 1,
+        ..instead(sm(to, "new"))
+    });
+    assert_eq!(fresh, old, "the last one like it, under its id");
+    let (told, tlvs) = esme.delivered();
+    assert_eq!(tlvs.string(Tag::RECEIPTED_MESSAGE_ID), Some(old.as_bytes()));
+    assert!(
+        told.short_message.text().contains("stat:DELIVRD"),
+        "as the new one asked"
+    );
+    assert_eq!(fetched(&gateway, 1), ["new"]);
+    assert_eq!(state(&mut esme, &older), 1, "ENROUTE");
+    assert_eq!(left.map(|id| state(&mut esme, &id)), [1, 1, 1]);
+
+    let again = esme.submit(instead(later(to, "in its place")));
+    assert_eq!(again, older, "what was sent is not replaced");
+    let beside = esme.submit(later(to, "without the flag"));
+    assert!(![older, old].contains(&beside));
+    let part = |number: u8| Sm {
+        esm_class: 0x40,
+        short_message: vec![5, 0, 3, 7, 2, number, b'x'].into(),
+        ..instead(later(to, ""))
+    };
+    let parts = [1, 2].map(|number| esme.submit(part(number)));
+    assert_ne!(parts[0], parts[1], "parts do not replace each other");
+    assert_eq!(state(&mut esme, &beside), 1, "nor what is like them");
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}

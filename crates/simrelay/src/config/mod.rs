@@ -70,6 +70,7 @@ pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     mail::read_password(file, &mut settings)?;
     alerts::read_secrets(file, &mut settings)?;
     upstreams::read_secrets(file, &mut settings)?;
+    smpp::read_secrets(file, &mut settings)?;
     settings.api.metrics = settings.metrics.clone();
     settings.alerts.tell_by_default(&settings.mail.to);
     settings.store.consumers = settings.consumers();

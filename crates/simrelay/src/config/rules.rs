@@ -92,7 +92,11 @@ fn reachable(settings: &Settings, reader: &mut Reader<'_>) {
         let (_, port) = upstream.host_and_port()?;
         Some((format!("upstream {name}"), port))
     });
-    for (who, port) in mail.into_iter().chain(hooks).chain(upstreams) {
+    let accounts = settings.smpp.accounts.iter().filter_map(|account| {
+        let (_, port) = esme::host_and_port(account.outbind.as_deref()?)?;
+        Some((format!("account {}", account.system_id), port))
+    });
+    for (who, port) in mail.into_iter().chain(hooks).chain(upstreams).chain(accounts) {
         if !allowed.contains(&port) {
             let problem = format!("{who} cannot be reached at port {port}");
             reader.wrong(

@@ -59,6 +59,8 @@ fn every_example_in_the_shipped_file_can_be_used() {
         "#key = ",
         "#ca_file = ",
         "#client_ca = ",
+        // Files, and an account that shows a certificate cannot be called.
+        "#outbind",
     ];
     let examples: String = fs::read_to_string(shipped())
         .unwrap()

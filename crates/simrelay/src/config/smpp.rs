@@ -1,7 +1,13 @@
-//! SMPP: what no type can say of it.
+//! SMPP: what no type can say of it, and passwords that lie in files of their own.
 
+use std::path::Path;
+
+use super::fault::Fault;
 use super::reader::Reader;
+use super::secrets;
 use super::settings::Settings;
+use super::source;
+use super::upstreams::{check_password, password_of};
 
 /// Checks `[smpp]`.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
@@ -15,5 +21,28 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             let key = format!("smpp.accounts[{index}].sims[{place}]");
             reader.wrong(&key, format!("there is no slot {sim}"), "name a slot: [slots.NAME]");
         }
+        if let Some(error) = account
+            .outbind_ca_file
+            .as_ref()
+            .and_then(|file| source::open(file).err())
+        {
+            let key = format!("smpp.accounts[{index}].outbind_ca_file");
+            let right = "name a PEM file that the gateway may read";
+            reader.wrong(&key, format!("cannot be read: {error}"), right);
+        }
+        if let Some(named) = &account.outbind_password_file {
+            let key = format!("smpp.accounts[{index}].outbind_password_file");
+            check_password(&key, &secrets::find(named, reader.file()), reader);
+        }
     }
+}
+
+/// Gives each account the password of its outbind.
+pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
+    for account in &mut settings.smpp.accounts {
+        if let Some(named) = &account.outbind_password_file {
+            account.outbind_password = password_of(&secrets::find(named, file))?;
+        }
+    }
+    Ok(())
 }

@@ -32,11 +32,8 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             reader.wrong(&format!("{table}.ca_file"), format!("cannot be read: {error}"), right);
         }
         if let Some(named) = &upstream.password_file {
-            let file = secrets::find(named, reader.file());
-            if let Err((problem, right)) = check_password(&file) {
-                let key = format!("{table}.password_file");
-                reader.wrong(&key, format!("{}: {problem}", file.display()), right);
-            }
+            let key = format!("{table}.password_file");
+            check_password(&key, &secrets::find(named, reader.file()), reader);
         }
     }
 }
@@ -44,15 +41,26 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 /// Gives each upstream the password that lies in a file of its own.
 pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
     for upstream in settings.upstreams.values_mut() {
-        let Some(named) = &upstream.password_file else { continue };
-        let lies = secrets::find(named, file);
-        let read = password(&lies).map_err(|problem| vec![Fault::of_file(&lies, problem, FILE)]);
-        upstream.password = read?;
+        if let Some(named) = &upstream.password_file {
+            upstream.password = password_of(&secrets::find(named, file))?;
+        }
     }
     Ok(())
 }
 
-fn check_password(file: &Path) -> Result<(), (String, String)> {
+/// The password in a file.
+pub(super) fn password_of(file: &Path) -> Result<Password, Vec<Fault>> {
+    password(file).map_err(|problem| vec![Fault::of_file(file, problem, FILE)])
+}
+
+/// Checks the file that a key names for a password.
+pub(super) fn check_password(key: &str, file: &Path, reader: &mut Reader<'_>) {
+    if let Err((problem, right)) = closed_password(file) {
+        reader.wrong(key, format!("{}: {problem}", file.display()), right);
+    }
+}
+
+fn closed_password(file: &Path) -> Result<(), (String, String)> {
     match secrets::open_to_others(file) {
         Ok(Some(problem)) => Err((problem, format!("chmod 600 {}", file.display()))),
         Ok(None) => password(file).map(drop).map_err(|problem| (problem, FILE.to_owned())),
