@@ -128,6 +128,9 @@ pub struct Inbound {
     /// What the service centre stamped (of the first part that came).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_centre_time: Option<Timestamp>,
+    /// The application ports that it is for and from, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Ports>,
     /// When the gateway had all of it.
     pub received_at: Timestamp,
     /// How many parts it was sent in.
@@ -152,11 +155,23 @@ impl Inbound {
             network: None,
             data_hex: None,
             service_centre_time: None,
+            ports: None,
             received_at,
             parts: 1,
             missing: 0,
         }
     }
+}
+
+/// The ports of a message for an application (TS 23.040 9.2.3.24.3 and .4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Port of the receiver, as 2948 for WAP push.
+    pub destination: u16,
+    /// Port of the sender.
+    pub source: u16,
+    /// How wide they are written: 8 or 16.
+    pub bits: u8,
 }
 
 /// What kind of message arrived.

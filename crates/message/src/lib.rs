@@ -60,7 +60,9 @@ pub use facts::{
     Probe, ProbeState, Registrations, SlotTotals,
 };
 pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
-pub use inbound::{Concat, Inbound, InboundKind, Memory, Payload, RawInbound, Reception, ReportStatus, StatusReport};
+pub use inbound::{
+    Concat, Inbound, InboundKind, Memory, Payload, Ports, RawInbound, Reception, ReportStatus, StatusReport,
+};
 pub use journal::{JournalEntry, same_submit};
 pub use network::Network;
 pub use number::{Number, NumberError, is_prefix};

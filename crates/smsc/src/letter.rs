@@ -6,7 +6,7 @@ use smpp::{
     Body, Carried, Coding, EsmClass, LONGEST_SHORT_MESSAGE, LongForm, MessageState, NetworkError, Octets, Receipt, Sm,
     Tag, Tlvs,
 };
-use tpdu::{Choice, Options, Reference, UserData};
+use tpdu::{Choice, ComposeError, Composed, Header, Options, Ports, Reference, UserData};
 
 use crate::config::{Account, Charset, Long};
 use crate::ticket::{ADDRESS_MOST, Ticket};
@@ -18,11 +18,14 @@ pub(crate) type Letter = (Body, Tlvs);
 /// parameters.
 pub(crate) fn of_message(sms: &Inbound, account: &Account, knows_tlvs: bool) -> Vec<Letter> {
     let envelope = envelope(sms);
+    let shape = Shape::of(sms, account, knows_tlvs);
     let octets = sms.data_hex.as_deref().filter(|_| sms.kind != InboundKind::Text);
-    let (coding, pieces) = match octets.and_then(|hex| tpdu::from_hex(hex).ok()) {
-        Some(octets) => (Coding::DATA, vec![Carried::whole(octets)]),
-        None => text(sms, account, knows_tlvs),
+    let (coding, mut pieces) = match octets.and_then(|hex| tpdu::from_hex(hex).ok()) {
+        Some(octets) if sms.kind == InboundKind::Undecodable => (Coding::DATA, vec![Carried::whole(octets)]),
+        Some(octets) => (Coding::DATA, data(octets, &shape)),
+        None => text(sms, account, &shape),
     };
+    pieces.iter_mut().for_each(|piece| shape.address(piece));
     let letter = |carried: Carried| {
         let sm = Sm {
             data_coding: coding.0,
@@ -35,58 +38,136 @@ pub(crate) fn of_message(sms: &Inbound, account: &Account, knows_tlvs: bool) -> 
     pieces.into_iter().map(letter).collect()
 }
 
+/// What an account wants of long messages and of ports, as far as its session can be told it.
+#[derive(Debug)]
+struct Shape {
+    /// Header for those who know no parameters.
+    form: LongForm,
+    /// Whatever is in one piece stands in message_payload where it is long.
+    in_payload: bool,
+    knows_tlvs: bool,
+    ports: Option<Ports>,
+    reference: Reference,
+}
+
+impl Shape {
+    fn of(sms: &Inbound, account: &Account, knows_tlvs: bool) -> Self {
+        let form = match account.long {
+            Long::Sar if knows_tlvs => LongForm::Sar,
+            Long::Payload | Long::Reassembled if knows_tlvs => LongForm::Payload,
+            _ => LongForm::Header,
+        };
+        Self {
+            form,
+            in_payload: knows_tlvs && account.long == Long::Payload,
+            knows_tlvs,
+            ports: sms.ports.map(|ports| Ports {
+                destination: ports.destination,
+                source: ports.source,
+                bits: ports.bits,
+            }),
+            // Any number does that the next message does not have.
+            reference: Reference::Sixteen(u16::try_from(sms.cursor & 0xFFFF).unwrap_or_default()),
+        }
+    }
+
+    /// The ports, where a header tells them.
+    fn header_ports(&self) -> Option<Ports> {
+        self.ports.filter(|_| self.form == LongForm::Header)
+    }
+
+    /// How many of `most` septets or octets are left by a header of the ports.
+    fn room(&self, most: usize) -> usize {
+        let header = self.header_ports().map_or(0, |_| PORTS_HEADER);
+        most - if most == SEPTETS {
+            (header * 8).div_ceil(7)
+        } else {
+            header
+        }
+    }
+
+    /// What needs no parts.
+    fn one(&self, octets: Vec<u8>) -> Carried {
+        let Some(ports) = self.header_ports() else {
+            return Carried::whole(octets);
+        };
+        let data = UserData {
+            header: Header::new(vec![ports.element()]),
+            body: octets,
+            missing: 0,
+        };
+        Carried::part(&data, self.form)
+    }
+
+    /// A long message in one piece: in message_payload, or wherever it fits.
+    fn whole(&self, octets: Vec<u8>) -> Carried {
+        if !self.in_payload {
+            return self.one(octets);
+        }
+        let mut carried = Carried::default();
+        carried.tlvs.push(Tag::MESSAGE_PAYLOAD, octets);
+        carried
+    }
+
+    fn options(&self, alphabet: Choice) -> Options {
+        Options {
+            alphabet,
+            reference: self.reference,
+            ports: self.header_ports(),
+            ..Options::default()
+        }
+    }
+
+    fn parts(&self, composed: Result<Composed, ComposeError>) -> Option<Vec<Carried>> {
+        let parts = composed.ok()?.parts;
+        Some(parts.iter().map(|part| Carried::part(part, self.form)).collect())
+    }
+
+    /// The ports, where parameters tell them.
+    fn address(&self, carried: &mut Carried) {
+        if let Some(ports) = self.ports.filter(|_| self.form != LongForm::Header) {
+            carried.tlvs.push_short(Tag::SOURCE_PORT, ports.source);
+            carried.tlvs.push_short(Tag::DESTINATION_PORT, ports.destination);
+        }
+    }
+}
+
+/// Octets in the account's form.
+fn data(octets: Vec<u8>, shape: &Shape) -> Vec<Carried> {
+    if octets.len() <= shape.room(OCTETS) {
+        return vec![shape.one(octets)];
+    }
+    if shape.form == LongForm::Payload {
+        return vec![shape.whole(octets)];
+    }
+    let parts = shape.parts(tpdu::compose_data(&octets, &shape.options(Choice::default())));
+    parts.unwrap_or_else(|| vec![shape.one(octets)])
+}
+
 /// The text of a message in the account's form: its own data_coding 0 where that has every letter, else UCS-2.
-fn text(sms: &Inbound, account: &Account, knows_tlvs: bool) -> (Coding, Vec<Carried>) {
+fn text(sms: &Inbound, account: &Account, shape: &Shape) -> (Coding, Vec<Carried>) {
     let (coding, octets) = Coding::best(&sms.text, account.charset.into());
     let flash = sms
         .class
         .filter(|_| coding == Coding::UCS2)
         .map(|class| Coding(0x18 | class & 3));
     let coding = flash.unwrap_or(coding);
-    if octets.len() <= if coding == Coding::DEFAULT { SEPTETS } else { OCTETS } {
-        return (coding, vec![Carried::whole(octets)]);
+    if octets.len() <= shape.room(if coding == Coding::DEFAULT { SEPTETS } else { OCTETS }) {
+        return (coding, vec![shape.one(octets)]);
     }
     // Other alphabets than the network's cannot be cut as the network cuts.
     let uncut = coding == Coding::DEFAULT && account.charset != Charset::Gsm7;
     let whole = uncut || matches!(account.long, Long::Payload | Long::Reassembled);
-    if whole && (knows_tlvs || octets.len() <= LONGEST_SHORT_MESSAGE) {
-        let in_payload = knows_tlvs && account.long == Long::Payload;
-        return (coding, vec![in_one_piece(octets, in_payload)]);
+    if whole && (shape.knows_tlvs || octets.len() <= shape.room(LONGEST_SHORT_MESSAGE)) {
+        return (coding, vec![shape.whole(octets)]);
     }
-    let form = match account.long {
-        Long::Sar if knows_tlvs => LongForm::Sar,
-        _ => LongForm::Header,
-    };
     let coding = if uncut { Coding::UCS2 } else { coding };
-    match parts(sms, coding, form) {
-        Some(parts) => (coding, parts),
-        None => (coding, vec![Carried::whole(octets)]),
-    }
-}
-
-/// A long message in one piece: in message_payload, or wherever it fits.
-fn in_one_piece(octets: Vec<u8>, in_payload: bool) -> Carried {
-    if !in_payload {
-        return Carried::whole(octets);
-    }
-    let mut carried = Carried::default();
-    carried.tlvs.push(Tag::MESSAGE_PAYLOAD, octets);
-    carried
-}
-
-fn parts(sms: &Inbound, coding: Coding, form: LongForm) -> Option<Vec<Carried>> {
-    let options = Options {
-        alphabet: match coding == Coding::DEFAULT {
-            true => Choice::Gsm7,
-            false => Choice::Ucs2,
-        },
-        // Any number does that the next message does not have.
-        reference: Reference::Sixteen(u16::try_from(sms.cursor & 0xFFFF).unwrap_or_default()),
-        ..Options::default()
+    let alphabet = match coding == Coding::DEFAULT {
+        true => Choice::Gsm7,
+        false => Choice::Ucs2,
     };
-    let composed = tpdu::compose(&sms.text, &options).ok()?;
-    let carried = composed.parts.iter().map(|part: &UserData| Carried::part(part, form));
-    Some(carried.collect())
+    let parts = shape.parts(tpdu::compose(&sms.text, &shape.options(alphabet)));
+    (coding, parts.unwrap_or_else(|| vec![shape.one(octets)]))
 }
 
 fn envelope(sms: &Inbound) -> Sm {
@@ -177,6 +258,8 @@ const GSM: u8 = 3;
 /// What one SMS holds.
 const SEPTETS: usize = 160;
 const OCTETS: usize = 140;
+/// A header with ports of 16 bits.
+const PORTS_HEADER: usize = 7;
 
 #[cfg(test)]
 mod tests {
@@ -283,6 +366,71 @@ mod tests {
         let (sm, _) = fields(&letters[0]);
         assert_eq!((sm.data_coding, &*sm.short_message), (4, &[0, 0xFF][..]));
         assert_eq!((sm.source_addr_ton, &*sm.source_addr), (5, &b"\xDCnal?"[..]));
+    }
+
+    fn octets(count: usize) -> Inbound {
+        let mut data = sms("");
+        data.kind = InboundKind::Data;
+        data.data_hex = Some(tpdu::to_hex(&vec![0xA5; count]));
+        data
+    }
+
+    #[test]
+    fn long_octets_have_the_form_of_the_account_too() {
+        let lengths = |long, knows_tlvs| {
+            let letters = of_message(&octets(260), &account(long), knows_tlvs);
+            let told = letters.iter().map(|letter| {
+                let (sm, tlvs) = fields(letter);
+                let payload = tlvs.get(smpp::Tag::MESSAGE_PAYLOAD).map_or(0, <[u8]>::len);
+                (
+                    sm.esm_class,
+                    sm.short_message.len(),
+                    payload,
+                    tlvs.has(smpp::Tag::SAR_SEGMENT_SEQNUM),
+                )
+            });
+            told.collect::<Vec<_>>()
+        };
+        let by_header = [(EsmClass::UDHI, 140, 0, false), (EsmClass::UDHI, 134, 0, false)];
+        assert_eq!(lengths(Long::Udhi, true), by_header);
+        assert_eq!(lengths(Long::Sar, true), [(0, 133, 0, true), (0, 127, 0, true)]);
+        for long in [Long::Payload, Long::Reassembled] {
+            assert_eq!(lengths(long, true), [(0, 0, 260, false)]);
+        }
+        for long in [Long::Udhi, Long::Sar, Long::Payload, Long::Reassembled] {
+            assert_eq!(lengths(long, false), by_header, "who knows no parameters");
+        }
+    }
+
+    #[test]
+    fn ports_stand_in_the_header_or_in_parameters() {
+        let ports = message::Ports {
+            destination: 2948,
+            source: 9200,
+            bits: 16,
+        };
+        let header = [6, 5, 4, 0x0B, 0x84, 0x23, 0xF0];
+        for (mut sms, parts) in [(octets(3), 1), (octets(260), 3), (sms("Hello"), 1)] {
+            sms.ports = Some(ports);
+            for (long, knows_tlvs) in [(Long::Udhi, true), (Long::Sar, false), (Long::Payload, false)] {
+                let letters = of_message(&sms, &account(long), knows_tlvs);
+                assert_eq!(letters.len(), parts);
+                for letter in &letters {
+                    let (sm, tlvs) = fields(letter);
+                    assert_eq!((sm.esm_class, tlvs.is_empty()), (EsmClass::UDHI, true));
+                    let payload = smpp::Payload::of(&letter.0, tlvs).expect("a message");
+                    assert_eq!(payload.ports.map(|ports| ports.destination), Some(2948));
+                    assert!(parts > 1 || sm.short_message.starts_with(&header));
+                }
+            }
+            for long in [Long::Sar, Long::Payload, Long::Reassembled] {
+                for letter in of_message(&sms, &account(long), true) {
+                    let (sm, tlvs) = fields(&letter);
+                    let told = [smpp::Tag::SOURCE_PORT, smpp::Tag::DESTINATION_PORT].map(|tag| tlvs.number(tag));
+                    assert_eq!((sm.esm_class, told), (0, [Some(9200), Some(2948)]));
+                }
+            }
+        }
     }
 
     #[test]

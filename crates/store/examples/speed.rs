@@ -34,6 +34,7 @@ async fn measure(folder: &Path, time: Duration) {
         class: None,
         alphabet: None,
         data_hex: None,
+        ports: None,
     });
     let config = Config {
         queue_limit_token: 0,

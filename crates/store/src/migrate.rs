@@ -102,6 +102,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "route_failure",
         sql: include_str!("schema/0019_route_failure.sql"),
     },
+    Step {
+        name: "ports",
+        sql: include_str!("schema/0020_ports.sql"),
+    },
 ];
 
 /// The layout this program works with.

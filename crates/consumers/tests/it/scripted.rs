@@ -108,6 +108,7 @@ pub(crate) fn open(folder: &Path, consumers: &[&str]) -> Store {
         class: None,
         alphabet: None,
         data_hex: None,
+        ports: None,
     };
     Store::open(folder, &config, Arc::new(join)).expect("opens").0
 }

@@ -1,7 +1,7 @@
 //! Received octets, read for the store.
 
 use jiff::Timestamp;
-use message::{Alphabet, Concat, InboundKind, Number, Payload, StatusReport};
+use message::{Alphabet, Concat, InboundKind, Number, Payload, Ports, StatusReport};
 use sha2::{Digest, Sha256};
 use store::Joined;
 use tpdu::{Address, Content, Deliver, Reference, Scts, Tpdu, TypeOfNumber};
@@ -56,6 +56,7 @@ pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
             class: None,
             alphabet: None,
             data_hex: raw,
+            ports: None,
         };
     };
     let (mut text, mut octets) = (String::new(), Vec::new());
@@ -76,6 +77,7 @@ pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
         class: first.dcs.class().map(tpdu::Class::number),
         alphabet: Some(alphabet(first)),
         data_hex,
+        ports: first.user_data.header.ports().map(ports),
     }
 }
 
@@ -113,6 +115,14 @@ fn undecodable(pdu: &[u8], why: String) -> Reading {
         fingerprint: fingerprint(pdu),
     };
     Reading::Undecodable(payload, why)
+}
+
+fn ports(ports: tpdu::Ports) -> Ports {
+    Ports {
+        destination: ports.destination,
+        source: ports.source,
+        bits: ports.bits,
+    }
 }
 
 fn alphabet(deliver: &Deliver) -> Alphabet {
@@ -167,3 +177,38 @@ fn time(scts: &Scts) -> Option<Timestamp> {
 
 /// What stands where a part is missing.
 const GAP: &str = " […] ";
+
+#[cfg(test)]
+mod tests {
+    use tpdu::{Dcs, Header, UserData};
+
+    use super::*;
+
+    #[test]
+    fn a_message_for_a_port_keeps_it() {
+        let to = tpdu::Ports {
+            destination: 5000,
+            source: 1,
+            bits: 16,
+        };
+        let deliver = Deliver {
+            more_to_send: false,
+            loop_prevention: false,
+            report_indication: false,
+            reply_path: false,
+            from: Address::international("491711234567"),
+            pid: 0,
+            dcs: Dcs::DATA,
+            time: Scts::from_octets([0; 7]),
+            user_data: UserData {
+                header: Header::new(vec![to.element()]),
+                body: vec![1, 2],
+                missing: 0,
+            },
+        };
+        let octets = [vec![0], deliver.encode().expect("it fits")].concat();
+        let joined = join(&[None, Some(octets)]);
+        assert_eq!(joined.ports, Some(ports(to)), "of the parts that came");
+        assert_eq!(joined.data_hex.as_deref(), Some("0102"));
+    }
+}

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Row;
 
-use message::{Inbound, InboundKind, MessageId, Number, Reception};
+use message::{Inbound, InboundKind, MessageId, Number, Ports, Reception};
 
 use super::{Joined, Joiner};
 use crate::clock::{maybe_timestamp, timestamp};
@@ -99,6 +99,7 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         alphabet: joined.alphabet,
         network: whole.reception.network.clone(),
         data_hex: joined.data_hex,
+        ports: joined.ports,
         service_centre_time: maybe_timestamp(whole.service_centre_time),
         received_at: timestamp(at),
         parts: u8::try_from(whole.pdus.len()).unwrap_or(u8::MAX),
@@ -116,8 +117,8 @@ fn insert(desk: &Desk<'_>, whole: &Whole, inbound: &Inbound, at: i64) -> rusqlit
     desk.conn
         .prepare_cached(
             "INSERT INTO inbound (cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-                missing, text, data_hex, alphabet, network)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                missing, text, data_hex, alphabet, network, ports)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute((
             inbound.cursor,
@@ -135,6 +136,7 @@ fn insert(desk: &Desk<'_>, whole: &Whole, inbound: &Inbound, at: i64) -> rusqlit
             &inbound.data_hex,
             inbound.alphabet.map(alphabet_code),
             &inbound.network,
+            inbound.ports.map(ports_code),
         ))?;
     Ok(())
 }
@@ -156,6 +158,22 @@ fn raw(pdus: &[Option<Vec<u8>>]) -> Joined {
         class: None,
         alphabet: None,
         data_hex: Some(octets.map(|octet| format!("{octet:02X}")).collect()),
+        ports: None,
+    }
+}
+
+/// As they are kept: the width above 32 bits, of which the upper half is the receiver's.
+fn ports_code(ports: Ports) -> i64 {
+    i64::from(ports.bits) << 32 | i64::from(ports.destination) << 16 | i64::from(ports.source)
+}
+
+/// As they were kept.
+pub(crate) fn ports(code: i64) -> Ports {
+    let [_, _, _, bits, high, low, source_high, source_low] = code.to_be_bytes();
+    Ports {
+        destination: u16::from_be_bytes([high, low]),
+        source: u16::from_be_bytes([source_high, source_low]),
+        bits,
     }
 }
 
@@ -180,5 +198,22 @@ pub(crate) fn kind(code: u8) -> InboundKind {
         3 => InboundKind::Waiting,
         5 => InboundKind::Probe,
         _ => InboundKind::Undecodable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_come_back_as_they_were_kept() {
+        for (destination, source, bits) in [(2948, 9200, 16), (u16::MAX, u16::MAX, 16), (240, 0, 8)] {
+            let given = Ports {
+                destination,
+                source,
+                bits,
+            };
+            assert_eq!(ports(ports_code(given)), given);
+        }
     }
 }

@@ -6,7 +6,7 @@ mod receive;
 
 use std::sync::Arc;
 
-use message::{Alphabet, Inbound, InboundKind};
+use message::{Alphabet, Inbound, InboundKind, Ports};
 
 pub(crate) use complete::overdue;
 
@@ -27,6 +27,8 @@ pub struct Joined {
     pub alphabet: Option<Alphabet>,
     /// The octets of an 8-bit message, in hex.
     pub data_hex: Option<String>,
+    /// The application ports.
+    pub ports: Option<Ports>,
 }
 
 /// What became of a received PDU: it is kept, so the modem may delete or acknowledge it.

@@ -44,6 +44,7 @@ fn joiner() -> Joiner {
         kind: InboundKind::Text,
         class: None,
         data_hex: None,
+        ports: None,
         alphabet: None,
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use message::{
     Alphabet, Cause, Concat, ErrorClass, Failure, InboundKind, MessageId, Number, OnUncertain, PartState, Payload,
-    Priority, RawInbound, RouteId, StatusReport, TokenId,
+    Ports, Priority, RawInbound, RouteId, StatusReport, TokenId,
 };
 use store::{
     AcceptedParts, Attempt, Attempted, Config, DuePart, Joined, Joiner, NewMessage, PartKey, Progress, Recovered,
@@ -140,6 +140,11 @@ pub(crate) fn joiner() -> Joiner {
             class: None,
             alphabet: Some(Alphabet::Ucs2),
             data_hex: None,
+            ports: Some(Ports {
+                destination: 2948,
+                source: 9200,
+                bits: 16,
+            }),
         }
     })
 }

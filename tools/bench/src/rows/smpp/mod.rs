@@ -171,6 +171,7 @@ fn store(folder: &std::path::Path) -> Result<Store, Error> {
         class: None,
         alphabet: None,
         data_hex: None,
+        ports: None,
     };
     let config = store::Config {
         queue_limit_token: 0,
