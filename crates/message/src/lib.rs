@@ -21,6 +21,7 @@ mod alert;
 mod alert_view;
 mod application;
 mod attendance;
+mod begin_mark;
 mod committed;
 mod counts;
 mod durations;
@@ -51,6 +52,7 @@ pub use attendance::{
     AttendanceDevice, AttendanceEvent, AttendancePage, AttendanceRecord, AttendanceRoll, AttendanceSearch,
     AttendanceState, Presence, Whereabouts,
 };
+pub use begin_mark::BeginMark;
 pub use committed::Committed;
 pub use counts::{Api, Counted};
 pub use durations::Durations;

@@ -15,6 +15,11 @@ pub enum Outcome {
     },
     /// It did not go out.
     Failed(Failure),
+    /// It was never begun, and whoever had it gives it back: nothing was tried, and nothing is held against it.
+    NotBegun {
+        /// Why, for people.
+        reason: String,
+    },
     /// Nobody can tell: the PDU was handed over and no answer came, or one that settles nothing.
     Uncertain {
         /// What was seen, for people.

@@ -6,6 +6,7 @@ use crate::inbox::{Deletion, Sweeping};
 use crate::job::{self, Job, Rejected, UssdAction};
 use crate::machine::Modem;
 use crate::output::PinTry;
+use crate::tasks::Task;
 use crate::timer::Timer;
 
 impl Modem {
@@ -13,6 +14,10 @@ impl Modem {
     pub(crate) fn accept(&mut self, job: Job) -> Result<(), Rejected> {
         match job {
             Job::Send(send) => self.accept_part(send),
+            Job::Withdraw { ticket } => {
+                self.withdraw(ticket);
+                Ok(())
+            }
             Job::Delete { proof } => self.accept_delete(proof),
             Job::Free { proof } => self.accept_free(proof),
             Job::Acknowledge { proof } => {
@@ -56,11 +61,20 @@ impl Modem {
         if send.tpdu.is_empty() || send.tpdu.len() > LONGEST_SUBMIT {
             return Err(Rejected::Malformed);
         }
-        if self.core.waiting.is_some() {
+        let goes_out = matches!(self.task, Some(Task::Send(_)));
+        if self.core.waiting.len() + usize::from(goes_out) >= MOST_PARTS {
             return Err(Rejected::Full);
         }
-        self.core.waiting = Some(send);
+        self.core.waiting.push_back(send);
         Ok(())
+    }
+
+    fn withdraw(&mut self, ticket: u64) {
+        let waiting = &mut self.core.waiting;
+        if let Some(place) = waiting.iter().position(|part| part.ticket == ticket) {
+            waiting.remove(place);
+            self.core.give_back(ticket, "taken back");
+        }
     }
 
     fn accept_delete(&mut self, proof: Committed<Memory>) -> Result<(), Rejected> {
@@ -156,6 +170,9 @@ impl Modem {
         Ok(())
     }
 }
+
+/// Parts that the machine has at most: one that goes out and one behind it, so that the line never rests for the store.
+const MOST_PARTS: usize = 2;
 
 /// Octets of the longest SUBMIT: 12 of addresses and scheme, 12 of times and lengths, 140 of user data (TS 23.040 9.2.2.2),
 /// and some to spare.

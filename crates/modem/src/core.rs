@@ -48,8 +48,8 @@ pub(crate) struct Core {
     sim_told: Option<Sim>,
     /// Why the card is not the slot's.
     wrong_sim: Option<String>,
-    /// A part that waits for its turn.
-    pub(crate) waiting: Option<job::Send>,
+    /// Parts that wait for their turn.
+    pub(crate) waiting: VecDeque<job::Send>,
     /// An uncertain part that a late answer may settle.
     pub(crate) late: Option<Late>,
     /// Keeping the link open between messages.
@@ -80,8 +80,8 @@ pub(crate) struct Wishes {
     pub(crate) heartbeat: bool,
     /// Hang up.
     pub(crate) hang_up: bool,
-    /// After a delete a part goes first, and the other way round.
-    pub(crate) deleted_last: bool,
+    /// A part went last: whatever else there is to do goes first now.
+    pub(crate) part_last: bool,
 }
 
 /// A new set-up.
@@ -144,7 +144,7 @@ impl Core {
             imei: None,
             sim_told: None,
             wrong_sim: None,
-            waiting: None,
+            waiting: VecDeque::new(),
             late: None,
             burst: Burst::Untried,
             smsc_prefix: service_centre::prefix(config.smsc.as_deref()),
@@ -394,6 +394,7 @@ impl Core {
             Outcome::Sent { .. } => counters.sent += 1,
             Outcome::Failed(_) => counters.failed += 1,
             Outcome::Uncertain { .. } => counters.uncertain += 1,
+            Outcome::NotBegun { .. } => {}
         });
         self.event(Event::Settled {
             ticket,
@@ -421,7 +422,7 @@ impl Core {
     /// Whether something waits that must not wait for a long sweep.
     pub(crate) fn is_pressed(&self) -> bool {
         self.finishing
-            || self.waiting.is_some()
+            || !self.waiting.is_empty()
             || self.inbox.acknowledgements > 0
             || !self.inbox.announced.is_empty()
             || self.dialogue.has_request()

@@ -1,14 +1,23 @@
 //! What the gateway asks of a modem.
 
-use message::{Committed, JournalEntry, Memory, SlotState};
+use std::sync::Arc;
+
+use message::{BeginMark, Committed, JournalEntry, Memory, SlotState};
 
 use crate::{Config, PinTry};
 
 /// A piece of work. The `proof`s come from the store: what must not happen before a commit asks for one.
 #[derive(Debug, Clone)]
 pub enum Job {
-    /// Send a part; ends with [`Event::Settled`](crate::Event::Settled). One runs and one may wait.
+    /// Send a part; ends with [`Event::Settled`](crate::Event::Settled). The machine has
+    /// two at most: one goes out, and one stands behind it.
     Send(Send),
+    /// Give back the part of this ticket, where it still waits: it ends as [not begun](message::Outcome::NotBegun). One that
+    /// has begun goes on.
+    Withdraw {
+        /// Of which attempt.
+        ticket: u64,
+    },
     /// Delete a message that was handed over and is kept now.
     Delete {
         /// That the message there is kept.
@@ -68,6 +77,8 @@ pub struct Send {
     pub proof: Committed<()>,
     /// Store it on the modem first (`+CMGW`, `+CMSS`), so that a crash can be settled by reading the slot.
     pub journal: bool,
+    /// Set by whoever drives the machine when the part [begins](crate::Output::Begins); `None`: nobody needs to know.
+    pub mark: Option<Arc<dyn BeginMark>>,
     /// More parts follow at once: keep the link open in between (`+CMMS`, TS 27.005 3.5.6) where the modem can.
     pub burst: bool,
 }

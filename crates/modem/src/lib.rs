@@ -14,6 +14,7 @@
 //! while let Some(output) = modem.poll() {
 //!     match output {
 //!         Output::Write(octets) => assert_eq!(octets, b"\x1b\r"), // leave a prompt, should one be open
+//!         Output::Begins { ticket } => println!("part {ticket} may go out from now on"),
 //!         Output::Event(Event::StateChanged { reason, .. }) => println!("{reason}"),
 //!         Output::Event(_) | Output::Reopen { .. } | Output::Close { .. } => {}
 //!     }

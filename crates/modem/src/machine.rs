@@ -138,7 +138,7 @@ impl Modem {
     pub fn finish(&mut self, now: Instant) {
         self.core.now = now;
         self.core.finishing = true;
-        self.fail_waiting("the gateway stops");
+        self.give_back_waiting("the gateway stops");
     }
 
     /// Whether an exchange is going on that must not be cut off. While a modem only rests between checks it is not busy.
@@ -295,16 +295,16 @@ impl Modem {
         if let Some(task) = self.parked.take() {
             task.abort(&mut self.core, false, reason);
         }
-        self.fail_waiting(reason);
+        self.give_back_waiting(reason);
         self.core.fail_dialogue(reason);
         self.core.set_up = false;
         self.core.wishes.start = None;
     }
 
-    /// A part that waited for its turn goes back.
-    pub(crate) fn fail_waiting(&mut self, reason: &str) {
-        if let Some(job::Send { ticket, .. }) = self.core.waiting.take() {
-            self.core.fail_unsent(ticket, reason);
+    /// Parts that waited for their turn go back.
+    pub(crate) fn give_back_waiting(&mut self, reason: &str) {
+        for job::Send { ticket, .. } in std::mem::take(&mut self.core.waiting) {
+            self.core.give_back(ticket, reason);
         }
     }
 }

@@ -18,6 +18,11 @@ pub enum Output {
     /// for answers. What the port has not taken within [`WRITE_DEADLINE`] is a dead port: the loop then calls `lost`.
     /// Octets still unwritten at `Reopen` or `Close` are dropped.
     Write(Vec<u8>),
+    /// From here on this part may go out: what comes next writes it. Whoever keeps a record of that keeps it now.
+    Begins {
+        /// Of which attempt.
+        ticket: u64,
+    },
     /// Something happened.
     Event(Event),
     /// Close the port, open it again and call [`Modem::opened`](crate::Modem::opened).

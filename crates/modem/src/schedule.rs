@@ -1,6 +1,6 @@
 //! What is done next, and what the end of a timer means.
 
-use message::{ErrorClass, Failure, Outcome, SlotState};
+use message::Outcome;
 
 use crate::core::Core;
 use crate::inbox::Sweeping;
@@ -57,8 +57,17 @@ impl Modem {
         if let Some(announced) = core.inbox.announced.pop_front() {
             return Some(Task::Read(Read::new(core, announced)));
         }
-        if let Some(task) = core.part_or_delete() {
-            return Some(task);
+        // Parts take turns with all the rest: a long queue leaves room for a USSD code, and a sweep for an alarm.
+        let parts_turn = !std::mem::take(&mut core.wishes.part_last);
+        let part = if parts_turn { core.next_part() } else { None };
+        part.or_else(|| self.rest_of_work()).or_else(|| self.core.next_part())
+    }
+
+    /// Work that is not a part's.
+    fn rest_of_work(&mut self) -> Option<Task> {
+        let core = &mut self.core;
+        if let Some(deletion) = core.inbox.deletes.pop_front() {
+            return Some(Task::Delete(Delete::new(deletion)));
         }
         if core.wishes.hang_up {
             core.wishes.hang_up = false;
@@ -67,10 +76,7 @@ impl Modem {
         if let Some(action) = core.dialogue.take_request() {
             return Some(Task::Dial(Dial::new(core, action)));
         }
-        if let Some(parked) = self.parked.take() {
-            return Some(parked);
-        }
-        self.core.upkeep()
+        self.parked.take().or_else(|| self.core.upkeep())
     }
 
     /// A timer has ended.
@@ -103,20 +109,19 @@ impl Modem {
 }
 
 impl Core {
-    /// Parts and deletes take turns, so that neither waits for the other's queue.
-    fn part_or_delete(&mut self) -> Option<Task> {
-        let deletes_first = !self.wishes.deleted_last && !self.inbox.deletes.is_empty();
-        if let Some(job) = self.waiting.take_if(|_| !deletes_first) {
-            self.wishes.deleted_last = false;
-            if self.facts.state.can_send() {
-                return Some(Task::Send(Box::new(Sending::new(job))));
-            }
+    /// The next part, where it can go.
+    fn next_part(&mut self) -> Option<Task> {
+        if !self.facts.state.can_send() {
             let reason = self.facts.reason.clone();
-            self.fail_unsent(job.ticket, &reason);
+            for job in std::mem::take(&mut self.waiting) {
+                self.give_back(job.ticket, &reason);
+            }
+            return None;
         }
-        let deletion = self.inbox.deletes.pop_front()?;
-        self.wishes.deleted_last = true;
-        Some(Task::Delete(Delete::new(deletion)))
+        let job = self.waiting.pop_front()?;
+        self.wishes.part_last = true;
+        self.outputs.push_back(Output::Begins { ticket: job.ticket });
+        Some(Task::Send(Box::new(Sending::new(job))))
     }
 
     /// Work that nobody waits for.
@@ -192,21 +197,9 @@ impl Core {
     }
 
     /// A part that was never begun goes back.
-    pub(crate) fn fail_unsent(&mut self, ticket: u64, reason: &str) {
-        let class = match self.facts.state {
-            SlotState::Ready | SlotState::Busy => ErrorClass::RetryLater {
-                after: std::time::Duration::from_secs(1),
-                times: None,
-            },
-            _ => ErrorClass::Hold,
-        };
+    pub(crate) fn give_back(&mut self, ticket: u64, reason: &str) {
         let reason = format!("not begun: {reason}");
-        let failure = Failure {
-            class,
-            cause: message::Cause::Gateway,
-            reason,
-        };
-        self.settle(ticket, Outcome::Failed(failure), None);
+        self.settle(ticket, Outcome::NotBegun { reason }, None);
     }
 
     /// How many places a memory has, as told last.

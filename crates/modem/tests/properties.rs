@@ -16,6 +16,7 @@ enum Act {
     Line(usize),
     Time(u64),
     Send,
+    Withdraw,
     Ussd,
     Sweep,
     Delete(u16),
@@ -85,6 +86,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => prop_oneof![0u64..50, 0u64..5_000, 0u64..200_000].prop_map(Act::Time),
         6 => Just(Act::Line(0)),
         2 => Just(Act::Send),
+        1 => Just(Act::Withdraw),
         1 => Just(Act::Ussd),
         1 => Just(Act::Sweep),
         1 => (0u16..4).prop_map(Act::Delete),
@@ -102,6 +104,8 @@ struct Watch {
     now: Instant,
     /// When the PDU went out that is not settled yet.
     handed: Option<Instant>,
+    /// The part that began last and is not settled yet.
+    begun: Option<u64>,
     given: u64,
     open: Vec<u64>,
     uncertain: Vec<u64>,
@@ -117,6 +121,7 @@ impl Watch {
             modem: Modem::new(config, now),
             now,
             handed: None,
+            begun: None,
             given: 0,
             open: Vec::new(),
             uncertain: Vec::new(),
@@ -129,6 +134,7 @@ impl Watch {
         while let Some(output) = self.modem.poll() {
             match output {
                 Output::Write(octets) => self.wrote(&octets),
+                Output::Begins { ticket } => self.begun = Some(ticket),
                 Output::Event(event) => self.told(event),
                 Output::Reopen { .. } | Output::Close { .. } => self.handed = None,
             }
@@ -142,6 +148,10 @@ impl Watch {
             String::from_utf8_lossy(octets)
         );
         if octets.ends_with(b"\x1a") {
+            assert!(
+                self.begun.is_some(),
+                "a PDU of a part of which nobody was told that it begins"
+            );
             self.handed = Some(self.now);
         }
         if octets.starts_with(b"AT+CPIN=") {
@@ -154,7 +164,12 @@ impl Watch {
     fn told(&mut self, event: Event) {
         match event {
             Event::Settled { ticket, outcome, .. } => {
-                self.handed = None;
+                let had_begun = self.begun == Some(ticket);
+                if had_begun {
+                    (self.handed, self.begun) = (None, None);
+                }
+                let not_begun = matches!(outcome, message::Outcome::NotBegun { .. });
+                assert!(!(had_begun && not_begun), "told that it begins, and that it has not");
                 let late = matches!(outcome, message::Outcome::Uncertain { .. });
                 if let Some(at) = self.open.iter().position(|open| *open == ticket) {
                     self.open.remove(at);
@@ -202,6 +217,7 @@ impl Watch {
                     self.open.push(self.given);
                 }
             }
+            Act::Withdraw => self.try_to(Job::Withdraw { ticket: self.given }),
             Act::Ussd => {
                 let code = String::from("*100#");
                 self.try_to(Job::Ussd(UssdAction::Start { code }));

@@ -29,6 +29,8 @@ pub struct Bench<P> {
     pub started: Instant,
     pub events: Vec<Event>,
     pub written: Vec<Vec<u8>>,
+    /// Parts that began, each with how much had been written before.
+    pub begun: Vec<(u64, usize)>,
     pub reopened: Vec<(Instant, String)>,
     pub closed: Vec<(Instant, Instant)>,
     /// Whether the loop opens the port again when it is asked to.
@@ -49,6 +51,7 @@ impl<P: Answers> Bench<P> {
             started: now,
             events: Vec::new(),
             written: Vec::new(),
+            begun: Vec::new(),
             reopened: Vec::new(),
             closed: Vec::new(),
             reopens: true,
@@ -195,6 +198,7 @@ impl<P: Answers> Bench<P> {
                     }
                     self.written.push(octets);
                 }
+                Output::Begins { ticket } => self.begun.push((ticket, self.written.len())),
                 Output::Event(event) => self.events.push(event),
                 Output::Reopen { reason, not_before } => {
                     self.reopened.push((self.now, reason));
@@ -214,6 +218,7 @@ impl<P: Answers> Bench<P> {
 /// A part of fourteen octets.
 pub fn part(ticket: u64) -> Send {
     Send {
+        mark: None,
         ticket,
         tpdu: TPDU.to_vec(),
         proof: Committed::witnessed(()),
