@@ -91,7 +91,7 @@ impl Asked {
                     who.iccid = sim.iccid;
                     who.imsi = sim.imsi;
                 }
-                Output::Event(_) => {}
+                Output::Event(_) | Output::Begins { .. } => {}
                 // A port that needs recovery is no port to be asked: it has another chance later.
                 Output::Reopen { .. } | Output::Close { .. } => self.end = now,
             }

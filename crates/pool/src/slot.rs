@@ -254,6 +254,10 @@ impl Slot {
                         line.write(&octets, now);
                     }
                 }
+                Output::Begins { ticket } => {
+                    let noted = self.held.begins(ticket, now);
+                    noted.map_err(|error| format!("it cannot be noted that a part begins: {error}"))?;
+                }
                 Output::Event(event) => {
                     let told = stay.learn(&event);
                     if let Some(who) = told {
@@ -310,7 +314,7 @@ impl Slot {
     async fn submit(&mut self, stay: &mut Stay, job: Job, now: Instant) {
         // The machine takes the job whole, so what is needed for a refusal is kept before.
         let refusal = Refusal::of(&job);
-        self.held.give(&job, now);
+        self.held.give(&job);
         #[cfg(test)]
         tests::spring(&job);
         if let Err(why) = stay.modem.submit(job, now) {

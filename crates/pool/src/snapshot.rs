@@ -103,7 +103,7 @@ impl Show {
             Outcome::Failed(failure) if counts(failure) => {
                 self.change(|shown| shown.traffic.went_wrong(&failure.reason, now));
             }
-            Outcome::Failed(_) | Outcome::Uncertain { .. } => {}
+            Outcome::Failed(_) | Outcome::Uncertain { .. } | Outcome::NotBegun { .. } => {}
         }
     }
 

@@ -1,8 +1,10 @@
 //! A mistake of ours, made on purpose.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use message::{Committed, Outcome, RouteId};
+use message::{BeginMark, Committed, Outcome, RouteId};
 use modem::{Event, Job};
 use modemsim::{Fault, Network};
 use tokio::sync::mpsc;
@@ -39,7 +41,7 @@ async fn a_mistake_of_ours_leaves_no_part_without_an_end_and_the_slot_goes_on() 
         panic!("{ends:#?}")
     };
     assert!(matches!(first, Outcome::Uncertain { .. }), "{first:?}");
-    assert!(matches!(second, Outcome::Failed(_)), "it only waited: {second:?}");
+    assert!(matches!(second, Outcome::NotBegun { .. }), "it only waited: {second:?}");
     assert!(
         matches!(third, Outcome::Failed(_)),
         "it came while there was no modem: {third:?}"
@@ -56,6 +58,55 @@ async fn a_mistake_of_ours_leaves_no_part_without_an_end_and_the_slot_goes_on() 
     assert!(matches!(outcome, Outcome::Sent { .. }), "{outcome:?}");
 }
 
+/// Notes when it is set, and can fail.
+#[derive(Debug, Default)]
+struct Note {
+    set: AtomicBool,
+    fails: bool,
+}
+
+impl BeginMark for Note {
+    fn set(&self) -> std::io::Result<()> {
+        self.set.store(true, Ordering::SeqCst);
+        match self.fails {
+            true => Err(std::io::Error::other("no room")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_whose_beginning_cannot_be_noted_does_not_go_out() {
+    let (network, modems) = Network::of(1).unwrap();
+    let (pool, mut events) = Pool::start(on(&network, &modems[0])).unwrap();
+    let slot = RouteId::new("one");
+    until_ready(&pool, &slot).await;
+    let [kept, lost] = [false, true].map(|fails| {
+        let set = AtomicBool::new(false);
+        Arc::new(Note { set, fails })
+    });
+    let marked = |ticket, note: &Arc<Note>| match part(ticket) {
+        Job::Send(send) => Job::Send(modem::Send {
+            mark: Some(Arc::clone(note) as Arc<dyn BeginMark>),
+            ..send
+        }),
+        other => other,
+    };
+    pool.submit(&slot, marked(1, &kept)).unwrap();
+    pool.submit(&slot, marked(2, &lost)).unwrap();
+    let mut ends = Vec::new();
+    while ends.len() < 2 {
+        ends.extend(end(next(&mut events).await));
+    }
+    let [(1, Outcome::Sent { .. }), (2, Outcome::Failed(failure))] = &ends[..] else {
+        panic!("{ends:#?}")
+    };
+    assert!(failure.reason.contains("nothing was handed over"), "{failure:?}");
+    assert!([&kept, &lost].iter().all(|note| note.set.load(Ordering::SeqCst)));
+    assert_eq!(network.sent().len(), 1, "the network has the first alone");
+    until_ready(&pool, &slot).await;
+}
+
 fn on(network: &Network, modem: &modemsim::Modem) -> Config {
     let slot = SlotConfig {
         port: Some(modem.path().to_path_buf()),
@@ -70,6 +121,7 @@ fn on(network: &Network, modem: &modemsim::Modem) -> Config {
 
 fn part(ticket: u64) -> Job {
     Job::Send(modem::Send {
+        mark: None,
         ticket,
         // SMS-SUBMIT of "Hi" (TS 23.040 9.2.2.2).
         tpdu: vec![

@@ -79,6 +79,7 @@ impl Tried {
     /// Sends "Hi" to a number of eleven digits.
     pub(crate) fn send(&self, slot: &str, ticket: u64, to: &str) {
         let part = modem::Send {
+            mark: None,
             ticket,
             tpdu: submit_hi(to),
             proof: Committed::witnessed(()),
