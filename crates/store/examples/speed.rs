@@ -102,6 +102,7 @@ async fn modem_works(
         let step = Progress {
             settle: settle.take(),
             attempt: Some(Attempt {
+                ahead: false,
                 key: part.key,
                 route: route.clone(),
                 at: Timestamp::now(),

@@ -32,6 +32,7 @@ mod alerts;
 mod attendance;
 mod audit;
 mod backup;
+mod begins;
 mod belongings;
 mod care;
 mod clock;

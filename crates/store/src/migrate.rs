@@ -106,6 +106,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "ports",
         sql: include_str!("schema/0020_ports.sql"),
     },
+    Step {
+        name: "run",
+        sql: include_str!("schema/0021_run.sql"),
+    },
 ];
 
 /// The layout this program works with.

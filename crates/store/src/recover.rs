@@ -6,9 +6,12 @@
 //! A file that was [copied](crate::back_up) is older than what was done since: every part that waits there may have gone
 //! out meanwhile, so it becomes uncertain, too; cursors that were given out since are never given out again.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use crate::begins::{self, Run};
 use crate::outgoing::{PartKey, journal, receipt};
 use crate::{Config, backup, clock};
 
@@ -17,6 +20,8 @@ use crate::{Config, backup, clock};
 pub struct Recovered {
     /// Parts that were with a modem when the gateway died; they are uncertain now.
     pub uncertain: Vec<PartKey>,
+    /// Parts that were with a modem and had certainly not begun; they wait again.
+    pub not_begun: u64,
     /// Until when reports are waited for before the rule of their messages is applied.
     pub until: Option<Timestamp>,
     /// Parts that wait.
@@ -25,13 +30,15 @@ pub struct Recovered {
     pub restored: Option<u64>,
 }
 
-/// Turns every attempt that was open into doubt.
-pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Result<Recovered> {
+/// Turns every attempt that was open into doubt, but for those that had not begun. The database is in `run` afterwards.
+pub(crate) fn recover(conn: &mut Connection, path: &Path, config: &Config, run: &Run) -> rusqlite::Result<Recovered> {
     let now = clock::millis(clock::now());
     let until = now + i64::from(config.uncertain_wait_s) * 1000;
     let transaction = conn.transaction()?;
+    let not_begun = queue_what_had_not_begun(&transaction, path)?;
+    transaction.execute("UPDATE run SET id = ?1", [run])?;
     let parts: Vec<i64> = transaction
-        .prepare("SELECT key FROM part WHERE rank = 9 ORDER BY key")?
+        .prepare("SELECT key FROM part WHERE rank IN (8, 9) ORDER BY key")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for part in &parts {
@@ -43,7 +50,7 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
         journal::doubt(&transaction, *part)?;
     }
     transaction.execute(
-        "UPDATE part SET state = 2, rank = NULL, timer = ?1 WHERE rank = 9",
+        "UPDATE part SET state = 2, rank = NULL, timer = ?1 WHERE rank IN (8, 9)",
         [until],
     )?;
     // Those that were uncertain before get the waiting time anew: reports may lie on the SIM that nobody read meanwhile.
@@ -69,10 +76,41 @@ pub(crate) fn recover(conn: &mut Connection, config: &Config) -> rusqlite::Resul
     transaction.commit()?;
     Ok(Recovered {
         until: (!parts.is_empty()).then(|| clock::timestamp(until)),
+        not_begun,
         uncertain: parts.into_iter().map(PartKey::of_row).collect(),
         queued: queued.into(),
         restored,
     })
+}
+
+/// Parts that were handed over ahead and have no mark never began: their attempt does not count, and they wait as before.
+fn queue_what_had_not_begun(conn: &Connection, path: &Path) -> rusqlite::Result<u64> {
+    // What began after a copy was made has its mark in no file of the copy's.
+    if backup::is_marked(conn)? {
+        return Ok(0);
+    }
+    let last: Run = conn.query_row("SELECT id FROM run", [], |row| row.get(0))?;
+    let Some(begun) = begins::begun(path, &last) else {
+        return Ok(0);
+    };
+    let ahead: Vec<i64> = conn
+        .prepare("SELECT key FROM part WHERE rank = 8")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut queued = 0;
+    for part in ahead.iter().filter(|part| !begun.contains(part)) {
+        queued += conn.execute(
+            "UPDATE part SET state = 0, attempts = max(attempts - 1, 0),
+                rank = 3 - min(3, (SELECT priority FROM message WHERE row = part.key >> 8)) WHERE key = ?1",
+            [part],
+        )?;
+        // Its validity may have ended while it stood there: the sweep comes by again.
+        conn.execute(
+            "UPDATE total SET swept = min(swept, (SELECT expires_at - 1 FROM message WHERE row = ?1 >> 8)) WHERE row = 1",
+            [part],
+        )?;
+    }
+    Ok(queued as u64)
 }
 
 /// The file is a copy: what waits in it may have been sent since, but for what was not to be sent yet.

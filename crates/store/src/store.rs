@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use message::Committed;
+use message::{BeginMark, Committed, MessageId, RouteId};
 
+use crate::begins::{Begins, Run};
 use crate::desk::{Desk, Memory};
 use crate::fault::opening;
 use crate::incoming::Joiner;
@@ -21,7 +22,7 @@ use crate::reader::{Ask, Glance, Question, Reader};
 use crate::signs::{Counts, Signs};
 use crate::stop::StopList;
 use crate::writer::Writer;
-use crate::{Config, Error, Health, OpenError, Recovered, connection, migrate, recover};
+use crate::{Config, Error, Health, OpenError, PartKey, Recovered, connection, migrate, recover};
 
 /// The store. Clones share one writer thread and the readers; no call blocks the caller's thread.
 #[derive(Clone)]
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) projecting: Arc<tokio::sync::Mutex<()>>,
     pub(crate) config: Arc<Config>,
     pub(crate) path: PathBuf,
+    begins: Option<Arc<Begins>>,
 }
 
 impl Store {
@@ -64,10 +66,12 @@ impl Store {
         check(&conn, &path)?;
         migrate::migrate(&conn, &path, migrate::STEPS)?;
         connection::warm(&conn, &config);
-        let recovered = recover::recover(&mut conn, &config).map_err(at)?;
+        let run = fresh_run();
+        let recovered = recover::recover(&mut conn, &path, &config, &run).map_err(at)?;
+        let begins = begins(&path, &run);
         let stopped = StopList::load(&conn).map_err(at)?;
         let memory = Memory::load(&conn, Arc::clone(&config), join).map_err(at)?;
-        let store = launch(lock, path.clone(), config, conn, memory, stopped)
+        let store = launch(lock, path.clone(), config, conn, memory, stopped, begins)
             .map_err(|source| OpenError::Folder { path, source })?;
         Ok((store, recovered))
     }
@@ -96,6 +100,17 @@ impl Store {
     /// Changes whenever there is an event to deliver.
     pub fn events(&self) -> watch::Receiver<i64> {
         self.shared.events.clone()
+    }
+
+    /// The mark for a part that is handed over ahead on `route`; `None`: nothing can be noted, so nothing may be handed
+    /// over ahead.
+    pub fn begin_mark(&self, route: &RouteId, key: PartKey) -> Option<Arc<dyn BeginMark>> {
+        Some(self.shared.begins.as_ref()?.mark(route, key))
+    }
+
+    /// Whether parts may be handed over ahead: whether their beginning can be noted.
+    pub fn notes_begins(&self) -> bool {
+        self.shared.begins.is_some()
     }
 
     /// How many transactions were committed since the start; with the number of calls it tells how many share one sync.
@@ -205,6 +220,19 @@ fn check(conn: &rusqlite::Connection, path: &Path) -> Result<(), OpenError> {
     })
 }
 
+/// The notes of what begins from now on. Without them one part of each SIM is handed over at a time.
+fn begins(path: &Path, run: &Run) -> Option<Arc<Begins>> {
+    let begun = Begins::begin(path, run);
+    begun
+        .inspect_err(|error| tracing::warn!("what begins cannot be noted, so nothing is sent ahead: {error}"))
+        .ok()
+}
+
+/// A number for this run that no other has.
+fn fresh_run() -> Run {
+    *MessageId::fresh().as_bytes()
+}
+
 /// Starts the threads.
 fn launch(
     lock: FolderLock,
@@ -213,6 +241,7 @@ fn launch(
     conn: rusqlite::Connection,
     memory: Memory,
     stopped: StopList,
+    begins: Option<Arc<Begins>>,
 ) -> std::io::Result<Store> {
     let (orders, order_queue) = mpsc::channel();
     let (questions, question_queue) = mpsc::channel();
@@ -240,6 +269,7 @@ fn launch(
         stopped: Arc::clone(&signs.stopped),
         config: Arc::clone(&config),
         path: path.clone(),
+        begins,
     };
     let question_queue = Arc::new(Mutex::new(question_queue));
     for _ in 0..READERS {

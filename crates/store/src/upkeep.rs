@@ -61,7 +61,7 @@ const RULES: &[(&str, &str)] = &[
     (
         "SELECT count(*) FROM part WHERE NOT CASE state
             WHEN 0 THEN (rank BETWEEN 0 AND 3 AND timer IS NULL) OR (rank IS NULL AND timer IS NOT NULL)
-            WHEN 1 THEN rank = 9 AND timer IS NULL
+            WHEN 1 THEN rank IN (8, 9) AND timer IS NULL
             WHEN 2 THEN rank IS NULL AND timer IS NOT NULL
             ELSE rank IS NULL AND timer IS NULL END",
         "parts have another place in the queues than their state says",

@@ -188,7 +188,7 @@ fn attempting_on(glance: &mut Glance<'_>, route: &RouteId) -> rusqlite::Result<V
     glance
         .conn
         .prepare_cached(
-            "SELECT key, tpdu, attempted_at, state FROM part WHERE rank = 9 AND route = ?1
+            "SELECT key, tpdu, attempted_at, state FROM part WHERE rank IN (8, 9) AND route = ?1
              UNION ALL
              SELECT key, tpdu, attempted_at, state FROM part WHERE state = 2 AND timer IS NOT NULL AND route = ?1
              ORDER BY key",

@@ -211,6 +211,8 @@ pub struct Attempt {
     pub at: Timestamp,
     /// The TPDU where it was rebuilt (another validity, another reference).
     pub tpdu: Option<Vec<u8>>,
+    /// Another part is still on its way there: this one begins after that, and gets a [mark](Store::begin_mark) then.
+    pub ahead: bool,
 }
 
 /// The proof that an attempt is on record: only now may the part be written to a modem.
@@ -222,6 +224,8 @@ pub struct Attempted {
     pub route: RouteId,
     /// Which attempt of this part it is, from 1.
     pub attempts: u32,
+    /// Another part was still on its way there when this was recorded.
+    pub ahead: bool,
 }
 
 /// What a status report or a receipt did.

@@ -2,7 +2,7 @@
 
 use message::{ClassWord, Committed, Failure, PartState};
 
-use super::row::{HOLD, Line, MessageFacts, PartRow, Place, WITH_MODEM};
+use super::row::{AHEAD, HOLD, Line, MessageFacts, PartRow, Place, WITH_MODEM};
 use super::{Attempt, Attempted, Progress, Settle, Settled};
 use super::{journal, receipt, report};
 use crate::clock::millis;
@@ -50,7 +50,7 @@ fn attempt(desk: &mut Desk<'_>, next: &Attempt) -> rusqlite::Result<Option<Attem
             "UPDATE part SET state = 1, rank = ?2, timer = NULL, route = ?3, attempted_at = ?4, reference = NULL,
                 sent_at = NULL, peer_id = NULL, attempts = attempts + 1 WHERE key = ?1",
         )?
-        .execute((key, WITH_MODEM, route, millis(next.at)))?;
+        .execute((key, if next.ahead { AHEAD } else { WITH_MODEM }, route, millis(next.at)))?;
     if let Some(tpdu) = &next.tpdu {
         desk.conn
             .prepare_cached("UPDATE part SET tpdu = ?2 WHERE key = ?1")?
@@ -61,6 +61,7 @@ fn attempt(desk: &mut Desk<'_>, next: &Attempt) -> rusqlite::Result<Option<Attem
         key: next.key,
         route: next.route.clone(),
         attempts: part.attempts + 1,
+        ahead: next.ahead,
     }))
 }
 

@@ -336,8 +336,9 @@ const CLOCK_STEP_MS: i64 = 3_600_000;
 /// How near the service centre's stamp is to ours for the same message, in milliseconds.
 const STAMP_NEAR_MS: i64 = 120_000;
 const REPORTED_FAILURE: &str = "the network reported that the recipient did not get it";
-const WITH_MODEM: &str =
-    select_part!(", m.recipient FROM part p JOIN message m ON m.row = p.key >> 8 WHERE p.rank = 9 AND p.route = ?1");
+const WITH_MODEM: &str = select_part!(
+    ", m.recipient FROM part p JOIN message m ON m.row = p.key >> 8 WHERE p.rank IN (8, 9) AND p.route = ?1"
+);
 const UNCERTAIN: &str = select_part!(
     ", m.recipient FROM part p JOIN message m ON m.row = p.key >> 8
      WHERE p.state = 2 AND p.timer IS NOT NULL AND p.route = ?1"

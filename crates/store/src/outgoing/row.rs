@@ -384,5 +384,7 @@ pub(crate) fn alphabet(code: u8) -> Alphabet {
 pub(crate) const HOLD: &str = "hold";
 /// The rank of a part with a modem.
 pub(crate) const WITH_MODEM: i64 = 9;
+/// The rank of a part that was given to a modem behind another one; its mark tells whether it has begun.
+pub(crate) const AHEAD: i64 = 8;
 /// The highest priority; anything above counts as it.
 const HIGHEST: u8 = 3;

@@ -70,6 +70,7 @@ impl Bench {
         let step = Progress {
             settle: None,
             attempt: Some(Attempt {
+                ahead: false,
                 key,
                 route: RouteId::new(route),
                 at,

@@ -129,6 +129,7 @@ async fn victim() {
         let step = Progress {
             settle: None,
             attempt: Some(store::Attempt {
+                ahead: false,
                 key: accepted.due[0].key,
                 route: RouteId::new("sim1"),
                 at: t(1),

@@ -1,5 +1,6 @@
 //! What the store promises, each promise on a real file.
 
+mod ahead;
 mod alerts;
 mod attendance;
 mod audit;

@@ -202,6 +202,7 @@ async fn one_step_settles_a_part_and_begins_the_next() {
             journal: None,
         }),
         attempt: Some(Attempt {
+            ahead: false,
             key: two,
             route: RouteId::new("sim1"),
             at: t(2),

@@ -1,0 +1,198 @@
+//! Which of the parts that were handed over ahead have begun.
+//!
+//! The attempt of such a part is on record before the part in front of it has ended. A process that is killed then leaves
+//! two open attempts for the SIM, though mostly one part alone was on its way. So each beginning is noted in a file beside
+//! the database, which costs no sync: what was written there outlives the process, though not the machine. The next start
+//! believes the file where the machine has run ever since (the kernel's boot id) and the file is that of the last process
+//! that worked on this very database (the number of its run). Otherwise every open attempt is in doubt.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use message::{BeginMark, RouteId};
+
+use crate::outgoing::PartKey;
+
+/// Names the time between two opens of a database.
+pub(crate) type Run = [u8; 16];
+
+/// The file of this run.
+#[derive(Debug)]
+pub(crate) struct Begins {
+    file: File,
+    cells: Mutex<HashMap<RouteId, Cell>>,
+}
+
+/// A route's place in the file: a ring of the parts that began last.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    number: u64,
+    next: u64,
+}
+
+/// The mark of one part.
+#[derive(Debug)]
+struct Mark {
+    begins: Arc<Begins>,
+    route: RouteId,
+    key: PartKey,
+}
+
+impl Begins {
+    /// Begins the file of a run. It is written over in place, so that a full disk is no hindrance.
+    pub(crate) fn begin(database: &Path, run: &Run) -> io::Result<Arc<Self>> {
+        let mut options = File::options();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path(database))?;
+        // No header, no belief: it comes last.
+        let room = file.metadata()?.len().max(ROOM);
+        file.write_all_at(&vec![0; usize::try_from(room).unwrap_or(0)], 0)?;
+        file.write_all_at(&header(&boot()?, run), 0)?;
+        Ok(Arc::new(Self {
+            file,
+            cells: Mutex::default(),
+        }))
+    }
+
+    /// The mark that this part of `route` is to get when it begins.
+    pub(crate) fn mark(self: &Arc<Self>, route: &RouteId, key: PartKey) -> Arc<dyn BeginMark> {
+        Arc::new(Mark {
+            begins: Arc::clone(self),
+            route: route.clone(),
+            key,
+        })
+    }
+
+    /// Where the next mark of `route` goes, in octets. At most two of its parts have begun and no end on record, so a ring
+    /// of [`RING`] forgets none of those.
+    fn place(&self, route: &RouteId) -> u64 {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = cells.len() as u64;
+        let cell = match cells.get_mut(route) {
+            Some(cell) => cell,
+            None => cells.entry(route.clone()).or_insert(Cell { number, next: 0 }),
+        };
+        let place = HEADER as u64 + (cell.number * RING + cell.next) * MARK;
+        cell.next = (cell.next + 1) % RING;
+        place
+    }
+}
+
+impl BeginMark for Mark {
+    fn set(&self) -> io::Result<()> {
+        let place = self.begins.place(&self.route);
+        self.begins.file.write_all_at(&self.key.row().to_le_bytes(), place)
+    }
+}
+
+/// The parts that began in `run`, the last one; `None` where nobody can tell.
+pub(crate) fn begun(database: &Path, run: &Run) -> Option<HashSet<i64>> {
+    let written = fs::read(path(database)).ok()?;
+    let (found, marks) = written.split_at_checked(HEADER)?;
+    if found != header(&boot().ok()?, run) {
+        return None;
+    }
+    let (marks, _) = marks.as_chunks();
+    Some(marks.iter().map(|mark| i64::from_le_bytes(*mark)).collect())
+}
+
+/// What a file begins with.
+fn header(boot: &str, run: &Run) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let words = [MAGIC, run, boot.as_bytes()].concat();
+    for (place, octet) in header.iter_mut().zip(words) {
+        *place = octet;
+    }
+    header
+}
+
+/// Names the time since the machine was started.
+fn boot() -> io::Result<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+}
+
+fn path(database: &Path) -> PathBuf {
+    database.with_file_name(FILE)
+}
+
+const FILE: &str = "simrelay.begins";
+
+const MAGIC: &[u8] = b"simrelay begins\n";
+
+/// Octets of the magic words, a run, and a boot id with its line end.
+const HEADER: usize = 16 + 16 + 40;
+
+/// Marks that are kept of a route.
+const RING: u64 = 4;
+
+/// Octets of a mark: the part's row.
+const MARK: u64 = 8;
+
+/// Octets that are there from the beginning: for 1024 routes. More make the file longer.
+const ROOM: u64 = HEADER as u64 + 1024 * RING * MARK;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: Run = [7; 16];
+
+    fn key(message: i64) -> PartKey {
+        PartKey { message, part: 1 }
+    }
+
+    #[test]
+    fn what_began_is_known_to_the_next_run_and_what_did_not_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("simrelay.db");
+        let begins = Begins::begin(&database, &RUN).expect("made");
+        let (one, two) = (RouteId::new("sim1"), RouteId::new("sim2"));
+        let marks = [(&one, 1), (&one, 2), (&two, 3)].map(|(route, message)| begins.mark(route, key(message)));
+        marks[0].set().expect("noted");
+        marks[2].set().expect("noted");
+        let begun = begun(&database, &RUN).expect("believed");
+        let known = [1, 2, 3].map(|message| begun.contains(&key(message).row()));
+        assert_eq!(known, [true, false, true]);
+    }
+
+    #[test]
+    fn a_route_remembers_its_last_parts_and_takes_no_place_of_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("simrelay.db");
+        let begins = Begins::begin(&database, &RUN).expect("made");
+        begins.mark(&RouteId::new("slow"), key(1)).set().expect("noted");
+        for message in 2..2000 {
+            begins.mark(&RouteId::new("fast"), key(message)).set().expect("noted");
+        }
+        let begun = begun(&database, &RUN).expect("believed");
+        for known in [1, 1996, 1997, 1998, 1999] {
+            assert!(begun.contains(&key(known).row()), "{known}");
+        }
+    }
+
+    #[test]
+    fn the_file_of_another_run_or_boot_is_not_believed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("simrelay.db");
+        assert_eq!(begun(&database, &RUN), None, "there is none");
+        drop(Begins::begin(&database, &RUN).expect("made"));
+        assert!(begun(&database, &RUN).is_some());
+        assert_eq!(begun(&database, &[8; 16]), None, "another run");
+        let mut written = fs::read(path(&database)).expect("read");
+        written[40] ^= 1;
+        fs::write(path(&database), &written).expect("written");
+        assert_eq!(begun(&database, &RUN), None, "another boot");
+        fs::write(path(&database), &written[..20]).expect("written");
+        assert_eq!(begun(&database, &RUN), None, "half a header");
+        drop(Begins::begin(&database, &RUN).expect("made anew"));
+        assert!(begun(&database, &RUN).is_some());
+    }
+}
