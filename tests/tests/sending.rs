@@ -581,3 +581,29 @@ fn nobody_knows_means_a_report_a_second_sending_or_an_operator() {
     assert_eq!(settled.code, 2008, "{settled:?}");
     assert_eq!(sent_to(&rig, "+4930004").len(), 0);
 }
+
+#[test]
+fn an_alarm_passes_what_stands_next_at_the_modem() {
+    let settings = Settings {
+        latency: Duration::from_secs(2),
+        ..Settings::default()
+    };
+    let rig = Rig::with(settings, vec![ModemSpec::new(0)]);
+    let gateway = rig.start_ready();
+    let api = gateway.api();
+    for text in ["first", "second", "third"] {
+        api.send("+491700000001", text);
+    }
+    eventually("the second stands at the modem", LONG, || {
+        let queue = api.call("stats", json!({})).ok()?;
+        (queue["queue"]["attempting"] == 2).then_some(())
+    });
+    let alarm = api.send_with(json!({ "to": "+491700000001", "text": "alarm", "priority": 3 }));
+    gateway.wait_state(&alarm, "delivered", LONG);
+    assert_eq!(rig.network.wait_sent(4, LONG).len(), 4);
+    let order: Vec<_> = sent_to(&rig, "+491700000001")
+        .into_iter()
+        .filter_map(|sent| sent.text)
+        .collect();
+    assert_eq!(order, ["first", "alarm", "second", "third"]);
+}

@@ -123,6 +123,7 @@ impl Board {
             }),
             level: self.level(),
             at_once: self.at_once(),
+            ahead: false,
         }
     }
 
@@ -214,7 +215,7 @@ impl Board {
                 shown.traffic.failed += 1;
                 shown.traffic.went_wrong(&failure.reason, now);
             }
-            Outcome::Uncertain { .. } => {}
+            Outcome::Uncertain { .. } | Outcome::NotBegun { .. } => {}
         }
     }
 

@@ -35,6 +35,10 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Sends a part. Exactly one [`CarrierEvent::Settled`] follows for every part that was taken.
     fn submit(&self, handover: Handover) -> Result<(), NotTaken>;
 
+    /// A part that stands behind another one is wanted back. Where it has not begun, its [`CarrierEvent::Settled`] says so;
+    /// one that has begun goes on.
+    fn withdraw(&self, _route: &RouteId, _ticket: u64) {}
+
     /// What was handed over is kept: delete it where it lies, or acknowledge it to the network.
     ///
     /// # Errors
@@ -105,6 +109,9 @@ pub struct RouteStatus {
     /// How many parts it takes at once: one by a modem, as many as are answered together by an upstream. Nought counts
     /// as one.
     pub at_once: u16,
+    /// Whether it takes one part more, which it begins as soon as another has ended. It sets the mark of such a part before
+    /// anything of it may go out, and gives it back when [asked](Carrier::withdraw).
+    pub ahead: bool,
 }
 
 /// Why a route cannot send.

@@ -9,7 +9,7 @@ use message::{Committed, JournalEntry, Level, Memory, RouteId, SlotSnapshot, Slo
 use modem::{Event, Job, PinIdentity, PinVerdict, Send, UssdAction};
 use pool::{PoolEvent, PoolHandle, SlotEvent};
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::carrier::{
     Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
@@ -156,6 +156,8 @@ impl PoolCarrier {
             obstacle,
             level: if broken { Level::Critical } else { Level::Ok },
             at_once: 1,
+            // A journal holds one part at a time.
+            ahead: !self.is_journalled(&slot.slot),
         }
     }
 
@@ -182,6 +184,11 @@ impl PoolCarrier {
             sentence,
             needs_operator: true,
         })
+    }
+
+    fn is_journalled(&self, route: &RouteId) -> bool {
+        let journals = self.journals.read().unwrap_or_else(PoisonError::into_inner);
+        journals.contains(route)
     }
 
     fn pass(&self, route: &RouteId, job: Job) -> Result<(), NotTaken> {
@@ -228,20 +235,24 @@ impl Carrier for PoolCarrier {
             tpdu,
             proof,
             more,
+            mark,
         } = handover;
-        let journal = self
-            .journals
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&route);
+        let journal = self.is_journalled(&route);
         let send = Send {
             ticket,
             tpdu,
             proof: proof.map(drop),
             journal,
+            mark,
             burst: more,
         };
         self.pass(&route, Job::Send(send))
+    }
+
+    fn withdraw(&self, route: &RouteId, ticket: u64) {
+        if let Err(not_taken) = self.pass(route, Job::Withdraw { ticket }) {
+            debug!(modem = %route, ticket, "a part is not asked back: {}", not_taken.reason);
+        }
     }
 
     fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) -> Result<(), NotTaken> {

@@ -37,6 +37,7 @@ impl Carrier for Hand {
             obstacle: None,
             level: Level::Ok,
             at_once: 1,
+            ahead: false,
         }]
     }
 

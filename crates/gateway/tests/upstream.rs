@@ -50,6 +50,7 @@ impl Carrier for Lines {
                 needs_operator: false,
             }),
             at_once: 4,
+            ahead: false,
         };
         vec![status(OPERATOR, down), status(RESERVE, None)]
     }

@@ -81,6 +81,12 @@ async fn daemon(
             recovered.uncertain.len()
         );
     }
+    if recovered.not_begun > 0 {
+        info!(
+            "{} parts stood behind others at a modem and had not begun; they wait again",
+            recovered.not_begun
+        );
+    }
     if let Some(doubted) = recovered.restored {
         warn!(
             "the database is a restored copy; {doubted} parts that waited in it may have been sent since and are uncertain"

@@ -120,10 +120,10 @@ fn boot() -> io::Result<String> {
 }
 
 fn path(database: &Path) -> PathBuf {
-    database.with_file_name(FILE)
+    database.with_file_name(BEGINS_FILE)
 }
 
-const FILE: &str = "simrelay.begins";
+pub(crate) const BEGINS_FILE: &str = "simrelay.begins";
 
 const MAGIC: &[u8] = b"simrelay begins\n";
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::backup::{MARK, beside, parent};
+use crate::begins::BEGINS_FILE;
 use crate::lock::LOCK_FILE;
 use crate::store::DATABASE_FILE;
 
@@ -58,6 +59,6 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// What SQLite adds to the name of a database.
 const PARTS: &[&str] = &["", "-wal", "-shm", "-journal"];
 /// Other files that the store keeps in the data folder.
-const OWN: &[&str] = &[LOCK_FILE, "simrelay.begins"];
+const OWN: &[&str] = &[LOCK_FILE, BEGINS_FILE];
 /// What databases that were set aside, and copies of upgrades, begin with.
 const SERIES: &[&str] = &["simrelay.db.replaced", "simrelay.db.layout-"];

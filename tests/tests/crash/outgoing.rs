@@ -215,3 +215,52 @@ fn part_field(view: &Value, field: &str) -> Vec<bool> {
         .map(|part| part[field].as_bool().expect("yes or no"))
         .collect()
 }
+
+/// Kills the gateway while one part goes out and another one stands behind it at the modem; both ids.
+fn killed_with_one_ahead(rig: &Rig) -> [String; 2] {
+    let modem = &rig.modems[0];
+    let gateway = rig.start_ready();
+    modem.fault(Fault::HangAfterCtrlZ { sent: true }).expect("a fault");
+    let send = |to, text| {
+        gateway
+            .api()
+            .send_with(json!({ "to": to, "text": text, "report": false }))
+    };
+    let ids = [send(FAR, "goes out"), send(AHEAD, "stands behind")];
+    ids.iter().for_each(|id| wait_part(&gateway, id, 1, "attempting"));
+    wait_sent(rig, 1);
+    gateway.kill();
+    modem.fault(Fault::Heal).expect("healed");
+    ids
+}
+
+#[test]
+fn a_part_that_stood_behind_another_one_is_not_in_doubt() {
+    let rig = rig(120);
+    let [first, behind] = killed_with_one_ahead(&rig);
+    let gateway = rig.start();
+    let view = gateway.wait_state(&behind, "sent", LIMIT);
+    assert_eq!(
+        (&view["maybe_twice"], &view["parts"][0]["attempts"]),
+        (&json!(false), &json!(1))
+    );
+    assert_eq!(status(&gateway, &first)["state"], "uncertain", "it had begun");
+    assert_eq!(sent_to(&rig, AHEAD).len(), 1);
+}
+
+#[test]
+fn without_the_notes_of_what_began_it_is_in_doubt_as_well() {
+    let rig = rig(1);
+    let ids = killed_with_one_ahead(&rig);
+    // As a power cut leaves it: nothing of that file was ever synced.
+    std::fs::remove_file(rig.data().join("simrelay.begins")).expect("removed");
+    let gateway = rig.start();
+    for id in &ids {
+        let view = gateway.wait_state(id, "sent", LIMIT);
+        assert_eq!(view["maybe_twice"], true, "{view:#}");
+    }
+    assert_eq!([FAR, AHEAD].map(|number| sent_to(&rig, number).len()), [2, 1]);
+}
+
+/// Who gets what stands behind.
+const AHEAD: &str = "+4915199999998";

@@ -46,6 +46,7 @@ impl Carrier for Drawer {
             }),
             level: Level::Ok,
             at_once: 1,
+            ahead: false,
         }]
     }
 

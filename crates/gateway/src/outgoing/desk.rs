@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use message::{
-    Cause, Committed, ErrorClass, Failure, JournalEntry, MessageId, Number, Priority, RouteExplanation, RouteId,
-    TokenId,
+    BeginMark, Cause, Committed, ErrorClass, Failure, JournalEntry, MessageId, Number, Priority, RouteExplanation,
+    RouteId, TokenId,
 };
 use router::{Ask, Decision, RoutingConfig, choose, explain};
 use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled};
@@ -87,6 +87,13 @@ pub(crate) enum Action {
     },
     /// Hand this to the carrier; the answer is [`Desk::settled`].
     Submit(Handover),
+    /// Ask a part back that stands behind another one. Where it has not begun, [`Desk::settled`] says so.
+    Withdraw {
+        /// From which route.
+        route: RouteId,
+        /// The ticket it was handed over under.
+        ticket: u64,
+    },
     /// Delete what lies of an ended attempt on the modem; the answer is [`Desk::freed`].
     Free {
         /// On which route.
@@ -138,6 +145,8 @@ pub struct Handover {
     pub proof: Committed<Attempted>,
     /// More parts wait for this route: the radio link may be held open.
     pub more: bool,
+    /// Where the attempt is on record [ahead](Attempted::ahead): to be set when the part begins.
+    pub mark: Option<Arc<dyn BeginMark>>,
 }
 
 impl Desk {
@@ -174,7 +183,7 @@ impl Desk {
         if lane.retired {
             return;
         }
-        lane.takes_at_once(status.at_once);
+        lane.takes(status.at_once, status.ahead);
         let was_able = lane.is_able();
         if lane.obstacle.as_deref() != obstacle {
             lane.obstacle = obstacle.map(str::to_owned);
@@ -187,7 +196,7 @@ impl Desk {
         lane.pause = None;
         lane.unusable_since = (!able).then_some(now);
         if !able {
-            self.unqueue(at);
+            self.clear(at);
         }
         self.look_at_pauses_by(self.lanes[at].slow_at());
         self.reroute_by(now + REROUTE_PAUSE);
@@ -298,6 +307,7 @@ impl Desk {
     /// Begins nothing new; what is with a modem is finished.
     pub(crate) fn close(&mut self) {
         self.closing = true;
+        (0..self.lanes.len()).for_each(|at| self.withdraw_below(at, u8::MAX));
     }
 
     /// What the router says of a message to `to`, with everything known now.
@@ -404,6 +414,7 @@ impl Desk {
         }
         self.lanes[at].queue.insert(order(&part), part);
         self.start(at, now);
+        self.let_pass(at);
     }
 
     /// How many parts may wait on one lane: the desk's room is shared, so that a SIM with a long backlog leaves some to

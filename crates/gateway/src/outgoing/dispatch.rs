@@ -182,7 +182,8 @@ impl Dispatcher {
     }
 
     fn take_facts(&mut self, routes: Vec<RouteStatus>, now: Timestamp) {
-        for status in routes {
+        for mut status in routes {
+            status.ahead &= self.store.notes_begins();
             self.desk.facts(&status, now);
         }
         self.desk.tick(now);
@@ -198,6 +199,7 @@ impl Dispatcher {
             Outcome::Failed(failure) => {
                 part().in_scope(|| info!(ticket, code = %failure.cause, "{route} did not send it: {}", failure.reason));
             }
+            Outcome::NotBegun { reason } => debug!(modem = %route, sms = sms.map(display), ticket, "{reason}"),
             Outcome::Uncertain { reason } => part().in_scope(|| warn!(ticket, "{route}: uncertain: {reason}")),
         }
         match self.desk.settled(&route, ticket, end, now) {
@@ -248,7 +250,7 @@ impl Dispatcher {
                 failure,
                 exclude_route: None,
             },
-            Outcome::Uncertain { .. } => return,
+            Outcome::Uncertain { .. } | Outcome::NotBegun { .. } => return,
         };
         info!(modem = %route, ticket, "a late answer settles what was uncertain");
         self.keep(Settle {
@@ -271,6 +273,11 @@ impl Dispatcher {
                     }));
                 }
                 Action::Submit(handover) => self.submit(handover),
+                Action::Withdraw { route, ticket } => {
+                    if let Some(carrier) = self.home(&route).and_then(|home| self.carriers.get(home)) {
+                        carrier.withdraw(&route, ticket);
+                    }
+                }
                 Action::Free { route, entry } => self.free(&route, entry),
                 Action::Settle(settle) => self.keep(settle),
                 Action::Remake { message, remake } => {
@@ -292,8 +299,12 @@ impl Dispatcher {
         }
     }
 
-    fn submit(&mut self, handover: Handover) {
+    fn submit(&mut self, mut handover: Handover) {
         let (route, ticket) = (handover.route.clone(), handover.ticket);
+        let attempted = handover.proof.get();
+        if attempted.ahead {
+            handover.mark = self.store.begin_mark(&route, attempted.key);
+        }
         let home = self.home(&route);
         let taken = match home.and_then(|home| self.carriers.get(home)) {
             Some(carrier) => carrier.submit(handover).map_err(|not_taken| not_taken.reason),

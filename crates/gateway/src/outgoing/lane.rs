@@ -34,8 +34,10 @@ pub(crate) struct Lane {
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
     /// What it is doing: a modem has one hand, an upstream as many as it takes parts at once.
     pub(crate) hands: Vec<Work>,
-    /// How many of the hands may begin something.
+    /// How many parts its carrier works on together.
     pub(crate) at_once: usize,
+    /// Whether it takes one more behind those, to begin it without asking once one of them has ended.
+    pub(crate) ahead: bool,
     pub(crate) last_used: Option<Timestamp>,
     /// Its route is not configured any more: what is with its modem is finished, and nothing begins.
     pub(crate) retired: bool,
@@ -86,9 +88,22 @@ pub(crate) enum Work {
         ticket: u64,
         /// What it costs.
         cost_micros: i64,
-        /// When it was handed over.
+        /// When it was handed over, or moved up.
         since: Timestamp,
+        /// Whether it stands behind another one, and whether it was asked back.
+        stand: Stand,
     },
+}
+
+/// Where a part stands that its carrier has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// Its turn has come.
+    Front,
+    /// Behind another one.
+    Behind,
+    /// Behind another one, and asked back.
+    Withdrawn,
 }
 
 impl Lane {
@@ -106,6 +121,7 @@ impl Lane {
             queue: BTreeMap::new(),
             hands: vec![Work::Idle],
             at_once: 1,
+            ahead: false,
             last_used: None,
             retired: false,
         }
@@ -159,20 +175,83 @@ impl Lane {
 
     /// When that is the case.
     pub(crate) fn slow_at(&self) -> Option<Timestamp> {
-        let mut last = None;
-        for work in self.hands.iter().take(self.at_once) {
-            let Work::Sending { since, .. } = work else { return None };
-            last = last.max(Some(*since));
+        if self.fronts().count() < self.at_once {
+            return None;
         }
-        last.map(|since| since + SLOW)
+        self.fronts().max().map(|since| since + SLOW)
     }
 
-    /// Its route takes so many parts at once from now on.
-    pub(crate) fn takes_at_once(&mut self, parts: u16) {
-        self.at_once = usize::from(parts.max(1));
-        if self.hands.len() < self.at_once {
-            self.hands.resize_with(self.at_once, Work::default);
+    /// Since when each part whose turn has come is with the carrier.
+    fn fronts(&self) -> impl Iterator<Item = Timestamp> {
+        self.hands.iter().filter_map(|work| match work {
+            Work::Sending {
+                since,
+                stand: Stand::Front,
+                ..
+            } => Some(*since),
+            _ => None,
+        })
+    }
+
+    /// Its route takes so many parts at once from now on, and one more behind them or not.
+    pub(crate) fn takes(&mut self, at_once: u16, ahead: bool) {
+        self.at_once = usize::from(at_once.max(1));
+        self.ahead = ahead;
+        if self.hands.len() < self.width() {
+            self.hands.resize_with(self.width(), Work::default);
         }
+    }
+
+    /// How many of the hands may begin something.
+    pub(crate) fn width(&self) -> usize {
+        self.at_once + usize::from(self.ahead)
+    }
+
+    /// Whether what begins now stands behind another part.
+    pub(crate) fn is_full(&self) -> bool {
+        self.ahead && self.under_way().count() >= self.at_once
+    }
+
+    /// Where a part stands that the carrier is given now.
+    pub(crate) fn stand(&self) -> Stand {
+        match self.ahead && self.fronts().count() >= self.at_once {
+            true => Stand::Behind,
+            false => Stand::Front,
+        }
+    }
+
+    /// A part has left the carrier: the oldest of those behind moves up.
+    pub(crate) fn move_up(&mut self, now: Timestamp) {
+        if !self.ahead || self.fronts().count() >= self.at_once {
+            return;
+        }
+        let behind = self.hands.iter_mut().filter_map(|work| match work {
+            Work::Sending {
+                ticket, since, stand, ..
+            } if *stand != Stand::Front => Some((*ticket, since, stand)),
+            _ => None,
+        });
+        if let Some((_, since, stand)) = behind.min_by_key(|(ticket, ..)| *ticket) {
+            *since = now;
+            *stand = Stand::Front;
+        }
+    }
+
+    /// The tickets of the parts behind others that are of less priority than this; they count as asked back.
+    pub(crate) fn withdraw_below(&mut self, priority: u8) -> Vec<u64> {
+        let mut tickets = Vec::new();
+        for work in &mut self.hands {
+            if let Work::Sending {
+                part, ticket, stand, ..
+            } = work
+                && *stand == Stand::Behind
+                && part.priority.0 < priority
+            {
+                *stand = Stand::Withdrawn;
+                tickets.push(*ticket);
+            }
+        }
+        tickets
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -181,7 +260,7 @@ impl Lane {
 
     /// A hand that has nothing to do.
     pub(crate) fn free_hand(&self) -> Option<usize> {
-        let mut hands = self.hands.iter().take(self.at_once);
+        let mut hands = self.hands.iter().take(self.width());
         hands.position(|work| matches!(work, Work::Idle))
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn judge(
             until: now + rules.uncertain_wait,
             reason,
         }),
+        Outcome::NotBegun { reason } => plain(Settled::Held { due_at: now, reason }),
         Outcome::Failed(failure) => {
             let (result, remake) = failed(part, route, failure, rules, destinations, now);
             Verdict {

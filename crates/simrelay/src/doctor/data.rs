@@ -76,7 +76,13 @@ fn refused(path: &Path, errno: Errno, owner: Uid, user: Uid) -> Check {
 const SUBJECT: &str = "data";
 
 /// What the gateway opens there at its start.
-const FILES: &[&str] = &["simrelay.lock", "simrelay.db", "simrelay.db-wal", "simrelay.db-shm"];
+const FILES: &[&str] = &[
+    "simrelay.lock",
+    "simrelay.db",
+    "simrelay.db-wal",
+    "simrelay.db-shm",
+    "simrelay.begins",
+];
 
 #[cfg(test)]
 mod tests {

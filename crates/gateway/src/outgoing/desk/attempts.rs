@@ -1,12 +1,14 @@
 //! The course of an attempt: on record, with the carrier, at its end.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use message::{Committed, JournalEntry, Outcome, PeerId, RouteId};
 use store::{Attempt, Attempted, DuePart, Progress, Settle, Settled};
 
 use super::{Action, Desk, Ended, FREE_WAIT, Handover, STORE_PAUSE};
 use crate::outgoing::compose;
-use crate::outgoing::lane::{Work, order};
+use crate::outgoing::lane::{Stand, Work, order};
 use crate::outgoing::verdict::judge;
 
 /// The end of an attempt, as its carrier told it.
@@ -41,9 +43,16 @@ impl Desk {
         let Some(hand) = lane.hand_of(ticket) else {
             return Ended::Unknown(end);
         };
-        let Work::Sending { part, cost_micros, .. } = std::mem::take(&mut lane.hands[hand]) else {
+        let Work::Sending {
+            part,
+            cost_micros,
+            stand,
+            ..
+        } = std::mem::take(&mut lane.hands[hand])
+        else {
             return Ended::Unknown(end);
         };
+        lane.move_up(now);
         let End {
             outcome,
             journal,
@@ -56,8 +65,11 @@ impl Desk {
                 usage.record(now, &part.to);
             }
         }
-        lane.last_used = Some(now);
-        self.rest_after(at, &outcome, now);
+        let withdrawn = stand == Stand::Withdrawn && matches!(outcome, Outcome::NotBegun { .. });
+        if !withdrawn {
+            lane.last_used = Some(now);
+            self.rest_after(at, &outcome, now);
+        }
         let mut verdict = judge(
             &part,
             route,
@@ -67,8 +79,11 @@ impl Desk {
             &self.rules,
             now,
         );
-        if let Settled::Sent { peer_id: told, .. } = &mut verdict.settle.result {
-            *told = peer_id;
+        match &mut verdict.settle.result {
+            Settled::Sent { peer_id: told, .. } => *told = peer_id,
+            // We wanted it back ourselves: that is nothing to tell of it.
+            result if withdrawn => *result = Settled::Requeued,
+            _ => {}
         }
         // The entry of an uncertain attempt has still to tell what became of it.
         verdict.settle.journal = journal.filter(|_| uncertain.is_none());
@@ -123,15 +138,39 @@ impl Desk {
             tpdu: part.tpdu.clone(),
             proof,
             more: !lane.queue.is_empty(),
+            mark: None,
         }));
         lane.hands[hand] = Work::Sending {
             part,
             ticket,
             cost_micros,
             since: now,
+            stand: lane.stand(),
         };
         let slow_at = lane.slow_at();
         self.look_at_pauses_by(slow_at);
+        if self.lanes[at].ahead {
+            self.start(at, now);
+            self.let_pass(at);
+        }
+    }
+
+    /// Asks back what stands behind another part, where something more urgent waits.
+    pub(super) fn let_pass(&mut self, at: usize) {
+        let lane = &self.lanes[at];
+        let Some((&(Reverse(most), ..), _)) = lane.queue.first_key_value() else {
+            return;
+        };
+        self.withdraw_below(at, most);
+    }
+
+    /// Asks back what stands behind another part and has less priority than this.
+    pub(super) fn withdraw_below(&mut self, at: usize, priority: u8) {
+        let lane = &mut self.lanes[at];
+        for ticket in lane.withdraw_below(priority) {
+            let route = lane.id.clone();
+            self.actions.push_back(Action::Withdraw { route, ticket });
+        }
     }
 
     /// What lay of an attempt on the modem of `route` is gone, or stays.
@@ -215,8 +254,13 @@ impl Desk {
     fn record(&mut self, at: usize, hand: usize, settle: Option<Settle>, now: Timestamp) -> bool {
         let alone = settle.as_ref().is_some_and(|settle| settle.journal.is_some());
         // A route that takes less at once than it did has hands too many.
-        let may_begin = !alone && hand < self.lanes[at].at_once;
-        let mut next = if may_begin { self.next_part(at, now) } else { None };
+        let may_begin = !alone && hand < self.lanes[at].width();
+        let ahead = self.lanes[at].is_full();
+        let mut next = if may_begin {
+            self.next_part(at, ahead, now)
+        } else {
+            None
+        };
         if settle.is_none() && next.is_none() {
             return false;
         }
@@ -237,6 +281,7 @@ impl Desk {
                 route: route.clone(),
                 at: now,
                 tpdu,
+                ahead,
             }
         });
         let progress = Progress {
@@ -248,7 +293,9 @@ impl Desk {
         true
     }
 
-    fn next_part(&mut self, at: usize, now: Timestamp) -> Option<Box<DuePart>> {
+    /// The next part of a lane, which goes behind another one (`ahead`) or at once. A message of several parts is begun
+    /// when its turn has come: from then on it would be bound to the SIM.
+    fn next_part(&mut self, at: usize, ahead: bool, now: Timestamp) -> Option<Box<DuePart>> {
         let lane = &mut self.lanes[at];
         if self.closing || !lane.is_usable() {
             return None;
@@ -257,6 +304,9 @@ impl Desk {
         let mut wake: Option<Timestamp> = None;
         let mut found = None;
         for (place, part) in &lane.queue {
+            if ahead && part.parts > 1 {
+                break;
+            }
             if busy.contains(&part.key.message) {
                 continue;
             }

@@ -43,7 +43,7 @@ impl Desk {
             let lane = &mut self.lanes[at];
             if !lane.retired && !other.routes.contains(&lane.id) {
                 lane.retire(now);
-                self.unqueue(at);
+                self.clear(at);
             }
         }
         self.reroute_by(now + REROUTE_PAUSE);

@@ -21,6 +21,12 @@ impl Desk {
         }
     }
 
+    /// Takes everything back from a lane that has not begun there.
+    pub(super) fn clear(&mut self, at: usize) {
+        self.withdraw_below(at, u8::MAX);
+        self.unqueue(at);
+    }
+
     /// Puts what waits on a lane back to the unrouted, except parts whose message has begun there.
     pub(super) fn unqueue(&mut self, at: usize) {
         let homes = &self.homes;
@@ -50,6 +56,7 @@ impl Desk {
                 };
                 self.pause(at, failure.reason.clone(), Some(now + rest), now);
             }
+            Outcome::NotBegun { reason } => self.pause(at, reason.clone(), Some(now + UNTOLD), now),
             Outcome::Uncertain { .. } => {
                 self.pause(at, "it did not answer".into(), Some(now + UNTOLD), now);
             }
@@ -94,7 +101,7 @@ impl Desk {
     fn pause(&mut self, at: usize, reason: String, until: Option<Timestamp>, now: Timestamp) {
         self.lanes[at].pause = Some(Pause { reason, until });
         self.look_at_pauses_by(until);
-        self.unqueue(at);
+        self.clear(at);
         self.reroute_by(now + REROUTE_PAUSE);
     }
 

@@ -7,6 +7,7 @@ use store::Attempt;
 
 use super::*;
 
+mod ahead;
 mod wide;
 
 fn t(seconds: i64) -> Timestamp {
@@ -79,6 +80,7 @@ fn hand_over(desk: &mut Desk, route: RouteId, progress: Progress, now: Timestamp
         key: attempt.key,
         route: route.clone(),
         attempts: 1,
+        ahead: attempt.ahead,
     };
     desk.recorded(&route, 0, Committed::witnessed(Some(attempted)), now);
     match desk.poll() {
@@ -99,6 +101,7 @@ fn status(route: &str, obstacle: Option<&str>, level: Level) -> RouteStatus {
         }),
         level,
         at_once: 1,
+        ahead: false,
     }
 }
 
@@ -284,6 +287,7 @@ fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
             key: next.key,
             route: route.clone(),
             attempts: 1,
+            ahead: false,
         })),
         t(3),
     );
@@ -521,6 +525,7 @@ fn attempted(attempt: Attempt) -> Attempted {
         key: attempt.key,
         route: attempt.route,
         attempts: 1,
+        ahead: attempt.ahead,
     }
 }
 
