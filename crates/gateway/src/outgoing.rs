@@ -12,5 +12,6 @@ pub(crate) mod look;
 pub(crate) mod remake;
 mod revise;
 pub(crate) mod send;
+mod spend;
 pub(crate) mod verbatim;
 pub(crate) mod verdict;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use crate::connection::{Answered, Order};
 use crate::letter::{self, Letter};
 use crate::member::Member;
-use crate::question::network_error;
+use crate::question::{end_of, network_error};
 use crate::ticket::{self, Ticket, state};
 
 /// Tells an application what is for it.
@@ -73,6 +73,10 @@ impl Mailman {
             // Its end is told, or will be; nothing is told after that.
             return Verdict::Done;
         }
+        let state = match &view {
+            Some(view) if state.is_final() => end_of(view),
+            _ => state,
+        };
         let error = view.as_ref().and_then(network_error);
         // A peer that reads nothing gets no receipt either: it stands behind the answer in the same queue.
         self.member.unanswered.gone(notice.id, ANSWER_WAIT).await;

@@ -1,12 +1,13 @@
 //! Answers to questions about messages.
 
 use gateway::Gateway;
-use message::{MessageId, MessageView};
+use message::{MessageId, MessageView, PartState};
 use smpp::session::Answer;
-use smpp::{Body, Moment, Octets, QuerySm, QuerySmResp, Status, Time, Tlvs};
+use smpp::{Body, MessageState, Moment, Octets, QuerySm, QuerySmResp, Status, Time, Tlvs};
 
 use crate::member::Member;
 use crate::refusal::Refusal;
+use crate::ticket::Ticket;
 use crate::{revise, ticket};
 
 /// The answer to a question.
@@ -30,7 +31,15 @@ async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result
     let unknown = || Refusal::new(Status::QUERY_FAILED, "there is no such message of this account");
     let id: MessageId = question.message_id.text().parse().map_err(|_| unknown())?;
     let view = gateway.status(&member.origin, id).await.map_err(|_| unknown())?;
-    let state = ticket::state(view.state);
+    let note = gateway.note_of(&member.origin, id).await.map_err(|_| unknown())?;
+    let ticket = note.as_deref().and_then(Ticket::read);
+    if ticket.is_some_and(|ticket| !ticket.is_from(&question.source_addr)) {
+        return Err(Refusal::new(
+            Status::QUERY_FAILED,
+            "source_addr is not that of the message",
+        ));
+    }
+    let state = end_of(&view);
     let ended = state.is_final().then(|| ended_at(&view)).flatten();
     Ok(QuerySmResp {
         message_id: question.message_id.clone(),
@@ -39,6 +48,39 @@ async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result
         error_code: u8::try_from(network_error(&view).unwrap_or_default()).unwrap_or(u8::MAX),
     })
 }
+
+/// What SMPP calls the state of a message: of a failed one, what the network's last word on it was.
+pub(crate) fn end_of(view: &MessageView) -> MessageState {
+    let state = ticket::state(view.state);
+    if state != MessageState::Undeliverable {
+        return state;
+    }
+    let failed = view.parts.iter().rev().filter(|part| part.state == PartState::Failed);
+    let found = failed.filter_map(|part| part.code.as_deref()).find_map(|code| {
+        let fits = |(known, _): &&(&str, MessageState)| *known == code;
+        ENDS.iter().find(fits).map(|(_, state)| *state)
+    });
+    found.unwrap_or(state)
+}
+
+/// What a failed message's end is where that is not UNDELIV: codes as the history writes them. The network refused it
+/// (TS 27.005 3.2.5), or its service centre let it expire or deleted it (TS 23.040 9.2.3.15).
+const ENDS: &[(&str, MessageState)] = &[
+    ("CMS 8", MessageState::Rejected),
+    ("CMS 10", MessageState::Rejected),
+    ("CMS 21", MessageState::Rejected),
+    ("CMS 29", MessageState::Rejected),
+    ("CMS 50", MessageState::Rejected),
+    ("CMS 69", MessageState::Rejected),
+    ("CMS 144", MessageState::Rejected),
+    ("CMS 145", MessageState::Rejected),
+    ("CMS 193", MessageState::Rejected),
+    ("CMS 196", MessageState::Rejected),
+    ("CMS 197", MessageState::Rejected),
+    ("TP-ST 0x46", MessageState::Expired),
+    ("TP-ST 0x47", MessageState::Deleted),
+    ("TP-ST 0x48", MessageState::Deleted),
+];
 
 /// When a message's last part was settled, as SMPP writes it.
 fn ended_at(view: &MessageView) -> Option<Octets> {
@@ -55,4 +97,63 @@ fn ended_at(view: &MessageView) -> Option<Octets> {
 pub(crate) fn network_error(view: &MessageView) -> Option<u16> {
     let codes = view.parts.iter().rev().filter_map(|part| part.code.as_deref());
     codes.filter_map(|code| code.strip_prefix("CMS ")?.parse().ok()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use message::{Alphabet, MessageState as State, Number, PartView};
+
+    use super::*;
+
+    #[test]
+    fn a_failed_message_ends_as_the_network_said() {
+        let part = |state, code: Option<&str>| PartView {
+            part: 1,
+            state,
+            sim: None,
+            reference: None,
+            peer_id: None,
+            attempts: 1,
+            attempted_at: None,
+            sent_at: None,
+            settled_at: None,
+            due_at: None,
+            error: None,
+            code: code.map(str::to_owned),
+            maybe_twice: false,
+            receipts: Vec::new(),
+        };
+        let of = |state, parts| {
+            end_of(&MessageView {
+                id: MessageId::fresh(),
+                to: Number::received("+491711234567"),
+                text: None,
+                state,
+                priority: 1,
+                alphabet: Alphabet::Gsm7,
+                accepted_at: Timestamp::UNIX_EPOCH,
+                send_at: None,
+                expires_at: Timestamp::UNIX_EPOCH,
+                token: None,
+                maybe_twice: false,
+                parts,
+            })
+        };
+        let failed = |code| of(State::Failed, vec![part(PartState::Failed, code)]);
+        for (code, end) in [
+            ("CMS 8", MessageState::Rejected),
+            ("CMS 21", MessageState::Rejected),
+            ("CMS 1", MessageState::Undeliverable),
+            ("CMS 27", MessageState::Undeliverable),
+            ("TP-ST 0x46", MessageState::Expired),
+            ("TP-ST 0x47", MessageState::Deleted),
+            ("TP-ST 0x41", MessageState::Undeliverable),
+        ] {
+            assert_eq!(failed(Some(code)), end, "{code}");
+        }
+        assert_eq!(failed(None), MessageState::Undeliverable);
+        let delivered = vec![part(PartState::Delivered, Some("CMS 8"))];
+        assert_eq!(of(State::Delivered, delivered), MessageState::Delivered, "at last");
+    }
 }

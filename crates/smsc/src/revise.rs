@@ -35,6 +35,10 @@ async fn named(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Ve
     let id: MessageId = wish.message_id.text().parse().map_err(|_| unknown())?;
     let note = gateway.note_of(&member.origin, id).await.map_err(cannot_cancel)?;
     let ticket = note.as_deref().and_then(Ticket::read);
+    if ticket.as_ref().is_some_and(|ticket| !ticket.is_from(&wish.source_addr)) {
+        let why = "source_addr is not that of the message";
+        return Err(Refusal::new(Status::CANCEL_FAILED, why));
+    }
     if ticket.is_none_or(|ticket| ticket.group.is_none()) {
         return Ok(vec![id]);
     }

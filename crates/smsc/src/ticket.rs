@@ -71,6 +71,12 @@ impl Ticket {
         Self::read(notice.note.as_deref()?)
     }
 
+    /// Whether a question about the message may come from this source_addr: it has to be the message's own, or none (clauses
+    /// 4.8.1 and 4.9.1).
+    pub(crate) fn is_from(&self, source: &Octets) -> bool {
+        source.is_empty() || self.source.octets() == *source
+    }
+
     /// Whether the application wants to hear of this state.
     pub(crate) fn wants(&self, state: SmppState) -> bool {
         let wants = RegisteredDelivery(self.wants);

@@ -77,7 +77,7 @@ pub use care::{BalanceRow, BalanceState, ProbeKind, ProbeRow};
 pub use config::{AuditNumbers, Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ReplaceError, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};
-pub use facts::{RoomFacts, RouteTotals};
+pub use facts::{OpenParts, RoomFacts, RouteTotals};
 pub use folder::FolderFacts;
 pub use health::Health;
 pub use incoming::{Joined, Joiner, Received};

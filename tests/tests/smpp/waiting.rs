@@ -221,6 +221,20 @@ fn all_that_waits_for_a_recipient_is_taken_back_at_once() {
         source_addr: "Desk".into(),
         ..later(to, "four")
     });
+    let Body::CancelSm(named) = cancel(&left, "") else {
+        panic!("a cancel_sm")
+    };
+    let strange = Body::CancelSm(CancelSm {
+        source_addr: "Desk".into(),
+        ..named
+    });
+    assert_eq!(esme.call(strange).status, Status::CANCEL_FAILED, "somebody else's");
+    let strange = Body::QuerySm(QuerySm {
+        message_id: left.as_str().into(),
+        source_addr: "Desk".into(),
+        ..QuerySm::default()
+    });
+    assert_eq!(esme.call(strange).status, Status::QUERY_FAILED);
     assert_eq!(esme.call(cancel("", "")).status, Status::CANCEL_FAILED, "all of what?");
     assert_eq!(esme.call(cancel("", to)).status, Status::OK);
     assert_eq!(alike.each_ref().map(|id| state(&mut esme, id)), [4, 4], "DELETED");

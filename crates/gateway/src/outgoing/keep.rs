@@ -13,7 +13,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hand_in`].
     pub async fn keep(&self, origin: &Origin, message: NewMessage) -> Result<AcceptedParts, Error> {
-        self.check_spend(origin, &message).await?;
+        let _turn = self.check_spend(origin, &message).await?;
         let kept = self.inner.store.accept(message).await.map_err(refused)?;
         Ok(kept.into_inner())
     }

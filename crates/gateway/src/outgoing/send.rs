@@ -52,7 +52,7 @@ impl Gateway {
     /// All that can be said against the message.
     pub async fn rehearse(&self, origin: &Origin, request: SendRequest) -> Result<(), Error> {
         let message = self.draft(origin, request)?;
-        self.check_spend(origin, &message).await
+        self.check_spend(origin, &message).await.map(drop)
     }
 
     /// Everything up to keeping it: for whoever keeps the message in one transaction with something of its own, and
@@ -204,37 +204,6 @@ impl Gateway {
             });
         }
         Ok(to)
-    }
-
-    pub(super) async fn check_spend(&self, origin: &Origin, message: &NewMessage) -> Result<(), Error> {
-        let (Some(limit), Some(token)) = (origin.daily_spend_micros, &origin.token) else {
-            return Ok(());
-        };
-        let number = message.to.to_string();
-        let now = message.accepted_at;
-        let cost = |(route, config): (&RouteId, &RouteConfig)| {
-            let fits = message.from.as_ref().is_none_or(|from| from == route) && origin.may_use(route);
-            fits.then(|| {
-                config
-                    .longest_match(&number)
-                    .map_or(config.cost_micros, |found| found.cost_micros)
-            })
-        };
-        // The dearest route it may take: a limit that can be passed is none.
-        let terms = self.terms();
-        let each = terms.routes.routes.iter().filter_map(cost).max().unwrap_or(0);
-        let spent = self
-            .inner
-            .store
-            .spent(token, now - Duration::from_secs(86_400))
-            .await
-            .map_err(unavailable)?;
-        let after = spent.saturating_add(each.saturating_mul(i64::try_from(message.parts.len()).unwrap_or(i64::MAX)));
-        if after <= limit {
-            return Ok(());
-        }
-        let reason = "the token's daily spend is used up: try again later, or have `daily_spend_micros` raised";
-        Err(Error::new(ErrorKind::LimitReached, reason))
     }
 }
 
