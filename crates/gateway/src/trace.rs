@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use message::{TraceView, TraceWish};
 
+use crate::error::shown;
 use crate::{Error, ErrorKind, Gateway, clock};
 
 impl Gateway {
@@ -12,7 +13,7 @@ impl Gateway {
     /// # Errors
     /// There is no such SIM, or there is no place to write to.
     pub fn trace(&self, sim: &str, minutes: Option<u32>, texts: bool) -> Result<Option<TraceView>, Error> {
-        let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
+        let status = self.find_route(sim).ok_or_else(|| unknown(sim))?;
         let carrier = self.carrier_of(&status.route)?;
         let wish = minutes.map(|minutes| TraceWish {
             texts,
@@ -26,5 +27,38 @@ impl Gateway {
     pub fn traces(&self) -> Vec<TraceView> {
         let carriers = self.inner.carriers.iter();
         carriers.flat_map(|carrier| carrier.traces()).collect()
+    }
+}
+
+/// Nothing that could be traced has this name.
+fn unknown(name: &str) -> Error {
+    let Some(account) = name.strip_prefix(ACCOUNT) else {
+        return Error::unknown_sim(name);
+    };
+    let reason = format!(
+        "there is no SMPP account '{}': `[[smpp.accounts]]` names them by their system_id",
+        shown(account)
+    );
+    Error {
+        field: Some("sim"),
+        ..Error::new(ErrorKind::NotFound, reason)
+    }
+}
+
+/// What stands before the name of an account where slots are named.
+const ACCOUNT: &str = "smpp.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_names_an_account_hears_of_accounts_and_who_names_a_slot_of_slots() {
+        assert!(
+            unknown("smpp.nobody")
+                .reason
+                .starts_with("there is no SMPP account 'nobody'")
+        );
+        assert!(unknown("sim9").reason.starts_with("there is no SIM 'sim9'"));
     }
 }

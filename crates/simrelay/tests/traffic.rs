@@ -54,16 +54,30 @@ fn a_capture_is_explained_and_other_files_are_refused() {
         short_message: "hello".into(),
         ..Sm::default()
     };
-    let octets = Pdu::request(1, Body::SubmitSm(sm)).to_octets().expect("a PDU");
-    writer.write(connection, true, &octets, Stamp(1_000_000_000), &mut file);
+    let other = Sm {
+        destination_addr: "49171".into(),
+        short_message: "goodbye".into(),
+        ..Sm::default()
+    };
+    let requests = [
+        (1, Body::SubmitSm(sm)),
+        (2, Body::SubmitSm(other)),
+        (62, Body::EnquireLink),
+    ];
+    for (second, body) in requests {
+        let octets = Pdu::request(second, body).to_octets().expect("a PDU");
+        let at = Stamp(u64::from(second) * 1_000_000_000);
+        writer.write(connection, true, &octets, at, &mut file);
+    }
     fs::write(&path, &file).expect("a file");
     let path = path.to_string_lossy().into_owned();
     let shown = simrelay(&["smpp", "analyze", &path, "--messages", "--number", "+49170"]);
     let lines = text(&shown);
     assert!(
-        shown.status.success() && lines.contains("\"hello\"") && lines.contains("unanswered"),
+        shown.status.success() && lines.contains("\"hello\"") && lines.contains("unanswered × 1"),
         "{lines}"
     );
+    assert!(!lines.contains("goodbye"), "another number: {lines}");
     let found = simrelay(&["smpp", "analyze", &path, "--json"]);
     let found: Value = serde_json::from_slice(&found.stdout).expect("JSON");
     assert_eq!(found["anomalies"][0]["kind"], "unanswered");

@@ -90,6 +90,13 @@ impl Story {
         self.up(sequence, Body::DeliverSmResp(SmResp::default()));
     }
 
+    /// The session goes on long enough for every answer and receipt to be overdue.
+    fn a_minute_later(&mut self) {
+        self.millis += 61_000;
+        self.up(900, Body::EnquireLink);
+        self.down(900, Body::EnquireLinkResp);
+    }
+
     fn analyze(mut self) -> Analysis {
         let at = Stamp((self.millis + 10) * 1_000_000);
         self.writer.close(self.connection, at, &mut self.file);
@@ -209,6 +216,7 @@ fn receipts_that_nobody_asked_for_and_that_never_came_are_told() {
     story.receipt(7, "1", "DELIVRD");
     story.submitted(3, to_phone("never"), "2");
     story.receipt(8, "999", "DELIVRD");
+    story.a_minute_later();
     let analysis = story.analyze();
     let mut found = kinds(&analysis);
     found.sort_unstable();
@@ -246,12 +254,66 @@ fn what_is_unanswered_refused_throttled_or_stray_is_told() {
     refusal(3, 0x0B);
     story.up(4, Body::SubmitSm(to_phone("x")));
     story.down(99, Body::SubmitSmResp(SmResp::default()));
+    story.a_minute_later();
     let analysis = story.analyze();
     assert_eq!(
         kinds(&analysis),
         ["throttled", "refused", "unanswered", "stray-response"]
     );
     assert!(analysis.anomalies[1].what.contains("ESME_RINVDSTADR"));
+}
+
+#[test]
+fn what_was_sent_just_before_the_end_breaks_no_rule() {
+    let mut story = Story::bound();
+    story.submitted(2, to_phone("its receipt comes later"), "4711");
+    story.up(9, Body::Unbind);
+    let analysis = story.analyze();
+    assert_eq!(kinds(&analysis), [""; 0]);
+    assert_eq!(analysis.sessions[0].waiting, ["unbind 9"]);
+    assert_eq!(analysis.waiting_receipts, 1);
+    let shown = show(&analysis);
+    assert!(
+        shown.contains("without an answer when it ends: unbind 9")
+            && shown.contains("last minute without a receipt: 1"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_answer_to_a_request_that_cannot_be_read_is_not_stray() {
+    let mut story = Story::bound();
+    let mut unreadable = vec![0, 0, 0, 40, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 50];
+    unreadable.extend([0xFF; 24]);
+    story.octets(true, &unreadable);
+    let refusal = Pdu {
+        status: Status::INVALID_COMMAND_LENGTH,
+        ..Pdu::request(50, Body::Omitted(CommandId::SUBMIT_SM_RESP))
+    };
+    story.write(false, &refusal);
+    story.a_minute_later();
+    assert_eq!(kinds(&story.analyze()), ["unreadable", "refused"]);
+}
+
+#[test]
+fn one_number_is_told_of_without_the_others() {
+    let mut story = Story::bound();
+    let other = Sm {
+        destination_addr: "49170999999".into(),
+        ..to_phone("other")
+    };
+    parts(&mut story, &[b"one of ", b"the others"], 0);
+    story.submitted(20, other, "20");
+    story.submitted(21, to_phone("mine"), "21");
+    story.a_minute_later();
+    let all = story.analyze();
+    let mine = all.clone().only(|message| message.text.as_deref() == Some("mine"));
+    assert_eq!((mine.messages.len(), mine.texts.len(), mine.sessions.len()), (1, 0, 1));
+    assert_eq!(kinds(&mine), ["no-receipt"]);
+    assert_eq!(mine.anomalies[0].message, Some(0), "its place here");
+    let second = all.only(|message| message.part.is_some_and(|part| part.sequence == 2));
+    assert_eq!(second.texts[0].messages, [0]);
+    assert_eq!(second.texts[0].text.as_deref(), Some("one of the others"));
 }
 
 #[test]
@@ -423,6 +485,7 @@ fn numbers_used_twice_and_unmarked_receipts_are_told() {
         }),
     );
     story.up(9, Body::DeliverSmResp(SmResp::default()));
+    story.a_minute_later();
     let analysis = story.analyze();
     let mut found = kinds(&analysis);
     found.sort_unstable();
@@ -617,6 +680,15 @@ fn a_pdu_is_shown_field_by_field_and_no_password_is() {
         DefaultAlphabet::Gsm7,
     );
     assert!(shown.contains("says: \"hi\""), "{shown}");
+    let headless = Sm {
+        esm_class: EsmClass::UDHI,
+        ..to_phone("x")
+    };
+    let shown = show_pdu(&Pdu::request(1, Body::SubmitSm(headless)), &[], DefaultAlphabet::Gsm7);
+    assert!(
+        shown.contains("! esm_class tells of a header that cannot be read (SMPP 3.4 5.2.12"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(crate) async fn list(client: &Client, screen: &Screen) -> Result<(), Failure
         return screen.value(&result);
     }
     let traces: Vec<TraceView> = understood("trace.list", result)?;
-    let mut table = Table::new(&["SLOT", "TEXTS", "UNTIL", "~FILE"]);
+    let mut table = Table::new(&["SLOT OR ACCOUNT", "TEXTS", "UNTIL", "~FILE"]);
     for trace in traces {
         table.row([
             trace.sim.to_string(),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use clap::Args;
-use smpp::analyze::{Analysis, analyze, show, show_message};
+use smpp::analyze::{MessageView, analyze, show, show_message};
 
 use super::Alphabet;
 use crate::failure::Failure;
@@ -28,8 +28,8 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long)]
     messages: bool,
 
-    /// Only messages from or to this number, or with this message id
-    #[arg(long, value_name = "NUMBER", requires = "messages")]
+    /// Only what is about messages from or to this number, or with this message id
+    #[arg(long, value_name = "NUMBER")]
     number: Option<String>,
 
     /// What data_coding 0 means
@@ -44,28 +44,31 @@ pub(crate) struct AnalyzeArgs {
 pub(super) fn run(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
     let path = &args.capture;
     let file = fs::read(path).map_err(|error| Failure::Usage(format!("{path} cannot be read: {error}")))?;
-    let analysis =
+    let whole =
         analyze(&file, args.default_alphabet.into()).map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
+    let analysis = match args.number.as_deref().map(plain) {
+        Some(number) => whole.only(|message| is_named(message, number)),
+        None => whole,
+    };
     if screen.is_json() {
         return screen.value(&analysis);
     }
     if args.messages {
-        screen.text(&messages(&analysis, args.number.as_deref()))?;
+        let messages: String = analysis.messages.iter().map(show_message).collect();
+        screen.text(&messages)?;
     }
     screen.text(&show(&analysis))
 }
 
-fn messages(analysis: &Analysis, number: Option<&str>) -> String {
-    let mut shown = String::new();
-    for message in &analysis.messages {
-        let id = message
-            .response
-            .as_ref()
-            .and_then(|response| response.message_id.as_deref());
-        let names = [Some(&*message.source), Some(&*message.destination), id];
-        if number.is_none_or(|number| names.contains(&Some(number.trim_start_matches('+')))) {
-            shown.push_str(&show_message(message));
-        }
-    }
-    shown
+/// Whether a message is from or to this number, or has this id.
+fn is_named(message: &MessageView, number: &str) -> bool {
+    let response = message.response.as_ref();
+    let id = response.and_then(|response| response.message_id.as_deref());
+    let names = [Some(&*message.source), Some(&*message.destination), id];
+    names.into_iter().flatten().any(|name| plain(name) == number)
+}
+
+/// A number without its plus, which some peers write and others leave out.
+fn plain(number: &str) -> &str {
+    number.trim_start_matches('+')
 }

@@ -1,6 +1,7 @@
 //! The fields of an SMPP PDU for programs, by the names of the specification.
 
 use serde_json::{Map, Value, json};
+use smpp::analyze::{Kind, header_fault};
 use smpp::{DefaultAlphabet, Destination, Octets, Oddity, Payload, Pdu, Receipt, Unsuccessful, Value as Field};
 
 /// One object for a PDU.
@@ -24,7 +25,8 @@ pub(super) fn of(pdu: &Pdu, oddities: &[Oddity], default: DefaultAlphabet) -> Va
         object.insert("receipt".into(), self::receipt(&receipt));
     }
     let odd = |oddity: &Oddity| json!({ "what": oddity.to_string(), "rule": format!("SMPP 3.4 {}", oddity.clause()) });
-    object.insert("oddities".into(), oddities.iter().map(odd).collect());
+    let header = header_fault(pdu).map(|what| json!({ "what": what, "rule": Kind::Header.rule() }));
+    object.insert("oddities".into(), oddities.iter().map(odd).chain(header).collect());
     Value::Object(object)
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use super::{
-    Anomaly, JoinedText, Kind, MessageView, PartView, ReceiptView, ResponseView,
+    Anomaly, JoinedText, Kind, MessageView, PATIENCE, PartView, ReceiptView, ResponseView,
     parts::{Groups, check_text},
 };
 use crate::{
@@ -31,6 +31,7 @@ pub(super) struct Joined {
     pub(super) texts: Vec<JoinedText>,
     pub(super) anomalies: Vec<Anomaly>,
     pub(super) more_anomalies: usize,
+    pub(super) waiting_receipts: usize,
 }
 
 /// Where something was seen.
@@ -291,12 +292,12 @@ impl Book {
     }
 
     /// Joins what is left.
-    pub(super) fn finish(mut self, default: DefaultAlphabet) -> Joined {
+    pub(super) fn finish(mut self, default: DefaultAlphabet, last: Stamp) -> Joined {
         for parked in std::mem::take(&mut self.parked).into_iter().flatten() {
             let id = parked.receipt.message_id().map(Octets::text).unwrap_or_default();
             self.tell(parked.place, Kind::UnknownReceipt, format!("id {id}"));
         }
-        self.receipts_that_lack();
+        let waiting_receipts = self.receipts_that_lack(last);
         let groups = std::mem::take(&mut self.groups).finish(default);
         for (index, kind, what) in groups.faults {
             let view = &self.messages[index].view;
@@ -313,11 +314,14 @@ impl Book {
             texts: groups.texts,
             anomalies: self.anomalies,
             more_anomalies: self.more_anomalies,
+            waiting_receipts,
         }
     }
 
-    /// Messages whose receipt did not come, and those that asked for none where others did.
-    fn receipts_that_lack(&mut self) {
+    /// Messages whose receipt did not come, and those that asked for none where others did. Gives how many were sent so
+    /// shortly before the capture ends that their receipts may well come after it.
+    fn receipts_that_lack(&mut self, last: Stamp) -> usize {
+        let mut waiting = 0;
         let mut asking: HashMap<usize, bool> = HashMap::new();
         for entry in self.messages.iter().filter(|entry| entry.up) {
             let asks = wanted(&entry.view) != Wanted::Never;
@@ -326,8 +330,13 @@ impl Book {
         let mut lacking = Vec::new();
         for (index, entry) in self.messages.iter().enumerate().filter(|(_, entry)| entry.up) {
             let others_ask = asking.get(&entry.view.session).copied().unwrap_or_default();
+            let lacks = entry.final_state.is_none() && entry.id.is_some();
             let kind = match wanted(&entry.view) {
-                Wanted::Always if entry.final_state.is_none() && entry.id.is_some() => Kind::NoReceipt,
+                Wanted::Always if lacks && last.since(entry.view.at) < PATIENCE => {
+                    waiting += 1;
+                    continue;
+                }
+                Wanted::Always if lacks => Kind::NoReceipt,
                 Wanted::Never if others_ask => Kind::NoReceiptAsked,
                 _ => continue,
             };
@@ -346,6 +355,7 @@ impl Book {
             };
             self.tell(place, kind, what.to_owned());
         }
+        waiting
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
 
 pub use self::{
     anomaly::{Anomaly, Kind},
+    parts::header_fault,
     session::{Latency, SessionView, Window},
     show::{show, show_message, show_pdu},
 };
@@ -34,10 +35,12 @@ pub struct Analyzer {
     default: DefaultAlphabet,
     dialogues: Vec<Dialogue>,
     book: Book,
+    /// The last moment that is known of.
+    last: Stamp,
 }
 
 /// What went on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Analysis {
     /// The connections that speak SMPP.
     pub sessions: Vec<SessionView>,
@@ -49,6 +52,8 @@ pub struct Analysis {
     pub anomalies: Vec<Anomaly>,
     /// Anomalies beyond those that are kept.
     pub more_anomalies: usize,
+    /// Messages whose receipt may well come after the capture's end.
+    pub waiting_receipts: usize,
     /// Connections that speak something else.
     pub other_connections: usize,
     /// Connections among them that speak TLS, whose content nobody can see from outside.
@@ -140,6 +145,38 @@ pub struct JoinedText {
     pub text: Option<String>,
 }
 
+impl Analysis {
+    /// What is about some messages alone: these, their sessions, the long ones that they belong to, and what was wrong with
+    /// them.
+    pub fn only(self, wanted: impl Fn(&MessageView) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.messages.len())
+            .filter(|index| wanted(&self.messages[*index]))
+            .collect();
+        // Where a message that is kept stands now.
+        let place = |index: usize| kept.binary_search(&index).ok();
+        let texts = self.texts.into_iter().filter_map(|text| {
+            let messages: Vec<usize> = text.messages.iter().filter_map(|index| place(*index)).collect();
+            (!messages.is_empty()).then_some(JoinedText { messages, ..text })
+        });
+        let anomalies = self.anomalies.into_iter().filter_map(|anomaly| {
+            let message = Some(place(anomaly.message?)?);
+            Some(Anomaly { message, ..anomaly })
+        });
+        let messages: Vec<MessageView> = kept.iter().map(|index| self.messages[*index].clone()).collect();
+        let mut sessions = self.sessions;
+        sessions.retain(|session| messages.iter().any(|message| message.session == session.number));
+        Self {
+            sessions,
+            texts: texts.collect(),
+            anomalies: anomalies.collect(),
+            more_anomalies: 0,
+            waiting_receipts: 0,
+            messages,
+            ..Self::default()
+        }
+    }
+}
+
 impl Analyzer {
     /// An analyser of peers whose data_coding 0 means this.
     pub fn new(default: DefaultAlphabet) -> Self {
@@ -159,8 +196,17 @@ impl Analyzer {
     /// Takes octets, `forth` from the one who opened the connection; `missing` octets before them are not known. A number
     /// that was not given is passed over.
     pub fn hear(&mut self, connection: usize, forth: bool, octets: &[u8], at: Stamp, missing: usize) {
+        self.last = self.last.max(at);
         if let Some(dialogue) = self.dialogues.get_mut(connection) {
             dialogue.hear(forth, octets, at, missing, self.default, &mut self.book);
+        }
+    }
+
+    /// The end of a connection was seen: nothing is answered on it after that.
+    pub fn close(&mut self, connection: usize, at: Stamp) {
+        self.last = self.last.max(at);
+        if let Some(dialogue) = self.dialogues.get_mut(connection) {
+            dialogue.close(at);
         }
     }
 
@@ -171,15 +217,16 @@ impl Analyzer {
         for dialogue in self.dialogues {
             other += usize::from(!dialogue.is_smpp());
             tls += usize::from(dialogue.is_tls());
-            sessions.push(dialogue.finish(&mut self.book));
+            sessions.push(dialogue.finish(self.last, &mut self.book));
         }
-        let joined = self.book.finish(self.default);
+        let joined = self.book.finish(self.default, self.last);
         let mut analysis = Analysis {
             sessions,
             messages: joined.messages,
             texts: joined.texts,
             anomalies: joined.anomalies,
             more_anomalies: joined.more_anomalies,
+            waiting_receipts: joined.waiting_receipts,
             other_connections: other,
             tls_connections: tls,
         };
@@ -202,5 +249,13 @@ pub fn analyze(file: &[u8], default: DefaultAlphabet) -> Result<Analysis, Captur
     for piece in &capture.pieces {
         analyzer.hear(piece.connection, piece.forth, piece.octets, piece.at, piece.missing);
     }
+    for (number, connection) in capture.connections.iter().enumerate() {
+        if let Some(ended) = connection.ended {
+            analyzer.close(number, ended);
+        }
+    }
     Ok(analyzer.finish())
 }
+
+/// How long an answer may take before its lack is against a rule, in nanoseconds: our own response timer.
+const PATIENCE: u64 = 60_000_000_000;

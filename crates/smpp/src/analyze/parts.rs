@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr};
 use tpdu::{Content, Header};
 
 use super::{Kind, anomaly};
-use crate::{Alphabet, Body, Coding, DefaultAlphabet, EsmClass, Octets, Payload, join};
+use crate::{Alphabet, Body, Coding, DefaultAlphabet, EsmClass, Octets, Payload, Pdu, join};
 
 use super::JoinedText;
 
@@ -209,32 +209,41 @@ impl Part {
     }
 }
 
+/// Whether a PDU's esm_class contradicts its octets about a user data header (clause 5.2.12); what is wrong, for people.
+pub fn header_fault(pdu: &Pdu) -> Option<&'static str> {
+    let payload = Payload::of(&pdu.body, &pdu.tlvs)?;
+    check_header(&pdu.body, &payload)
+}
+
+fn check_header(body: &Body, payload: &Payload<'_>) -> Option<&'static str> {
+    let marked = EsmClass(esm_class(body)?).has_header();
+    if marked && payload.header.is_empty() {
+        return Some("esm_class tells of a header that cannot be read");
+    }
+    let unmarked = matches!(
+        payload.body,
+        [5, 0, 3, _, 1..=255, 1..=255, ..] | [6, 8, 4, _, _, 1..=255, 1..=255, ..]
+    );
+    (!marked && unmarked).then_some("the text begins with a header of concatenation")
+}
+
+fn esm_class(body: &Body) -> Option<u8> {
+    match body {
+        Body::SubmitSm(sm) | Body::DeliverSm(sm) => Some(sm.esm_class),
+        Body::SubmitMulti(multi) => Some(multi.esm_class),
+        Body::DataSm(data) => Some(data.esm_class),
+        _ => None,
+    }
+}
+
 /// What is wrong with a message for itself.
 pub(super) fn check_text(body: &Body, payload: &Payload<'_>) -> Vec<(Kind, String)> {
     let mut found = Vec::new();
-    let esm_class = match body {
-        Body::SubmitSm(sm) | Body::DeliverSm(sm) => sm.esm_class,
-        Body::SubmitMulti(multi) => multi.esm_class,
-        Body::DataSm(data) => data.esm_class,
-        _ => return found,
-    };
-    let marked = EsmClass(esm_class).has_header();
-    if marked && payload.header.is_empty() {
-        found.push((
-            Kind::Header,
-            String::from("esm_class tells of a header that cannot be read"),
-        ));
+    if esm_class(body).is_none() {
+        return found;
     }
-    if !marked
-        && matches!(
-            payload.body,
-            [5, 0, 3, _, 1..=255, 1..=255, ..] | [6, 8, 4, _, _, 1..=255, 1..=255, ..]
-        )
-    {
-        found.push((
-            Kind::Header,
-            String::from("the text begins with a header of concatenation"),
-        ));
+    if let Some(what) = check_header(body, payload) {
+        found.push((Kind::Header, what.to_owned()));
     }
     let is_gsm7 = matches!(payload.coding.alphabet(), Alphabet::Default | Alphabet::Gsm7);
     if is_gsm7 && !payload.body.is_ascii() {

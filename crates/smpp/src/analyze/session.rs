@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, collections::HashMap, net::SocketAddr};
 use serde::Serialize;
 
 use super::{
+    PATIENCE,
     anomaly::Kind,
     book::{Book, Place},
     framing::Framing,
 };
 use crate::{
-    Body, CommandId, DefaultAlphabet, Oddity, Pdu, Reaction, Status,
+    Body, CommandId, DefaultAlphabet, Header, Oddity, Pdu, Reaction, Status,
     capture::Stamp,
     session::{BindMode, Role, may_send},
 };
@@ -42,6 +43,8 @@ pub struct SessionView {
     pub from_esme: Window,
     /// Requests of the message centre.
     pub from_smsc: Window,
+    /// Requests without an answer so shortly before the end that none may have been due.
+    pub waiting: Vec<String>,
     #[serde(skip)]
     pub(super) is_smpp: bool,
 }
@@ -92,6 +95,8 @@ pub(super) struct Dialogue {
     bound: Option<BindMode>,
     /// Whether a bind was seen: without one nobody knows the state.
     bind_seen: bool,
+    /// When its end was seen.
+    ended: Option<Stamp>,
     view: SessionView,
 }
 
@@ -124,6 +129,7 @@ impl Dialogue {
             tallies: Default::default(),
             bound: None,
             bind_seen: false,
+            ended: None,
             view: SessionView {
                 number,
                 smsc: to.to_string(),
@@ -137,6 +143,7 @@ impl Dialogue {
                 statuses: BTreeMap::new(),
                 from_esme: Window::default(),
                 from_smsc: Window::default(),
+                waiting: Vec::new(),
                 is_smpp: false,
             },
         }
@@ -183,6 +190,7 @@ impl Dialogue {
                         Kind::WrongLength,
                         format!("{} with a length of {}", header.command, header.length),
                     );
+                    self.ask_unread(side, header, at);
                 }
                 Ok(octets) => self.hear_pdu(side, &octets, at, default, book),
             }
@@ -204,7 +212,8 @@ impl Dialogue {
                     sequence: Some(error.header.sequence),
                     ..place
                 };
-                return book.tell(place, Kind::Unreadable, error.to_string());
+                book.tell(place, Kind::Unreadable, error.to_string());
+                return self.ask_unread(side, error.header, at);
             }
         };
         self.view.first.get_or_insert(at);
@@ -251,6 +260,22 @@ impl Dialogue {
         self.tallies[side].note(place.at, waiting);
     }
 
+    /// A request that cannot be read is answered all the same: by what is wrong with it.
+    fn ask_unread(&mut self, side: usize, header: Header, at: Stamp) {
+        let command = header.command;
+        if command.is_response() || !command.is_known() {
+            return;
+        }
+        let asked = Asked {
+            at,
+            command,
+            message: None,
+        };
+        self.asked[side].insert(header.sequence, asked);
+        let waiting = self.asked[side].len();
+        self.tallies[side].note(at, waiting);
+    }
+
     fn hear_response(&mut self, side: usize, pdu: &Pdu, place: Place, book: &mut Book) {
         *self.view.statuses.entry(pdu.status.to_string()).or_default() += 1;
         let asker = 1 - side;
@@ -276,9 +301,16 @@ impl Dialogue {
         book.response(self.smsc().ip(), pdu, asked.message, place);
     }
 
-    /// Ends the connection: what has no answer now has none.
-    pub(super) fn finish(mut self, book: &mut Book) -> SessionView {
+    /// The connection's end was seen.
+    pub(super) fn close(&mut self, at: Stamp) {
+        self.ended = Some(at);
+    }
+
+    /// Ends the connection, with the capture where no other end was seen: what has no answer now has none. Nobody knows
+    /// whether it would have been late where that is too soon.
+    pub(super) fn finish(mut self, last: Stamp, book: &mut Book) -> SessionView {
         self.view.is_smpp = self.is_smpp();
+        let end = self.ended.unwrap_or(last);
         let mut silent: Vec<(u32, Asked)> = self.asked.iter_mut().flat_map(std::mem::take).collect();
         silent.sort_by_key(|(_, asked)| asked.at);
         for (sequence, asked) in silent {
@@ -288,7 +320,11 @@ impl Dialogue {
                 sequence: Some(sequence),
                 message: asked.message,
             };
-            book.tell(place, Kind::Unanswered, format!("{} {sequence}", asked.command));
+            let what = format!("{} {sequence}", asked.command);
+            match end.since(asked.at) >= PATIENCE {
+                true => book.tell(place, Kind::Unanswered, what),
+                false => self.view.waiting.push(what),
+            }
         }
         let span = (self.view.first.unwrap_or_default(), self.view.last.unwrap_or_default());
         let esme = usize::from(self.from_is_esme.unwrap_or(true));

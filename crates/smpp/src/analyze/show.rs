@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Analysis, Anomaly, Kind, MessageView, SessionView, Window};
+use super::{Analysis, Anomaly, Kind, MessageView, SessionView, Window, parts::header_fault};
 use crate::{DefaultAlphabet, Destination, Oddity, Payload, Pdu, Receipt, Unsuccessful, Value};
 
 /// The whole analysis: sessions with their windows and latencies, what was wrong, how often, and the first cases.
@@ -26,6 +26,10 @@ pub fn show(analysis: &Analysis) -> String {
         analysis.messages.len(),
         analysis.anomalies.len()
     );
+    if analysis.waiting_receipts > 0 {
+        let waiting = analysis.waiting_receipts;
+        let _ = writeln!(out, "messages of the last minute without a receipt: {waiting}");
+    }
     for kind in Kind::all() {
         show_kind(kind, analysis, &mut out);
     }
@@ -136,6 +140,9 @@ pub fn show_pdu(pdu: &Pdu, oddities: &[Oddity], default: DefaultAlphabet) -> Str
     for oddity in oddities {
         let _ = writeln!(out, "  ! {oddity} (SMPP 3.4 {})", oddity.clause());
     }
+    if let Some(what) = header_fault(pdu) {
+        let _ = writeln!(out, "  ! {what} ({})", Kind::Header.rule());
+    }
     out
 }
 
@@ -195,6 +202,16 @@ fn show_session(session: &SessionView, out: &mut String) {
     }
     show_window("from the ESME", &session.from_esme, out);
     show_window("from the SMSC", &session.from_smsc, out);
+    if !session.waiting.is_empty() {
+        let first: Vec<&str> = session.waiting.iter().take(MOST_CASES).map(String::as_str).collect();
+        let more = session.waiting.len() - first.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "  without an answer when it ends: {}{more}", first.join(", "));
+    }
 }
 
 fn show_window(name: &str, window: &Window, out: &mut String) {
