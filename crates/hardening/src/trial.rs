@@ -23,6 +23,8 @@ pub struct Attempt {
     pub what: String,
     /// Whether it was refused for lack of a right; other failures are none.
     pub refused: bool,
+    /// Whether what it was to be tried on is not there, so that nothing was tried.
+    pub missing: bool,
     /// What came of it.
     pub answer: String,
 }
@@ -35,11 +37,13 @@ impl Attempt {
             Ok(_) => Self {
                 what,
                 refused: false,
+                missing: false,
                 answer: "done".to_owned(),
             },
             Err(error) => Self {
                 what,
                 refused: error.kind() == io::ErrorKind::PermissionDenied,
+                missing: error.kind() == io::ErrorKind::NotFound,
                 answer: error.to_string(),
             },
         }

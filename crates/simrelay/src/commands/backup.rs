@@ -84,7 +84,7 @@ impl Place {
         if let Some(folder) = &self.data {
             return Ok(folder.clone());
         }
-        let settings = config::load(&self.config).map_err(|faults| {
+        let settings = config::look(&self.config).map_err(|faults| {
             let first = faults.first().map(ToString::to_string).unwrap_or_default();
             Failure::refused(format!(
                 "{first}\nname the data folder with --data where there is no such file"

@@ -1,5 +1,6 @@
 //! `simrelay config check`: everything that is wrong with a configuration.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -26,10 +27,19 @@ The daemon makes the same checks and does not start where one fails. The exit co
 /// Checks the file.
 pub(crate) fn run(command: &ConfigCommand, screen: &Screen) -> Result<(), Failure> {
     let ConfigCommand::Check { file } = command;
-    let faults = config::load(file).err().unwrap_or_default();
+    let (faults, unseen) = match config::look(file) {
+        Ok(settings) => (Vec::new(), settings.unseen),
+        Err(faults) => (faults, BTreeSet::new()),
+    };
     if screen.is_json() {
         screen.value(&faults)?;
     } else {
+        for named in &unseen {
+            let named = named.display();
+            screen.line(format!(
+                "not looked at: {named}, which is not beside the file; the service needs a credential of that name"
+            ))?;
+        }
         tell(file, &faults, screen)?;
     }
     match faults.is_empty() {

@@ -54,7 +54,7 @@ struct Tried {
 /// Confines this process and tries.
 pub(crate) fn run(command: &HardeningCommand, screen: &Screen) -> Result<(), Failure> {
     let HardeningCommand::Try { config: file, mode } = command;
-    let settings = config::load(file).map_err(|faults| {
+    let settings = config::look(file).map_err(|faults| {
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Failure::refused(told.join("\n"))
     })?;
@@ -122,6 +122,7 @@ impl Tried {
 
     fn verdict(&self) -> &'static str {
         match (self.should_be_refused, self.attempt.refused) {
+            (false, false) if self.attempt.missing => "not tried",
             (true, true) => "refused",
             (true, false) => "NOT REFUSED",
             (false, false) => "possible",

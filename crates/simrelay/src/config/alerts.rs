@@ -31,7 +31,9 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     }
     for (key, named) in [("listener", &listener.secret_file), ("http", &http.secret_file)] {
         let Some(named) = named else { continue };
-        let file = secrets::find(named, reader.file());
+        let Some(file) = reader.secret_file(named) else {
+            continue;
+        };
         if let Err((problem, right)) = check_file(&file) {
             let key = format!("alerts.{key}.secret_file");
             reader.wrong(&key, format!("{}: {problem}", file.display()), right);
@@ -41,8 +43,11 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 
 /// Reads the secrets that lie in files of their own.
 pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
+    let unseen = &settings.unseen;
     let read = |named: &Option<PathBuf>| -> Result<Option<Token>, Vec<Fault>> {
-        let Some(named) = named else { return Ok(None) };
+        let Some(named) = named.as_ref().filter(|named| !unseen.contains(*named)) else {
+            return Ok(None);
+        };
         let lies = secrets::find(named, file);
         let told = |error: io::Error| vec![Fault::of_file(&lies, error.to_string(), FILE)];
         read_secret(&lies).map(Some).map_err(told)

@@ -31,7 +31,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
         reader.wrong(&format!("attendance.{name}"), "cannot be used", right);
     }
     let Some(named) = &section.key_file else { return };
-    let file = secrets::find(named, reader.file());
+    let Some(file) = reader.secret_file(named) else { return };
     if let Err(error) = Keys::load(&file) {
         let right = "name a key file as docs/attendance.md shows it; simrelay attendance device add makes one";
         reader.wrong("attendance.key_file", format!("{}: {error}", file.display()), right);

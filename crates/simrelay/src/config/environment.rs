@@ -17,10 +17,11 @@ use super::slots;
 use super::words::reworded;
 
 /// Reads a file that was found right, with the environment laid over it; what is wrong now came from the environment.
-pub(super) fn lay_over(file: &Path, source: &str) -> Result<Settings, Vec<Fault>> {
+/// Credentials of the service are passed over where this is `outside` of it.
+pub(super) fn lay_over(file: &Path, source: &str, outside: bool) -> Result<Settings, Vec<Fault>> {
     let variables = Variables::of_this_process();
     let seeds = mail::seeds(|name| std::env::var(name).ok());
-    checked(file, source, &variables, seeds)
+    checked(file, source, &variables, seeds, outside)
 }
 
 /// `seeds` are what the file may leave out.
@@ -29,11 +30,16 @@ fn checked(
     source: &str,
     variables: &Variables,
     seeds: Vec<(&str, Value)>,
+    outside: bool,
 ) -> Result<Settings, Vec<Fault>> {
-    let settings = read(source, variables, seeds).map_err(|error| vec![variables.fault(&error)])?;
+    let mut settings = read(source, variables, seeds).map_err(|error| vec![variables.fault(&error)])?;
     let said = variables.as_toml();
     let mut reader = Reader::new(file, &said);
+    if outside {
+        reader.stand_outside();
+    }
     rules::check(&settings, &mut reader);
+    settings.unseen = reader.unseen();
     let faults: Vec<Fault> = reader.faults().into_iter().map(of_environment).collect();
     match faults.is_empty() {
         true => Ok(settings),
@@ -165,7 +171,13 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let variables = Variables(variables.collect());
-        let settings = checked(Path::new("x.toml"), "data = '/from/file'\n", &variables, Vec::new());
+        let settings = checked(
+            Path::new("x.toml"),
+            "data = '/from/file'\n",
+            &variables,
+            Vec::new(),
+            false,
+        );
         settings.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 

@@ -57,7 +57,7 @@ fn check_rules(settings: &Settings, reader: &mut Reader<'_>) {
 }
 
 fn secret_file(key: &str, named: &Path, reader: &mut Reader<'_>) {
-    let file = secrets::find(named, reader.file());
+    let Some(file) = reader.secret_file(named) else { return };
     let told = match secrets::open_to_others(&file) {
         Ok(Some(problem)) => Some((problem, format!("chmod 600 {}", file.display()))),
         Ok(None) => read_secret(&file)
@@ -73,7 +73,11 @@ fn secret_file(key: &str, named: &Path, reader: &mut Reader<'_>) {
 /// Gives each hook the secret that lies in a file of its own.
 pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
     for hook in &mut settings.webhooks {
-        let Some(named) = &hook.secret_file else { continue };
+        let named = hook
+            .secret_file
+            .as_ref()
+            .filter(|named| !settings.unseen.contains(*named));
+        let Some(named) = named else { continue };
         let lies = secrets::find(named, file);
         let told = |error: io::Error| vec![Fault::of_file(&lies, error.to_string(), SECRET)];
         hook.secret = Some(read_secret(&lies).map_err(told)?);

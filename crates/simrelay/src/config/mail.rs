@@ -37,17 +37,18 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
         let right = "name a PEM file that the gateway may read";
         reader.wrong("mail.ca_file", format!("cannot be read: {error}"), right);
     }
-    if let Some(named) = &mail.password_file {
-        let file = secrets::find(named, reader.file());
-        if let Err((problem, right)) = check_password(&file) {
-            reader.wrong("mail.password_file", format!("{}: {problem}", file.display()), right);
-        }
+    let password = mail.password_file.as_ref();
+    if let Some(file) = password.and_then(|named| reader.secret_file(named))
+        && let Err((problem, right)) = check_password(&file)
+    {
+        reader.wrong("mail.password_file", format!("{}: {problem}", file.display()), right);
     }
 }
 
 /// Reads the password that lies in a file of its own.
 pub(super) fn read_password(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
-    let Some(named) = &settings.mail.password_file else {
+    let named = settings.mail.password_file.as_ref();
+    let Some(named) = named.filter(|named| !settings.unseen.contains(*named)) else {
         return Ok(());
     };
     let lies = secrets::find(named, file);

@@ -47,22 +47,37 @@ use reader::Reader;
 
 /// Reads and checks a configuration file, or tells everything that is wrong with it.
 pub(crate) fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
+    read(file, false)
+}
+
+/// The same for whoever is not the gateway: what may be a credential of the service is passed over, and named in
+/// [`Settings::unseen`].
+pub(crate) fn look(file: &Path) -> Result<Settings, Vec<Fault>> {
+    read(file, true)
+}
+
+fn read(file: &Path, outside: bool) -> Result<Settings, Vec<Fault>> {
     // It may hold PINs and passwords.
     let source = source::read(file).map(Zeroizing::new).map_err(|error| {
         let right = "name a file that this user can read";
         vec![Fault::of_file(file, format!("cannot be read: {error}"), right)]
     })?;
     let mut reader = Reader::new(file, &source);
+    if outside {
+        reader.stand_outside();
+    }
     let settings: Option<Settings> = reader.read();
     if let Some(settings) = &settings {
         rules::check(settings, &mut reader);
     }
+    let unseen = reader.unseen();
     let mut faults = Vec::from_iter(too_open(file, &reader));
     faults.extend(reader.faults());
     if !faults.is_empty() {
         return Err(faults);
     }
-    let mut settings = environment::lay_over(file, &source)?;
+    let mut settings = environment::lay_over(file, &source, outside)?;
+    settings.unseen.extend(unseen);
     find_certificate(file, &mut settings);
     read_pins(file, &mut settings)?;
     hooks::read_secrets(file, &mut settings)?;
@@ -90,7 +105,8 @@ pub(crate) fn faults_in(named: &Path, source: &str) -> Vec<Fault> {
 
 /// Finds certificate and key where their names are no whole paths.
 fn find_certificate(file: &Path, settings: &mut Settings) {
-    for named in [&mut settings.api.certificate, &mut settings.api.key] {
+    let seen = [&mut settings.api.certificate, &mut settings.api.key].into_iter();
+    for named in seen.filter(|named| !settings.unseen.contains(*named)) {
         *named = secrets::find(named, file);
     }
 }
@@ -109,7 +125,11 @@ pub(crate) fn digest(file: &Path) -> String {
 
 /// Gives each slot the PIN that lies in a file of its own.
 fn read_pins(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
-    for (name, named) in &settings.pin_files {
+    let seen = settings
+        .pin_files
+        .iter()
+        .filter(|(_, named)| !settings.unseen.contains(*named));
+    for (name, named) in seen {
         let Some(slot) = settings.pool.slots.get_mut(name) else {
             continue;
         };
@@ -169,6 +189,37 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_defaults() {
         assert_eq!(told("", 0o644), Vec::<String>::new());
+    }
+
+    #[test]
+    fn credentials_of_the_service_are_passed_over_by_whoever_is_not_the_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("simrelay.toml");
+        let source = "data = '/tmp/data'\n[slots.sim1]\nport = '/dev/x'\npin_file = 'sim1.pin'\n[mail]\nhost = 'mail'\n\
+                      from = 'a@x.org'\nto = ['b@x.org']\nuser = 'a'\npassword_file = 'mail.password'\n[api]\nkey = 'key.pem'\n\
+                      [[webhooks]]\nname = 'shop'\nurl = 'https://x.org/'\nsecret_file = 'shop.secret'\n\
+                      [upstreams.phone]\naddress = 'a:1'\nsystem_id = 'relay'\npassword_file = 'phone.password'\n\
+                      [alerts.http]\nlisten = ['127.0.0.1:7070']\nsecret_file = 'alerts.secret'\n";
+        fs::write(&file, source).unwrap();
+        let settings = look(&file).unwrap();
+        assert_eq!(settings.data, Path::new("/tmp/data"));
+        let unseen: Vec<_> = settings.unseen.iter().filter_map(|named| named.to_str()).collect();
+        let all = [
+            "alerts.secret",
+            "key.pem",
+            "mail.password",
+            "phone.password",
+            "shop.secret",
+            "sim1.pin",
+        ];
+        assert_eq!(unseen, all);
+        assert_eq!(load(&file).unwrap_err().len(), all.len(), "the gateway needs them");
+        // What lies beside the file is looked at, and what is named whole must be there.
+        fs::write(folder.path().join("sim1.pin"), "12").unwrap();
+        fs::write(&file, "[slots.sim1]\nport = '/dev/x'\npin_file = 'sim1.pin'\n").unwrap();
+        assert!(look(&file).is_err());
+        fs::write(&file, "[slots.sim1]\nport = '/dev/x'\npin_file = '/nonexistent/pin'\n").unwrap();
+        assert!(look(&file).is_err());
     }
 
     #[test]

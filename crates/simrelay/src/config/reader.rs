@@ -1,5 +1,6 @@
 //! Reads a file into settings and gathers everything that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::document::{Document, Path, Step};
 use super::fault::Fault;
 use super::ranges;
+use super::secrets;
 use super::slots;
 use super::words::reworded;
 
@@ -16,6 +18,10 @@ pub(super) struct Reader<'a> {
     file: PathBuf,
     document: Document<'a>,
     faults: Vec<Found>,
+    /// This is not the gateway, so that the service's credentials cannot be looked at.
+    outside: bool,
+    /// Those that were passed over, as the file names them.
+    unseen: BTreeSet<PathBuf>,
 }
 
 /// A fault and where it is.
@@ -34,6 +40,8 @@ impl<'a> Reader<'a> {
             file: file.to_owned(),
             document,
             faults: Vec::new(),
+            outside: false,
+            unseen: BTreeSet::new(),
         };
         for error in errors {
             let line = error.span().map(|span| reader.document.line_at(span.start));
@@ -87,6 +95,25 @@ impl<'a> Reader<'a> {
             right: right.into(),
         };
         self.push(path, fault, false);
+    }
+
+    /// From now on what may be a credential of the service is passed over.
+    pub(super) fn stand_outside(&mut self) {
+        self.outside = true;
+    }
+
+    /// Where a file with a secret lies; nothing where it is passed over.
+    pub(super) fn secret_file(&mut self, named: &FilePath) -> Option<PathBuf> {
+        if self.outside && secrets::may_be_credential(named, &self.file) {
+            self.unseen.insert(named.to_owned());
+            return None;
+        }
+        Some(secrets::find(named, &self.file))
+    }
+
+    /// What was passed over.
+    pub(super) fn unseen(&self) -> BTreeSet<PathBuf> {
+        self.unseen.clone()
     }
 
     /// The file that is read.

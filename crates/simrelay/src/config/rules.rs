@@ -122,7 +122,8 @@ fn certificate(key: &str, path: &Path, reader: &mut Reader<'_>) {
     if !reader.says(key) {
         return;
     }
-    if let Err(error) = source::open(&secrets::find(path, reader.file())) {
+    let Some(file) = reader.secret_file(path) else { return };
+    if let Err(error) = source::open(&file) {
         let right = "name a PEM file that the gateway may read; simrelay certificate makes one";
         reader.wrong(key, format!("cannot be read: {error}"), right);
     }
@@ -233,7 +234,9 @@ fn pin_files(settings: &Settings, reader: &mut Reader<'_>) {
         if settings.pool.slots.get(slot).is_some_and(|slot| slot.pin.is_some()) {
             reader.wrong(&key, "the slot has a pin as well", "leave one of them out");
         }
-        let file = secrets::find(named, reader.file());
+        let Some(file) = reader.secret_file(named) else {
+            continue;
+        };
         match secrets::open_to_others(&file) {
             Ok(None) => {
                 if let Err(error) = secrets::read_pin(&file) {

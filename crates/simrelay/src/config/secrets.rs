@@ -39,9 +39,18 @@ pub(super) fn read_pin(file: &Path) -> io::Result<Zeroizing<String>> {
     }
 }
 
+/// Whether a file that is named so may be a credential of the service, which nobody else sees: it is not beside the
+/// configuration, and this is not the service.
+pub(super) fn may_be_credential(named: &Path, configuration: &Path) -> bool {
+    let is_service = std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
+    let plain = named.is_relative() && named.components().count() == 1;
+    plain && !is_service && !find_in(named, None, configuration).exists()
+}
+
 fn find_in(named: &Path, credentials: Option<&Path>, configuration: &Path) -> PathBuf {
+    // One that may not be looked at is there; reading it then says so.
     if let Some(credential) = credentials.map(|folder| folder.join(named))
-        && credential.exists()
+        && credential.try_exists().unwrap_or(true)
     {
         return credential;
     }

@@ -1,6 +1,6 @@
 //! All settings: each part's own struct, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use consumers::{Rule, alerts, attendance, mail, mail_to_sms, smtp, webhook};
@@ -39,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) pool: pool::Config,
     /// Files that hold the PINs of slots.
     pub(crate) pin_files: BTreeMap<RouteId, PathBuf>,
+    /// Files that may be credentials of the service and were passed over, as the file names them: only by
+    /// [`look`](super::look).
+    #[serde(skip)]
+    pub(crate) unseen: BTreeSet<PathBuf>,
     /// The database.
     pub(crate) store: store::Config,
     /// Attendance by SMS; without a key file there is none.
@@ -81,6 +85,7 @@ impl Default for Settings {
             ring: Schedule::default(),
             pool: pool::Config::default(),
             pin_files: BTreeMap::new(),
+            unseen: BTreeSet::new(),
             store: store::Config::default(),
             attendance: attendance::Config::default(),
             alerts: alerts::Config::default(),

@@ -30,9 +30,10 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             let right = "name a PEM file that the gateway may read";
             reader.wrong(&key, format!("cannot be read: {error}"), right);
         }
-        if let Some(named) = &account.outbind_password_file {
+        let named = account.outbind_password_file.as_ref();
+        if let Some(file) = named.and_then(|named| reader.secret_file(named)) {
             let key = format!("smpp.accounts[{index}].outbind_password_file");
-            check_password(&key, &secrets::find(named, reader.file()), reader);
+            check_password(&key, &file, reader);
         }
     }
 }
@@ -40,7 +41,8 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 /// Gives each account the password of its outbind.
 pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
     for account in &mut settings.smpp.accounts {
-        if let Some(named) = &account.outbind_password_file {
+        let named = account.outbind_password_file.as_ref();
+        if let Some(named) = named.filter(|named| !settings.unseen.contains(*named)) {
             account.outbind_password = password_of(&secrets::find(named, file))?;
         }
     }

@@ -31,9 +31,9 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             let right = "name a PEM file that the gateway may read";
             reader.wrong(&format!("{table}.ca_file"), format!("cannot be read: {error}"), right);
         }
-        if let Some(named) = &upstream.password_file {
-            let key = format!("{table}.password_file");
-            check_password(&key, &secrets::find(named, reader.file()), reader);
+        let named = upstream.password_file.as_ref();
+        if let Some(file) = named.and_then(|named| reader.secret_file(named)) {
+            check_password(&format!("{table}.password_file"), &file, reader);
         }
     }
 }
@@ -41,7 +41,8 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 /// Gives each upstream the password that lies in a file of its own.
 pub(super) fn read_secrets(file: &Path, settings: &mut Settings) -> Result<(), Vec<Fault>> {
     for upstream in settings.upstreams.values_mut() {
-        if let Some(named) = &upstream.password_file {
+        let named = upstream.password_file.as_ref();
+        if let Some(named) = named.filter(|named| !settings.unseen.contains(*named)) {
             upstream.password = password_of(&secrets::find(named, file))?;
         }
     }

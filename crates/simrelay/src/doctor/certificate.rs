@@ -12,12 +12,8 @@ use crate::when::local;
 
 use super::check::Check;
 
-/// Looks at the certificate and its key.
-pub(super) fn look(certificate: &Path, key: &Path) -> Vec<Check> {
-    vec![look_at_certificate(certificate), look_at_key(key)]
-}
-
-fn look_at_certificate(path: &Path) -> Check {
+/// Looks at the certificate.
+pub(super) fn look(path: &Path) -> Check {
     let pem = match fs::read(path) {
         Ok(pem) => pem,
         Err(error) => return Check::critical(SUBJECT, format!("{}: {error}", path.display()), MAKE),
@@ -48,7 +44,8 @@ fn judge(from: Timestamp, until: Timestamp, now: Timestamp) -> Check {
     }
 }
 
-fn look_at_key(path: &Path) -> Check {
+/// Looks at its key.
+pub(super) fn look_at_key(path: &Path) -> Check {
     let file = path.display();
     match open_to_others(path) {
         Ok(None) => Check::ok(KEY, "readable by those who must only"),
@@ -77,7 +74,7 @@ mod tests {
     fn a_fresh_certificate_is_well() {
         let folder = tempfile::tempdir().unwrap();
         let files = crate::certificate::write(folder.path(), &["localhost".to_owned()]).unwrap();
-        let levels = look(&files.certificate, &files.key)
+        let levels = [look(&files.certificate), look_at_key(&files.key)]
             .into_iter()
             .map(|check| check.level);
         assert!(levels.eq([Level::Ok, Level::Ok]));
@@ -97,8 +94,8 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_told() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(look_at_certificate(file.path()).level, Level::Critical);
-        assert_eq!(look_at_certificate(Path::new("/nonexistent")).level, Level::Critical);
+        assert_eq!(look(file.path()).level, Level::Critical);
+        assert_eq!(look(Path::new("/nonexistent")).level, Level::Critical);
     }
 
     #[test]

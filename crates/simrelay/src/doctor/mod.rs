@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &DoctorArgs, client: &Client, screen: &Screen) -> 
 
 /// The ports that the configuration names, by slot; none where it cannot be read, which is told elsewhere.
 fn named_ports(file: &Path) -> BTreeMap<RouteId, PathBuf> {
-    let settings = config::load(file).unwrap_or_default();
+    let settings = config::look(file).unwrap_or_default();
     let slots = settings.pool.slots.into_iter();
     slots.filter_map(|(name, slot)| Some((name, slot.port?))).collect()
 }
@@ -65,9 +65,16 @@ fn named_ports(file: &Path) -> BTreeMap<RouteId, PathBuf> {
 /// What can be seen without a running gateway.
 async fn here(file: &Path) -> Vec<Check> {
     let mut checks = vec![machine::clock(), machine::modem_manager(Path::new("/proc"))];
-    match config::load(file) {
+    match config::look(file) {
         Ok(settings) => {
             checks.push(Check::ok(CONFIGURATION, format!("{} is right", file.display())));
+            checks.extend(settings.unseen.iter().map(|named| {
+                let sentence = format!(
+                    "{} is not looked at: only the service sees its credentials",
+                    named.display()
+                );
+                Check::ok(CONFIGURATION, sentence)
+            }));
             checks.extend(configured(&settings).await);
         }
         Err(_) if file == Path::new(config::USUAL_FILE) && !file.exists() => {
@@ -96,7 +103,17 @@ async fn configured(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![machine::disk(&settings.data), data::look(&settings.data)];
     checks.push(database::look(settings));
     checks.push(hardening::look(settings.hardening.mode));
-    checks.extend(certificate::look(&settings.api.certificate, &settings.api.key));
+    let seen = |file: &&PathBuf| !settings.unseen.contains(*file);
+    checks.extend(
+        Some(&settings.api.certificate)
+            .filter(seen)
+            .map(|file| certificate::look(file)),
+    );
+    checks.extend(
+        Some(&settings.api.key)
+            .filter(seen)
+            .map(|file| certificate::look_at_key(file)),
+    );
     let slots = settings.pool.slots.values().filter(|slot| slot.enabled);
     let named: Vec<PathBuf> = slots.filter_map(|slot| slot.port.clone()).collect();
     checks.extend(ports::look(&named));

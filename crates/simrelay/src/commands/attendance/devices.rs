@@ -254,7 +254,7 @@ impl Place {
                 country_code: None,
             });
         }
-        let settings = config::load(&self.config).map_err(|faults| {
+        let settings = config::look(&self.config).map_err(|faults| {
             let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
             Failure::refused(told.join("\n"))
         })?;
