@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::poll_fn;
-use gateway::{Carrier, CarrierEvents, Handover, NotTaken, PinTry, RouteStatus, UssdStep};
-use message::{Committed, Memory, RouteId, UpstreamSnapshot};
+use gateway::{Carrier, CarrierEvents, Handover, NotTaken, PinTry, RouteStatus, UssdStep, WireDesk};
+use message::{Committed, Memory, RouteId, TraceView, TraceWish, UpstreamSnapshot};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use crate::Config;
 use crate::dial::Dialer;
 use crate::line::Line;
+use crate::trace::Traces;
 use crate::upstream::Upstream;
 
 /// The upstreams.
@@ -25,6 +27,7 @@ pub struct Upstreams {
     upstreams: Vec<Arc<Upstream>>,
     stopping: watch::Sender<bool>,
     lines: Mutex<Vec<JoinHandle<()>>>,
+    traces: Arc<Traces>,
 }
 
 /// Why the upstreams cannot be used.
@@ -37,11 +40,16 @@ pub struct StartError {
 }
 
 impl Upstreams {
-    /// Begins to bind to all of them, on the runtime of the caller.
+    /// Begins to bind to all of them, on the runtime of the caller; `traces`: a folder for traces of their sessions.
     ///
     /// # Errors
     /// Settings that cannot be used. Whether an upstream can be reached shows later.
-    pub fn start(configs: &BTreeMap<RouteId, Config>) -> Result<(Arc<Self>, CarrierEvents), StartError> {
+    pub fn start(
+        configs: &BTreeMap<RouteId, Config>,
+        traces: PathBuf,
+    ) -> Result<(Arc<Self>, CarrierEvents), StartError> {
+        let names = configs.keys().map(|name| (name.to_string(), name.to_string()));
+        let traces = Traces::new(Some(traces), names);
         let (tell, mut told) = mpsc::channel(EVENTS);
         let stopping = watch::Sender::new(false);
         let mut upstreams = Vec::new();
@@ -52,7 +60,7 @@ impl Upstreams {
                 problem,
             })?;
             let upstream = Arc::new(Upstream::new(name.clone(), config.clone(), tell.clone()));
-            lines.extend(make_lines(&upstream, &Arc::new(dialer), &stopping));
+            lines.extend(make_lines(&upstream, &Arc::new(dialer), &stopping, &traces));
             upstreams.push(upstream);
         }
         let lines = lines.into_iter().map(|line| tokio::spawn(line.keep())).collect();
@@ -60,6 +68,7 @@ impl Upstreams {
             upstreams,
             stopping,
             lines: Mutex::new(lines),
+            traces,
         });
         let events = poll_fn(move |context| told.poll_recv(context));
         Ok((carrier, events.boxed()))
@@ -135,6 +144,16 @@ impl Carrier for Upstreams {
 
     fn judge_card(&self, _route: &RouteId, _verdict: Result<Option<String>, String>) {}
 
+    fn trace(&self, route: &RouteId, wish: Option<TraceWish>) -> Result<Option<TraceView>, NotTaken> {
+        let set = self.traces.trace(route.as_str(), wish);
+        let set = set.ok_or_else(|| not_taken(format!("there is no upstream {route}")))?;
+        set.map_err(|error| not_taken(error.reason))
+    }
+
+    fn traces(&self) -> Vec<TraceView> {
+        self.traces.traces()
+    }
+
     fn unlock(&self, route: &RouteId) -> Result<(), NotTaken> {
         Err(not_taken(format!("{route} is an upstream and has no SIM to unlock")))
     }
@@ -155,7 +174,12 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-fn make_lines(upstream: &Arc<Upstream>, dialer: &Arc<Dialer>, stopping: &watch::Sender<bool>) -> Vec<Line> {
+fn make_lines(
+    upstream: &Arc<Upstream>,
+    dialer: &Arc<Dialer>,
+    stopping: &watch::Sender<bool>,
+    traces: &Arc<Traces>,
+) -> Vec<Line> {
     if !upstream.config.enabled {
         return Vec::new();
     }
@@ -165,6 +189,7 @@ fn make_lines(upstream: &Arc<Upstream>, dialer: &Arc<Dialer>, stopping: &watch::
         place,
         mode,
         dialer: Arc::clone(dialer),
+        traces: Arc::clone(traces),
         stopping: stopping.subscribe(),
     };
     modes.map(line).collect()

@@ -9,6 +9,9 @@
 //! received message becomes SMS-DELIVER, cut by `pieces` where it is long, and a receipt becomes a word on a part. It has
 //! its `places` until the gateway has kept it, and a stamp by which it is known if it comes again (`stamps`).
 //!
+//! What goes over sessions is written down where somebody asks for it (`trace`). That, the dialling and the pauses serve the
+//! message centre as well.
+//!
 //! # Promises
 //!
 //! Every part that was taken ends once: sent, failed, or uncertain where nobody can know; one that surely did not leave is
@@ -33,6 +36,7 @@ mod refusal;
 mod stamps;
 mod submit;
 mod talk;
+mod trace;
 mod upstream;
 #[cfg(test)]
 mod vectors_test;
@@ -41,3 +45,4 @@ pub use carrier::{StartError, Upstreams};
 pub use config::{Bind, Charset, Config, Form, Long, Password, Problem};
 pub use dial::{Dialer, Dialled, Stream, Trust, host_and_port};
 pub use pauses::Pauses;
+pub use trace::{Opener, Tap, Traces};

@@ -13,6 +13,7 @@ use crate::config::seconds;
 use crate::dial::{Dialer, Dialled};
 use crate::pauses::Pauses;
 use crate::talk::{self, Left};
+use crate::trace::{Opener, Traces};
 use crate::upstream::Upstream;
 
 /// Keeps one connection of an upstream.
@@ -22,6 +23,7 @@ pub(crate) struct Line {
     pub(crate) place: usize,
     pub(crate) mode: BindMode,
     pub(crate) dialer: Arc<Dialer>,
+    pub(crate) traces: Arc<Traces>,
     /// Becomes true when the gateway stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -75,13 +77,20 @@ impl Line {
             _ = stopping.wait_for(|stopping| *stopping) => return End::before("the gateway is stopping".to_owned()),
         };
         let address = &self.upstream.config.address;
-        let Dialled { stream, .. } = match dialled {
+        let Dialled { stream, ends } = match dialled {
             Ok(Ok(dialled)) => dialled,
             Ok(Err(error)) => return End::before(format!("{address} cannot be reached: {error}")),
             Err(_) => return End::before(format!("{address} cannot be reached in {} s", limit.as_secs())),
         };
-        let Left { why, bound_at } =
-            talk::over(stream, &self.upstream, (self.place, self.mode), self.stopping.clone()).await;
+        let mut tap = self.traces.tap(ends, Opener::We);
+        tap.is(self.upstream.name.as_str());
+        let Left { why, bound_at } = talk::over(
+            (stream, tap),
+            &self.upstream,
+            (self.place, self.mode),
+            self.stopping.clone(),
+        )
+        .await;
         let now = clock::steady();
         End {
             refused: matches!(why, Why::Refused(status) if NEEDS_A_PERSON.contains(&status)),

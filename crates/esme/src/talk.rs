@@ -19,6 +19,7 @@ use crate::config::seconds;
 use crate::deliver::{self, Delivered};
 use crate::dial::Stream;
 use crate::stamps::Stamp;
+use crate::trace::Tap;
 use crate::upstream::{Ended, Upstream, unsent};
 use crate::{clock, refusal, submit};
 
@@ -33,6 +34,8 @@ pub(crate) struct Left {
 /// The conversation.
 struct Talk {
     upstream: Arc<Upstream>,
+    /// For whoever has the session written down.
+    tap: Tap,
     /// Which of the upstream's connections.
     place: usize,
     session: Session,
@@ -75,14 +78,14 @@ struct Letter {
 
 /// Binds over a connection, and speaks until one of the two ends it.
 pub(crate) async fn over(
-    stream: impl Stream,
+    (stream, tap): (impl Stream, Tap),
     upstream: &Arc<Upstream>,
     (place, mode): (usize, BindMode),
     mut stopping: watch::Receiver<bool>,
 ) -> Left {
     let (mut news, mut again) = (upstream.news.subscribe(), upstream.again.subscribe());
     let (kept, mut told) = mpsc::channel(usize::from(upstream.config.window) + 1);
-    let mut talk = Talk::new(upstream, place, kept);
+    let mut talk = Talk::new(upstream, tap, place, kept);
     talk.bind(mode);
     let (mut read, mut write) = tokio::io::split(stream);
     let mut octets = vec![0; READ];
@@ -92,6 +95,7 @@ pub(crate) async fn over(
     loop {
         if !unread.is_empty() && talk.session.wants_octets() {
             let taken = talk.session.receive(&octets[unread.clone()], clock::steady());
+            talk.tap.heard(&octets[unread.start..unread.start + taken]);
             unread.start += taken;
         }
         talk.work().await;
@@ -151,7 +155,7 @@ async fn put(stream: &mut (impl AsyncWrite + Unpin), octets: &[u8]) -> io::Resul
 }
 
 impl Talk {
-    fn new(upstream: &Arc<Upstream>, place: usize, kept: mpsc::Sender<u64>) -> Self {
+    fn new(upstream: &Arc<Upstream>, tap: Tap, place: usize, kept: mpsc::Sender<u64>) -> Self {
         let window = usize::from(upstream.config.window);
         let config = SessionConfig {
             window_in: window,
@@ -161,6 +165,7 @@ impl Talk {
         };
         Self {
             upstream: Arc::clone(upstream),
+            tap,
             place,
             session: Session::new(Role::Esme, config, clock::steady()),
             sent: HashMap::new(),
@@ -439,6 +444,7 @@ impl Talk {
     }
 
     fn wrote(&mut self, octets: usize) {
+        self.tap.told(self.session.outgoing().get(..octets).unwrap_or_default());
         self.session.written(octets);
         self.written += octets as u64;
         while self.unwritten.pop_front_if(|(ends, _)| *ends <= self.written).is_some() {}

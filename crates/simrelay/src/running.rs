@@ -230,7 +230,7 @@ fn bind_to(settings: &Settings, threads: &Handle) -> Result<Option<(Arc<Upstream
         return Ok(None);
     }
     let _apart = threads.enter();
-    let started = Upstreams::start(&settings.upstreams);
+    let started = Upstreams::start(&settings.upstreams, settings.data.join("trace"));
     started.map(Some).map_err(|error| Failure::refused(error.to_string()))
 }
 

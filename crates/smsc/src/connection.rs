@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use esme::{Opener, Tap};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
@@ -27,7 +28,6 @@ use crate::presence::{Counts, Presence};
 use crate::refusal::Refusal;
 use crate::submit::Submission;
 use crate::taking::Taken;
-use crate::trace::Tap;
 use crate::{calling, question, taking, ussd};
 
 /// Something to be delivered over this connection.
@@ -54,7 +54,7 @@ pub(crate) enum Answered {
 pub(crate) struct Connection {
     pub(crate) house: Arc<House>,
     pub(crate) peer: IpAddr,
-    /// Who opened it, and to where.
+    /// Its address, and our own.
     pub(crate) ends: (SocketAddr, SocketAddr),
     /// What it showed in the handshake.
     pub(crate) certificate: Option<Fingerprint>,
@@ -113,7 +113,9 @@ impl Connection {
             mut stopping,
         } = self;
         let (orders, mut deliveries) = mpsc::channel(DELIVERIES);
-        let mut talk = Talk::new(house, Guest { peer, certificate }, ends, orders);
+        let opener = if called.is_some() { Opener::We } else { Opener::Peer };
+        let tap = house.traces.tap(ends, opener);
+        let mut talk = Talk::new(house, Guest { peer, certificate }, tap, orders);
         if let Some(member) = called {
             talk.call(member);
         }
@@ -203,7 +205,7 @@ fn set(alarm: Pin<&mut Sleep>, due: Instant) {
 }
 
 impl Talk {
-    fn new(house: Arc<House>, guest: Guest, ends: (SocketAddr, SocketAddr), orders: mpsc::Sender<Order>) -> Self {
+    fn new(house: Arc<House>, guest: Guest, tap: Tap, orders: mpsc::Sender<Order>) -> Self {
         let config = Config {
             system_id: house.config.system_id.as_str().into(),
             timers: house.config.timers(),
@@ -213,7 +215,7 @@ impl Talk {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
             id,
-            tap: house.traces.tap(id, ends),
+            tap,
             session: Session::new(Role::Smsc, config, Instant::now()),
             house,
             guest,

@@ -10,7 +10,7 @@
 //! (`calling`). [`Mailman`] is one consumer an account, whose events become deliver_sm (`letter`): received messages, and receipts for
 //! those who asked (`ticket` is what is remembered of a submission). A receipt waits for the answer to its message
 //! (`marks`). USSD dialogues are `ussd`; who is bound is `presence`. Which status stands for which refusal is one table (`refusal`). What goes over an
-//! account's sessions is written down where somebody asks for it (`trace`).
+//! account's sessions is written down where somebody asks for it ([`esme::Traces`]).
 //!
 //! # Promises
 //!
@@ -36,7 +36,6 @@ mod server;
 mod submit;
 mod taking;
 mod ticket;
-mod trace;
 mod train;
 mod ussd;
 

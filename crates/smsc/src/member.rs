@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use esme::Traces;
 use gateway::{AuditEntry, AuditTrail, Failures, Gateway, Neighbour, Origin};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
@@ -19,7 +20,6 @@ use crate::connection::Order;
 use crate::fingerprint::Fingerprint;
 use crate::marks::Marks;
 use crate::presence::{Counts, Presence};
-use crate::trace::Traces;
 use crate::train::Trains;
 use crate::ussd::Dialogues;
 
@@ -108,11 +108,15 @@ impl House {
             .iter()
             .cloned()
             .map(|account| Arc::new(Member::new(account)));
+        let traced = config.accounts.iter().map(|account| {
+            let name = format!("smpp.{}", account.system_id);
+            (account.system_id.clone(), name)
+        });
         Self {
             members: members.collect(),
             hashing: Semaphore::new(HASHING),
             failures: Failures::new(FAILURES),
-            traces: Traces::new(config.trace_place.clone(), &config.accounts),
+            traces: Traces::new(config.trace_place.clone(), traced),
             trail: OnceLock::new(),
             config,
             gateway,

@@ -1,9 +1,12 @@
 //! Two gateways in a row: the second one's message centre is the first one's upstream.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use end_to_end::{Rig, eventually, free_port};
 use serde_json::json;
+use smpp::capture::Capture;
+use smpp::{CommandId, Pdu};
 
 use crate::{LONG, relay, texts, wait_bound};
 
@@ -70,10 +73,33 @@ fn a_refusal_of_the_second_is_told_by_the_first() {
     let front = relay(Rig::new(0), "phone", port, "");
     let first = front.start();
     wait_bound(&first, port, 1);
+    let switched = first.api().call("trace.set", json!({ "sim": "phone", "on": true }));
+    let file = switched.expect("it has sessions")["trace"]["file"]
+        .as_str()
+        .expect("a file")
+        .to_owned();
     let id = first.api().send("+4915112345678", "not allowed");
     // There is no other route that could carry it.
     let view = first.wait_state(&id, "refused", LONG);
     assert_eq!(view["parts"][0]["code"], "SMPP 0x0B", "{view:#}");
+    eventually(
+        "what went over the session is written down, from us to there and back",
+        LONG,
+        || {
+            let octets = fs::read(&file).ok()?;
+            let capture = Capture::read(&octets).ok()?;
+            let pieces = capture.pieces.iter().filter(|piece| !piece.octets.is_empty());
+            let pdus: Vec<_> = pieces
+                .map(|piece| {
+                    let connection = &capture.connections[piece.connection];
+                    let to = if piece.forth { connection.to } else { connection.from };
+                    (to.port() == port, Pdu::decode(piece.octets).expect("a PDU").command())
+                })
+                .collect();
+            let both = [(true, CommandId::SUBMIT_SM), (false, CommandId::SUBMIT_SM.response())];
+            both.iter().all(|one| pdus.contains(one)).then_some(())
+        },
+    );
     second.stop();
 }
 

@@ -28,11 +28,15 @@ struct Set {
 
 const SET: Method = Method {
     name: "trace.set",
-    about: "Has what goes over the wire of a SIM's modem, or over the SMPP sessions of an account, written down for a while, or no longer.",
+    about: "Has what goes over the wire of a SIM's modem, or over the SMPP sessions of an account or upstream, written down for a while, or no longer.",
     need: Need::Scope(Scope::Admin),
     place: Place::Shared,
     fields: &[
-        must("sim", Kind::Text, "a slot's name, or its SIM's number, or smpp.ACCOUNT"),
+        must(
+            "sim",
+            Kind::Text,
+            "the name of a slot or upstream, or its SIM's number, or smpp.ACCOUNT",
+        ),
         must("on", Kind::Flag, "whether it is to be written down"),
         may(
             "texts",
@@ -74,7 +78,7 @@ async fn set(app: Arc<App>, caller: Arc<Caller>, asked: Set) -> Result<Value, Re
 
 const LIST: Method = Method {
     name: "trace.list",
-    about: "Says which modems' wires and SMPP accounts are written down, where to, and until when.",
+    about: "Says which modems' wires, upstreams and SMPP accounts are written down, where to, and until when.",
     need: Need::Scope(Scope::Admin),
     place: Place::Shared,
     fields: &[],

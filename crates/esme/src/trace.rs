@@ -1,7 +1,7 @@
-//! What goes over the sessions of an account, written down for an operator who asked for it: pcapng, which protocol analysers
-//! and `simrelay smpp analyze` read, also of sessions inside TLS.
+//! What goes over SMPP sessions, of an upstream here or of an account of the message centre, written down for an operator who
+//! asked for it: pcapng, which protocol analysers and `simrelay smpp analyze` read, also of sessions inside TLS.
 //!
-//! A file an account, begun anew with each switching on, and no longer than [`LARGEST_FILE`]. Writing is a thread's work: a
+//! A file an account or upstream, begun anew with each switching on, and no longer than [`LARGEST_FILE`]. Writing is a thread's work: a
 //! slow disk holds up no session, it loses PDUs of the trace, which the log counts. A power cut loses the trace's end, nothing
 //! else.
 
@@ -20,11 +20,9 @@ use jiff::Timestamp;
 use message::{RouteId, TraceView, TraceWish};
 use smpp::capture::{Cutter, Stamp, Writer, veil};
 
-use crate::config::Account;
-
-/// The traces of all accounts.
+/// The traces of all accounts of a message centre, or of all upstreams.
 #[derive(Debug)]
-pub(crate) struct Traces {
+pub struct Traces {
     folder: Option<PathBuf>,
     accounts: Vec<Traced>,
     /// The way to the thread, once there is one.
@@ -34,18 +32,30 @@ pub(crate) struct Traces {
 
 #[derive(Debug)]
 struct Traced {
-    system_id: String,
+    /// What its sessions are told by.
+    who: String,
+    /// What an operator calls it; its file is called so too.
     name: String,
     wish: Mutex<Option<TraceWish>>,
 }
 
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opener {
+    /// We did.
+    We,
+    /// The peer came.
+    Peer,
+}
+
 /// What a connection has of it.
 #[derive(Debug)]
-pub(crate) struct Tap {
+pub struct Tap {
     traces: Arc<Traces>,
     connection: u64,
-    /// Who opened it, and to where.
+    /// The one who opened it, and the other.
     ends: (SocketAddr, SocketAddr),
+    opener: Opener,
     account: Option<usize>,
     heard: Cutter,
     told: Cutter,
@@ -86,26 +96,31 @@ struct Book {
 
 impl Traces {
     /// Traces that lie in this folder, none of them switched on.
-    pub(crate) fn new(folder: Option<PathBuf>, accounts: &[Account]) -> Arc<Self> {
-        let traced = |account: &Account| Traced {
-            system_id: account.system_id.clone(),
-            name: format!("smpp.{}", account.system_id),
+    /// `names`: what sessions are told by, and what an operator calls that.
+    pub fn new(folder: Option<PathBuf>, names: impl IntoIterator<Item = (String, String)>) -> Arc<Self> {
+        let traced = |(who, name)| Traced {
+            who,
+            name,
             wish: Mutex::default(),
         };
         Arc::new(Self {
             folder,
-            accounts: accounts.iter().map(traced).collect(),
+            accounts: names.into_iter().map(traced).collect(),
             writer: Mutex::default(),
             lost: Arc::default(),
         })
     }
 
-    /// For a connection from `ends.0` to `ends.1`.
-    pub(crate) fn tap(self: &Arc<Self>, connection: u64, ends: (SocketAddr, SocketAddr)) -> Tap {
+    /// For a connection; `ends`: the peer's address, and our own.
+    pub fn tap(self: &Arc<Self>, (peer, own): (SocketAddr, SocketAddr), opener: Opener) -> Tap {
         Tap {
             traces: Arc::clone(self),
-            connection,
-            ends,
+            connection: NEXT.fetch_add(1, Ordering::Relaxed),
+            ends: match opener {
+                Opener::We => (own, peer),
+                Opener::Peer => (peer, own),
+            },
+            opener,
             account: None,
             heard: Cutter::default(),
             told: Cutter::default(),
@@ -122,7 +137,7 @@ impl Traces {
         if wish.as_ref().is_some_and(|wish| Timestamp::now() >= wish.until) {
             *wish = None;
             tracing::warn!(
-                account = traced.system_id,
+                account = traced.who,
                 "SMPP sessions are no longer written down: the time is over"
             );
             return None;
@@ -162,6 +177,7 @@ impl Traces {
         Some(folder.join(format!("{}.pcapng", traced.name)))
     }
 
+    /// What is switched on of it.
     fn view(&self, traced: &Traced) -> Option<TraceView> {
         let wish = (*traced.wish()).filter(|wish| Timestamp::now() < wish.until)?;
         Some(TraceView {
@@ -188,7 +204,7 @@ impl Traces {
         *traced.wish() = wish;
         let lost = self.lost.swap(0, Ordering::Relaxed);
         tracing::warn!(
-            account = traced.system_id,
+            account = traced.who,
             on,
             lost,
             "writing down SMPP sessions was switched"
@@ -216,22 +232,18 @@ impl Traced {
 
 impl Tap {
     /// Octets that the other side wrote.
-    pub(crate) fn heard(&mut self, octets: &[u8]) {
-        self.went(true, octets);
+    pub fn heard(&mut self, octets: &[u8]) {
+        self.went(self.opener == Opener::Peer, true, octets);
     }
 
     /// Octets that we wrote.
-    pub(crate) fn told(&mut self, octets: &[u8]) {
-        self.went(false, octets);
+    pub fn told(&mut self, octets: &[u8]) {
+        self.went(self.opener == Opener::We, false, octets);
     }
 
     /// Somebody was let in as this account. A name alone is not enough: anybody can give one.
-    pub(crate) fn is(&mut self, system_id: &str) {
-        let account = self
-            .traces
-            .accounts
-            .iter()
-            .position(|traced| traced.system_id == system_id);
+    pub fn is(&mut self, who: &str) {
+        let account = self.traces.accounts.iter().position(|traced| traced.who == who);
         if account != self.account {
             self.close();
             self.account = account;
@@ -244,14 +256,14 @@ impl Tap {
         }
     }
 
-    fn went(&mut self, forth: bool, octets: &[u8]) {
+    fn went(&mut self, forth: bool, heard: bool, octets: &[u8]) {
         let texts = match self.account {
             Some(account) => self.traces.texts(account),
             // A bind, perhaps.
             None => (self.early.len() < EARLY).then_some(false),
         };
         let mut pdus = Vec::new();
-        let cutter = if forth { &mut self.heard } else { &mut self.told };
+        let cutter = if heard { &mut self.heard } else { &mut self.told };
         cutter.pass(octets, texts.is_some(), |pdu| {
             pdus.push(veil(pdu, texts.unwrap_or_default()))
         });
@@ -381,6 +393,8 @@ fn now() -> Stamp {
 const LARGEST_FILE: usize = 64 * 1024 * 1024;
 /// PDUs that wait for the thread. When there are more they are lost, and counted.
 const WAITING: usize = 1024;
+/// Numbers of the connections.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 /// PDUs that are kept of a connection before it is known whose it is, and the longest of them in octets.
 const EARLY: usize = 4;
 const EARLY_PDU: usize = 1024;
@@ -395,11 +409,7 @@ mod tests {
     const ENQUIRE: [u8; 16] = [0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 7];
 
     fn traces(folder: PathBuf) -> Arc<Traces> {
-        let account = Account {
-            system_id: "shop".into(),
-            ..Account::default()
-        };
-        Traces::new(Some(folder), &[account])
+        Traces::new(Some(folder), [("shop".to_owned(), "smpp.shop".to_owned())])
     }
 
     fn wish(seconds: i64) -> Option<TraceWish> {
@@ -445,10 +455,10 @@ mod tests {
 
     #[test]
     fn it_begins_and_ends_when_somebody_says_so() {
-        let folder = std::env::temp_dir().join(format!("smsc-trace-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("esme-trace-{}", std::process::id()));
         let traces = traces(folder.clone());
         assert!(traces.trace("sim1", wish(60)).is_none(), "that is no account");
-        let mut tap = traces.tap(1, ends());
+        let mut tap = traces.tap(ends(), Opener::Peer);
         tap.heard(&ENQUIRE[..10]);
         tap.heard(&ENQUIRE[10..]);
         tap.is("shop");
@@ -460,7 +470,7 @@ mod tests {
         let view = view.expect("it is on");
         assert_eq!((view.sim.as_str(), view.texts), ("smpp.shop", false));
         tap.told(&ENQUIRE);
-        let mut second = traces.tap(2, ends());
+        let mut second = traces.tap(ends(), Opener::Peer);
         second.heard(&ENQUIRE);
         second.is("shop");
         let path = folder.join("smpp.shop.pcapng");
@@ -485,7 +495,7 @@ mod tests {
 
     #[test]
     fn its_time_is_over_by_itself() {
-        let folder = std::env::temp_dir().join(format!("smsc-trace-over-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("esme-trace-over-{}", std::process::id()));
         let traces = traces(folder.clone());
         traces
             .trace("smpp.shop", wish(-1))
