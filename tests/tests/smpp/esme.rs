@@ -149,8 +149,12 @@ impl<S: Read + Write> Esme<S> {
     }
 
     fn write(&mut self, pdu: &Pdu) {
-        let octets = pdu.to_octets().expect("a PDU");
-        self.stream.write_all(&octets).expect("written");
+        self.write_octets(&pdu.to_octets().expect("a PDU"));
+    }
+
+    /// Writes what need not be a PDU that anybody should write.
+    pub(crate) fn write_octets(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).expect("written");
     }
 
     /// The next PDU; `None` at the end of the connection.

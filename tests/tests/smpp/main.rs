@@ -3,6 +3,7 @@
 
 mod certificates;
 mod esme;
+mod fields;
 mod guessing;
 mod kannel;
 mod outbind;

@@ -46,6 +46,22 @@ fn what_the_first_sends_leaves_from_the_seconds_sim_and_comes_back_as_delivered(
 }
 
 #[test]
+fn parts_by_parameters_are_as_long_as_the_second_takes_them() {
+    let port = free_port();
+    let rig = centre(port, "");
+    let second = rig.start_ready();
+    let front = relay(Rig::new(0), "phone", port, "long = \"sar\"\n");
+    let first = front.start();
+    wait_bound(&first, port, 1);
+    let long = "0123456789".repeat(40);
+    let id = first.api().send(rig.modems[1].number(), &long);
+    first.wait_state(&id, "delivered", LONG);
+    assert_eq!(texts(&second, 1), [long]);
+    first.stop();
+    second.stop();
+}
+
+#[test]
 fn what_the_second_receives_reaches_the_first_also_through_a_kill() {
     let port = free_port();
     let rig = centre(port, "");
