@@ -42,6 +42,16 @@ pub struct RawInbound {
     pub memory: Option<Memory>,
 }
 
+impl RawInbound {
+    /// Whether it is a status report, and no message (TP-MTI, TS 23.040 9.2.3.1).
+    pub fn is_report(&self) -> bool {
+        let service_centre = self.pdu.first().map_or(0, |length| usize::from(*length));
+        self.pdu
+            .get(1 + service_centre)
+            .is_some_and(|first| first & 0b11 == 0b10)
+    }
+}
+
 /// What is known of a SIM while something arrives on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reception {

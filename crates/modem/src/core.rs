@@ -384,7 +384,9 @@ impl Core {
 
     /// Hands a message over to be kept.
     pub(crate) fn received(&mut self, raw: RawInbound) {
-        self.facts.count(|counters| counters.received += 1);
+        if !raw.is_report() {
+            self.facts.count(|counters| counters.received += 1);
+        }
         self.event(Event::Received(raw));
     }
 

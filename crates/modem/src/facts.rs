@@ -97,7 +97,7 @@ pub struct Counters {
     pub failed: u64,
     /// Parts that ended uncertain.
     pub uncertain: u64,
-    /// Messages and reports handed over.
+    /// Messages handed over; reports are none.
     pub received: u64,
     /// Calls.
     pub calls: u64,

@@ -10,6 +10,8 @@ use message::{JournalEntry, Memory};
 /// The memories and the messages in them.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
+    /// A memory was full before places in it were freed, so that more may wait in the network.
+    pub(crate) was_full: bool,
     /// The memories that can be read.
     pub(crate) readable: Vec<[u8; 2]>,
     /// The one that messages are received into.

@@ -46,6 +46,31 @@ fn octets(pdu: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_place_that_was_freed_is_counted_as_free_and_a_report_is_no_message() {
+    let mut partner = Partner::new();
+    partner.store("SM", 3, 0, DELIVER);
+    let mut bench = Bench::new(Config::default(), partner);
+    bench.until_state(SlotState::Ready);
+    bench.until("it is handed over", |bench| !all_received(bench).is_empty());
+    let used = |bench: &Bench<Partner>| {
+        let mut storage = bench.modem.facts().storage.iter();
+        storage.find(|memory| memory.memory == "SM").map(|memory| memory.used)
+    };
+    assert_eq!(used(&bench), Some(1));
+    let proof = kept(place(b"SM", 3));
+    bench.submit(Job::Delete { proof }).unwrap();
+    bench.run(secs(1));
+    assert!(bench.partner.memories["SM"].is_empty());
+    assert_eq!(used(&bench), Some(0));
+    assert_eq!(bench.modem.facts().counters.received, 1);
+    // SMS-STATUS-REPORT (TS 23.040 9.2.2.3).
+    bench.says("\r\n+CDS: 26\r\n0006050B919471123254F6112011217100001120112171100000\r\n");
+    bench.run(secs(1));
+    assert!(all_received(&bench).iter().any(RawInbound::is_report));
+    assert_eq!(bench.modem.facts().counters.received, 1, "a report is no message");
+}
+
+#[test]
 fn an_announced_message_is_read_at_once_and_stays_until_it_is_kept() {
     let mut bench = ready(Partner::new());
     bench.partner.store("SM", 3, 0, DELIVER);

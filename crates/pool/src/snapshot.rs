@@ -64,9 +64,7 @@ impl Show {
             shown.state = state;
             shown.reason = reason.to_owned();
             shown.port = None;
-            shown.registration = Registration::Unknown;
-            shown.registrations = Registrations::default();
-            shown.signal_dbm = None;
+            forget(shown);
             true
         });
     }
@@ -86,7 +84,9 @@ impl Show {
     pub(crate) fn note(&mut self, event: &Event, took: Option<Duration>) {
         match event {
             Event::Settled { outcome, .. } => self.note_end(outcome, took),
-            Event::Received(_) => self.change(|shown| shown.traffic.last_received = Some(Timestamp::now())),
+            Event::Received(raw) if !raw.is_report() => {
+                self.change(|shown| shown.traffic.last_received = Some(Timestamp::now()));
+            }
             Event::Recovery { step, reason } => self.cause = format!("{}: {reason}", step.word()),
             Event::StateChanged {
                 state: SlotState::Starting,
@@ -155,17 +155,30 @@ fn copy(shown: &mut SlotSnapshot, facts: &Facts, busy: bool, config: &SlotConfig
     renew(&mut shown.iccid, &facts.sim.iccid);
     renew(&mut shown.imsi, &facts.sim.imsi);
     renew(&mut shown.lock, &facts.lock);
-    renew(&mut shown.operator, &facts.operator);
     renew(&mut shown.smsc, &facts.smsc);
-    renew(&mut shown.storage, &facts.storage);
     if config.number.is_none() {
         let number = facts.sim.number.as_deref().map(Number::received);
         renew(&mut shown.number, &number);
     }
+    shown.reports = facts.reports;
+    if facts.state == SlotState::Quarantined {
+        // It answers no more, so what it said last is no fact any longer.
+        return forget(shown);
+    }
+    renew(&mut shown.operator, &facts.operator);
+    renew(&mut shown.storage, &facts.storage);
     shown.registration = facts.registration;
     shown.registrations = facts.registrations;
     shown.signal_dbm = facts.signal_dbm;
-    shown.reports = facts.reports;
+}
+
+/// What only a modem that answers can tell, and what changes by itself.
+fn forget(shown: &mut SlotSnapshot) {
+    shown.operator = None;
+    shown.storage.clear();
+    shown.registration = Registration::Unknown;
+    shown.registrations = Registrations::default();
+    shown.signal_dbm = None;
 }
 
 fn count(shown: &mut SlotSnapshot, facts: &Facts, before: Counted, cause: &str) {
@@ -211,4 +224,31 @@ fn blank(slot: &RouteId, config: &SlotConfig) -> SlotSnapshot {
 /// Whether a failure says something about the SIM: one that only waits for its modem, or for another form, does not.
 fn counts(failure: &Failure) -> bool {
     !matches!(failure.class, ErrorClass::Hold | ErrorClass::OtherEncoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_modem_that_is_given_up_has_no_network_and_no_signal() {
+        let mut shown = SlotSnapshot::blank(RouteId::new("sim1"), Timestamp::UNIX_EPOCH);
+        let now = Instant::now();
+        let mut facts = modem::Modem::new(modem::Config::default(), now).facts().clone();
+        facts.state = SlotState::Ready;
+        facts.operator = Some("Testnet".into());
+        facts.registration = Registration::Home;
+        facts.signal_dbm = Some(-71);
+        copy(&mut shown, &facts, false, &SlotConfig::default(), now);
+        assert_eq!(
+            (shown.registration, shown.signal_dbm, shown.operator.as_deref()),
+            (Registration::Home, Some(-71), Some("Testnet"))
+        );
+        facts.state = SlotState::Quarantined;
+        copy(&mut shown, &facts, false, &SlotConfig::default(), now);
+        assert_eq!(
+            (shown.registration, shown.signal_dbm, shown.operator),
+            (Registration::Unknown, None, None)
+        );
+    }
 }

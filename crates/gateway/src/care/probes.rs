@@ -175,7 +175,10 @@ impl Probes {
                     due: at,
                 });
             }
-            due.extend(known.alive_due(slot, care, next.unwrap_or(route), now));
+            // A test that goes out by it now keeps it alive as well.
+            if !due.iter().any(|due: &Due| due.route == *route) {
+                due.extend(known.alive_due(slot, care, next.unwrap_or(route), now));
+            }
         }
         due
     }
@@ -261,6 +264,11 @@ impl Known {
             .get(&(ProbeKind::KeepAlive, slot.slot.clone()))
             .map(|last| last.row.at);
         let tried = last.is_some_and(|last| now.duration_since(last).abs() < TRY_AGAIN);
+        let is_tested = |kind| {
+            let last = self.last.get(&(kind, slot.slot.clone()));
+            last.is_some_and(|last| last.row.error.is_none() && now.duration_since(last.row.at).abs() < ON_ITS_WAY)
+        };
+        let tried = tried || is_tested(ProbeKind::SelfTest) || is_tested(ProbeKind::Ring);
         (!tried && slot.state.can_send()).then(|| Due {
             kind: ProbeKind::KeepAlive,
             route: slot.slot.clone(),
@@ -319,6 +327,9 @@ const WORDS: &str = "simrelay test ";
 
 /// A probe that did not arrive for so long never will.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 14);
+
+/// How long a test may take to go out, so that it keeps its SIM alive as well.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How soon a SIM is kept alive again where nothing went out.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_hours(24);
@@ -529,5 +540,29 @@ mod tests {
             "it spent something"
         );
         assert_eq!(slots[1].keep_alive, None);
+    }
+
+    #[test]
+    fn a_test_that_goes_out_keeps_its_sim_alive_and_nothing_more_is_spent() {
+        let probes = wanted_since("2026-01-01T00:00:00Z");
+        let mut care = care(&["a", "b"]);
+        care.ring.every = Every::Never;
+        if let Some(care) = care.slots.get_mut(&RouteId::new("a")) {
+            care.keep_alive_days = Some(90);
+        }
+        let mut slots = ["a", "b"].map(slot);
+        slots[0].traffic.last_sent = Some(at("2026-06-01T00:00:00Z"));
+        let kinds = |now| -> Vec<ProbeKind> {
+            let due = due(&probes, &care, &slots, now).into_iter();
+            due.filter(|due| due.1 == "a").map(|due| due.0).collect()
+        };
+        assert_eq!(kinds("2026-11-21T04:00:00Z"), [ProbeKind::SelfTest]);
+        probes.begun(row(ProbeKind::SelfTest, "a", "a", "2026-11-21T04:00:00Z", "test"));
+        assert_eq!(kinds("2026-11-21T04:00:01Z"), [], "it is on its way");
+        assert_eq!(
+            kinds("2026-11-21T05:00:01Z"),
+            [ProbeKind::KeepAlive],
+            "it did not go out"
+        );
     }
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::tz::TimeZone;
-use message::{MessageId, RouteId, SendRequest, SlotSnapshot};
+use message::{MessageId, PartState, RouteId, SendRequest, SlotSnapshot};
 use store::{ProbeKind, ProbeRow};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
@@ -86,10 +86,13 @@ impl Gateway {
     async fn why_not_there(&self, message: MessageId) -> Option<String> {
         let view = self.inner.store.status(message).await.ok()??;
         let part = view.parts.first()?;
-        let state = part.state.word();
+        let state = match part.state {
+            PartState::Sent | PartState::Delivered => "it was sent, and did not come back".to_owned(),
+            other => format!("it is {}", other.word()),
+        };
         Some(match &part.error {
-            Some(error) => format!("it is {state}: {error}"),
-            None => format!("it is {state}"),
+            Some(error) => format!("{state}: {error}"),
+            None => state,
         })
     }
 

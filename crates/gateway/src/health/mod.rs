@@ -39,7 +39,10 @@ pub(crate) fn of_queue(queue: &QueueFacts, now: Timestamp) -> Vec<Finding> {
         findings.push(finding(Level::Warning, "queue", sentence, hint, now));
     }
     if queue.uncertain > 0 {
-        let sentence = format!("of {} parts nobody knows whether they went out", queue.uncertain);
+        let sentence = match queue.uncertain {
+            1 => "of 1 part nobody knows whether it went out".to_owned(),
+            many => format!("of {many} parts nobody knows whether they went out"),
+        };
         let hint = "they settle by themselves unless they are held: `simrelay outbox`, then `simrelay resolve`";
         findings.push(finding(Level::Warning, "queue", sentence, hint, now));
     }

@@ -21,7 +21,7 @@ pub(crate) fn of_slot(slot: &SlotSnapshot, care: &SlotCare, started_at: Timestam
                 .failing_since
                 .map(|since| (slot.traffic.failures_in_row, since)),
             slot.traffic.last_failure.as_deref(),
-            "check contract, balance and service centre; `simrelay outbox --state failed` shows what failed",
+            "check contract, balance and service centre; `simrelay outbox` shows what is tried again and what was given up",
         ));
         findings.extend(silence(slot, care, started_at, now));
     }
@@ -86,7 +86,10 @@ fn minor(slot: &SlotSnapshot, care: &SlotCare, now: Timestamp) -> Vec<Finding> {
     let warn = |sentence: String, hint| told(slot, Level::Warning, sentence, hint, now);
     let mut findings = Vec::new();
     if slot.smsc.is_none() {
-        findings.push(warn("no service centre is known".into(), "set the slot's `smsc`"));
+        findings.push(warn(
+            "no service centre is known, so nothing may go out".into(),
+            "set the slot's `smsc` to its operator's number",
+        ));
     }
     if !slot.reports {
         let hint = "deliveries cannot be confirmed over this modem";

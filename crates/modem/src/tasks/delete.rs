@@ -9,6 +9,7 @@ use crate::timer::Timer;
 use crate::wire::{Answer, Ending};
 
 use super::read::{note_selected, octets, select, without_service_centre};
+use super::routing::is_full;
 use super::{Next, Woken};
 
 /// The deleting of one message.
@@ -119,18 +120,18 @@ impl Delete {
         if !answer.is_ok() && !is_empty(answer) {
             return self.failed(core, answer);
         }
+        if answer.is_ok() {
+            core.place_freed(self.what.place().name);
+        }
         self.gone(core)
     }
 
     /// The place is empty.
     fn gone(&self, core: &mut Core) -> Next {
         self.end(core, true);
-        let full = core
-            .facts
-            .storage
-            .iter()
-            .any(|storage| storage.used >= storage.total && storage.total > 0);
+        let full = core.facts.storage.iter().any(is_full) || core.inbox.was_full;
         if full && core.inbox.deletes.is_empty() {
+            core.inbox.was_full = false;
             // What the network kept back comes now, and not every modem announces it.
             core.inbox.want_sweep(Sweeping {
                 again: false,

@@ -120,6 +120,24 @@ pub(crate) fn note_use(core: &mut Core, name: [u8; 2], answer: &Answer) {
     core.facts.set(|facts| &mut facts.storage, storage);
 }
 
+/// Whether no place is left.
+pub(crate) fn is_full(storage: &StorageUse) -> bool {
+    storage.used >= storage.total && storage.total > 0
+}
+
+impl Core {
+    /// A place is free that was counted as taken: not every modem is asked for its counts again before something comes.
+    pub(crate) fn place_freed(&mut self, name: [u8; 2]) {
+        let memory = name_of(&name);
+        self.inbox.was_full |= self.facts.storage.iter().any(is_full);
+        let mut storage = self.facts.storage.clone();
+        for known in storage.iter_mut().filter(|known| known.memory == memory) {
+            known.used = known.used.saturating_sub(1);
+        }
+        self.facts.set(|facts| &mut facts.storage, storage);
+    }
+}
+
 pub(crate) fn name_of(name: &[u8; 2]) -> String {
     at::latin1(name)
 }

@@ -75,38 +75,13 @@ fn is_of_state(finding: &Finding, slot: &SlotSnapshot) -> bool {
     finding.subject == slot.slot.as_str() && finding.sentence == slot.reason && !slot.state.can_send()
 }
 
-/// What the facts of a slot say, whatever the gateway makes of them; `told` is what it says of its state.
+/// What the facts of a slot say beyond what the gateway makes of them; `told` is what that says of its state. Service centre,
+/// reports and memories are the gateway's to tell.
 fn slot_checks(slot: &SlotSnapshot, told: Option<&Finding>) -> Vec<Check> {
-    let name = slot.slot.as_str();
-    let all = [state(slot, told), smsc(slot), lte_alone(slot), reports(slot)];
-    let mut checks: Vec<Check> = all.into_iter().flatten().collect();
-    checks.extend(
-        slot.storage
-            .iter()
-            .filter(|memory| memory.total > 0)
-            .filter_map(|memory| {
-                let sentence = format!(
-                    "memory {} holds {} of {} messages",
-                    memory.memory, memory.used, memory.total
-                );
-                let fix = "delete foreign messages with a phone, or let the gateway sweep them: see docs/operate.md";
-                let left = memory.total.saturating_sub(memory.used);
-                match left {
-                    0 => Some(Check::critical(
-                        name,
-                        format!("{sentence}: nothing more can arrive"),
-                        fix,
-                    )),
-                    1..=2 => Some(Check::warning(name, sentence, fix)),
-                    _ => None,
-                }
-            }),
-    );
+    let mut checks: Vec<Check> = [state(slot, told), lte_alone(slot)].into_iter().flatten().collect();
     if checks.is_empty() && slot.state.can_send() {
-        checks.push(Check::ok(
-            name,
-            format!("ready on {}", slot.operator.as_deref().unwrap_or("its network")),
-        ));
+        let network = slot.operator.as_deref().unwrap_or("its network");
+        checks.push(Check::ok(slot.slot.as_str(), format!("ready on {network}")));
     }
     checks
 }
@@ -138,17 +113,6 @@ fn lock(slot: &SlotSnapshot) -> Option<Check> {
         )),
         Lock::Unknown | Lock::Open => None,
     }
-}
-
-fn smsc(slot: &SlotSnapshot) -> Option<Check> {
-    let unset = slot.smsc.as_ref().is_none_or(|smsc| smsc.trim_matches('+').is_empty());
-    (slot.state.can_send() && unset).then(|| {
-        Check::critical(
-            slot.slot.as_str(),
-            "the SIM has no service centre (SMSC), so nothing can be sent",
-            "set smsc for the slot to the operator's number",
-        )
-    })
 }
 
 fn registration(slot: &SlotSnapshot) -> Option<Check> {
@@ -214,16 +178,6 @@ fn word(registration: Registration) -> &'static str {
     }
 }
 
-fn reports(slot: &SlotSnapshot) -> Option<Check> {
-    (slot.state.can_send() && !slot.reports).then(|| {
-        Check::warning(
-            slot.slot.as_str(),
-            "this modem gives no status reports: messages stay 'sent'",
-            "nothing to be done, short of another modem",
-        )
-    })
-}
-
 const SUBJECT: &str = "gateway";
 
 #[cfg(test)]
@@ -262,15 +216,6 @@ mod tests {
 
     #[test]
     fn what_stops_a_slot_is_told_with_its_fix() {
-        let mut full = ready();
-        full.storage[0].used = 20;
-        assert_eq!(worst(&full).0, Level::Critical);
-        full.storage[0].used = 18;
-        assert_eq!(worst(&full).0, Level::Warning);
-
-        let no_smsc = SlotSnapshot { smsc: None, ..ready() };
-        assert!(worst(&no_smsc).1.contains("service centre"));
-
         let lock = Lock::Held {
             reason: "it was wrong".into(),
         };
@@ -327,11 +272,5 @@ mod tests {
             Level::Ok,
             "a modem without +CREG tells nothing"
         );
-
-        let silent = SlotSnapshot {
-            reports: false,
-            ..ready()
-        };
-        assert_eq!(worst(&silent).0, Level::Warning);
     }
 }

@@ -157,7 +157,10 @@ impl CheckArgs {
                 limit.as_secs()
             ))
         };
-        self.judge(&seen.map_err(late)??, Timestamp::now())
+        let sight = seen.map_err(late)??;
+        // The gateway's own clock: this machine's may be another, and wrong.
+        let now = sight.stats.as_ref().map_or_else(Timestamp::now, |stats| stats.at);
+        self.judge(&sight, now)
     }
 
     /// What is to be said of what was seen.
