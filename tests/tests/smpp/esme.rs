@@ -117,7 +117,7 @@ impl<S: Read + Write> Esme<S> {
     /// The next deliver_sm, answered.
     pub(crate) fn delivered(&mut self) -> (Sm, Tlvs) {
         let pdu = self.given();
-        self.write(&Pdu::request(pdu.sequence, Body::DeliverSmResp(SmResp::default())));
+        self.answers(&pdu);
         let Body::DeliverSm(sm) = pdu.body else {
             panic!("no deliver_sm: {pdu:?}");
         };
@@ -133,6 +133,21 @@ impl<S: Read + Write> Esme<S> {
             self.heard(pdu);
         }
         self.requests.pop_front().expect("there is one")
+    }
+
+    /// The next request of the message centre, if one comes within what the stream waits.
+    pub(crate) fn heard_one(&mut self) -> Option<Pdu> {
+        if let Some(pdu) = self.requests.pop_front() {
+            return Some(pdu);
+        }
+        let pdu = self.try_read()?;
+        self.heard(pdu);
+        self.requests.pop_front()
+    }
+
+    /// Takes a request.
+    pub(crate) fn answers(&mut self, pdu: &Pdu) {
+        self.write(&Pdu::request(pdu.sequence, Body::DeliverSmResp(SmResp::default())));
     }
 
     /// Unbinds and reads to the end.
@@ -159,18 +174,31 @@ impl<S: Read + Write> Esme<S> {
 
     /// The next PDU; `None` at the end of the connection.
     pub(crate) fn read(&mut self) -> Option<Pdu> {
+        self.read_one().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The next PDU, if one comes in time.
+    fn try_read(&mut self) -> Option<Pdu> {
+        match self.read_one() {
+            Ok(pdu) => Some(pdu.expect("it is connected")),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn read_one(&mut self) -> std::io::Result<Option<Pdu>> {
         let mut octets = [0; 4096];
         loop {
             match self.reader.take() {
-                Some(Frame::Pdu(octets)) => return Some(Pdu::decode(octets).expect("a PDU")),
+                Some(Frame::Pdu(octets)) => return Ok(Some(Pdu::decode(octets).expect("a PDU"))),
                 Some(Frame::Lost(header)) => panic!("no PDU: {header:?}"),
                 None => {}
             }
             match self.stream.read(&mut octets) {
-                Ok(0) => return None,
+                Ok(0) => return Ok(None),
                 Ok(read) => self.reader.receive(&octets[..read]),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("{error}"),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// `bcrypt` of "secret", at the lowest cost.
-const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";
+pub(crate) const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";
 
 /// A gateway with a message centre and an account `shop`.
 pub(crate) struct Centre {
@@ -51,8 +51,12 @@ impl Centre {
     }
 
     fn made(section: &str, account: &str) -> Self {
+        Self::on(Rig::new(2), section, account)
+    }
+
+    /// On these modems, two at least; with these lines for the message centre and for the account.
+    pub(crate) fn on(rig: Rig, section: &str, account: &str) -> Self {
         let [port, tls] = [free_port(), free_port()];
-        let rig = Rig::new(2);
         let account = account.replace("NUMBER1", &format!("{:?}", rig.modems[1].number()));
         let rig = rig.config(&format!(
             "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\nlisten_tls = [\"127.0.0.1:{tls}\"]\n{section}\n\

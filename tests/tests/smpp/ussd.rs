@@ -1,12 +1,14 @@
 //! USSD by SMPP: menus step by step, their end, and who may not.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use end_to_end::program;
+use end_to_end::{Rig, eventually, program};
+use modemsim::{ModemSpec, Settings};
 use smpp::{Body, Pdu, Sm, Status, Tag, Tlvs};
 
-use crate::Centre;
 use crate::esme::Esme;
+use crate::{Centre, HASH, LONG};
 
 /// Takes a step on the first SIM.
 fn step(esme: &mut Esme, operation: u8, session: Option<[u8; 2]>, text: &str) -> Pdu {
@@ -165,6 +167,34 @@ fn codes_are_dialled_only_for_who_may_on_sims_that_there_are() {
         "another one's SIM"
     );
     assert_eq!(step(&mut esme, 3, None, "*100#").status, Status::SUBMIT_FAILED);
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_code_that_the_network_never_answers_ends_with_a_word_of_it() {
+    let silent = Settings {
+        ussd_delay: Duration::from_secs(3600),
+        ..Settings::default()
+    };
+    let rig = Rig::with(silent, [0, 1].map(ModemSpec::new));
+    let account = format!("hash = \"{HASH}\"\nussd = true\nreceive = false");
+    let centre = Centre::on(rig, "", &account);
+    let gateway = centre.rig.start_ready();
+    let mut esme = Esme::bound(centre.port);
+    let begun = Instant::now();
+    assert_eq!(step(&mut esme, 1, None, "*100#").status, Status::OK);
+    // The modem is given a minute.
+    let told = eventually("it is given up", 3 * LONG, || esme.heard_one());
+    let Body::DeliverSm(sm) = &told.body else {
+        panic!("no deliver_sm: {told:?}");
+    };
+    assert!(begun.elapsed() >= LONG / 2, "the network has its time");
+    assert_eq!(told.tlvs.number(Tag::USSD_SERVICE_OP), Some(17), "its last word");
+    assert!(told.tlvs.has(Tag::NETWORK_ERROR_CODE), "there was none");
+    assert!(!sm.short_message.is_empty(), "and why");
+    esme.answers(&told);
+    assert_eq!(step(&mut esme, 18, Some([1, 0x02]), "1").status, Status::SUBMIT_FAILED);
     esme.unbinds();
     assert!(gateway.stop().success());
 }
