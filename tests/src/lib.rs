@@ -19,6 +19,7 @@ mod rig;
 mod sink;
 mod socket;
 mod trace;
+mod upstream;
 
 pub use api::{Api, Refusal};
 pub use cli::{Following, Run};
@@ -33,3 +34,4 @@ pub use rig::{Rig, eventually, program};
 pub use sink::{Manner, Post, Sink};
 pub use socket::Socket;
 pub use trace::{Act, Trace};
+pub use upstream::{relay, wait_bound};

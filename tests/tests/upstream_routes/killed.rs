@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use end_to_end::{Gateway, Rig, eventually, free_port};
+use end_to_end::{Gateway, Rig, eventually, free_port, relay};
 use serde_json::{Value, json};
 
-use crate::{LONG, relay};
+use crate::LONG;
 
 /// `bcrypt` of "secret", at the lowest cost.
 const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";

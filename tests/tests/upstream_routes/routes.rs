@@ -1,9 +1,9 @@
 //! An upstream is a route among others: what chooses it, what is said of it, what goes elsewhere while it is away.
 
-use end_to_end::{Gateway, Peer, Rig, eventually, free_port};
+use end_to_end::{Gateway, Peer, Rig, eventually, free_port, relay, wait_bound};
 use serde_json::{Value, json};
 
-use crate::{LONG, relay, wait_bound};
+use crate::LONG;
 
 const NEAR: &str = "+491711234567";
 const FAR: &str = "+3225550001";

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use end_to_end::{Rig, eventually, free_port};
+use end_to_end::{Rig, eventually, free_port, relay, wait_bound};
 use serde_json::json;
 use smpp::capture::Capture;
 use smpp::{CommandId, Pdu};
 
-use crate::{LONG, relay, texts, wait_bound};
+use crate::{LONG, texts};
 
 /// `bcrypt` of "secret", at the lowest cost.
 const HASH: &str = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";

@@ -5,10 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use end_to_end::{Peer, Rig, free_port};
+use end_to_end::{Peer, Rig, free_port, relay, wait_bound};
 use serde_json::{Value, json};
-
-use crate::{relay, wait_bound};
 
 const EMPLOYEE: &str = "989126211770";
 const NUMBER: &str = "989102211824";

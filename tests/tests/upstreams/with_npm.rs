@@ -1,9 +1,9 @@
 //! The upstream is a message centre on the npm package smpp, as difficult as it is told to be.
 
-use end_to_end::{Peer, Rig, free_port};
+use end_to_end::{Peer, Rig, free_port, relay, wait_bound};
 use serde_json::json;
 
-use crate::{LONG, relay, texts, wait_bound};
+use crate::{LONG, texts};
 
 const TO: &str = "+491711234567";
 
