@@ -1,6 +1,8 @@
 //! The shipped units under a real systemd: one that is the first process of namespaces of its own (`start.sh`), so that
 //! nothing of it touches the machine that the tests run on. Needs root.
 
+mod udev;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
