@@ -47,8 +47,6 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) carriers: Vec<Arc<dyn Carrier>>,
     pub(crate) composer: Arc<Composer>,
-    /// Whose turn it is to count what its token spends, and to keep a message then.
-    pub(crate) spending: tokio::sync::Mutex<()>,
     pub(crate) dispatcher: mpsc::Sender<Command>,
     /// Accepted parts did not fit into the dispatcher's channel: it has to look into the store.
     pub(crate) overflowed: Arc<AtomicBool>,
@@ -168,7 +166,6 @@ impl Gateway {
                 store,
                 carriers: handles,
                 composer,
-                spending: tokio::sync::Mutex::default(),
                 dispatcher,
                 overflowed,
                 unkept: Arc::default(),

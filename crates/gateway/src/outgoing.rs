@@ -12,6 +12,5 @@ pub(crate) mod look;
 pub(crate) mod remake;
 mod revise;
 pub(crate) mod send;
-mod spend;
 pub(crate) mod verbatim;
 pub(crate) mod verdict;

@@ -32,15 +32,14 @@ pub(crate) async fn submit(gateway: &Gateway, member: &Arc<Member>, body: &Body,
 }
 
 /// The message of a submission that nothing has to be asked for: it can be kept together with others. `None`: it has
-/// several recipients, or is a part that leaves where the others did, or may replace another, or what its account spends has
-/// to be counted.
+/// several recipients, or is a part that leaves where the others did, or may replace another.
 pub(crate) fn plain(
     gateway: &Gateway,
     member: &Member,
     body: &Body,
     tlvs: &Tlvs,
 ) -> Option<Result<NewMessage, Refusal>> {
-    if member.origin.daily_spend_micros.is_some() || matches!(body, Body::SubmitMulti(_)) {
+    if matches!(body, Body::SubmitMulti(_)) {
         return None;
     }
     let submission = Submission::of(body)?;
@@ -124,7 +123,7 @@ async fn replace(
 async fn keep_one(gateway: &Gateway, member: &Arc<Member>, message: NewMessage) -> Result<Taken, Refusal> {
     // Before it is kept: whoever looks at it meanwhile may tell of it.
     let mark = member.unanswered.put(message.id);
-    let parts = gateway.keep(&member.origin, message).await?;
+    let parts = gateway.keep(message).await?;
     Ok(Taken {
         mark,
         parts: Some(parts),

@@ -201,6 +201,7 @@ fn message() -> NewMessage {
         idempotency_key: None,
         on_uncertain: OnUncertain::Resend,
         note: None,
+        budget: None,
         parts: vec![vec![0x31; 90]],
     }
 }

@@ -47,6 +47,9 @@ pub enum AcceptError {
         /// The limit that was reached, in parts.
         limit: u64,
     },
+    /// With it the token would spend more than it may a day; retryable.
+    #[error("the token's daily budget does not allow it")]
+    Spent,
     /// A message has 1 to 255 parts.
     #[error("a message has 1 to 255 parts, not {0}")]
     Parts(usize),

@@ -8,12 +8,10 @@ use jiff::Timestamp;
 use nix::sys::statvfs::statvfs;
 use rusqlite::Row;
 
-use message::{
-    DatabaseFacts, DiskFacts, FailureReason, MessageId, Number, QueueFacts, RouteId, SlotTotals, TokenId, Totals,
-};
+use message::{DatabaseFacts, DiskFacts, FailureReason, Number, QueueFacts, RouteId, SlotTotals, TokenId, Totals};
 
 use crate::clock::{maybe_timestamp, millis, timestamp};
-use crate::outgoing::QUARTER_MS;
+use crate::outgoing::accept::spent;
 use crate::outgoing::row::number;
 use crate::reader::Glance;
 use crate::{Error, FolderFacts, Store};
@@ -120,60 +118,11 @@ impl Store {
             let Some(token) = glance.names.find_token(glance.conn, &token)? else {
                 return Ok(0);
             };
-            glance
-                .conn
-                .prepare_cached("SELECT coalesce(sum(micros), 0) FROM spending WHERE token = ?1 AND quarter >= ?2")?
-                .query_row((token, millis(since).div_euclid(QUARTER_MS)), |row| row.get(0))
+            spent(glance.conn, token, millis(since))
         })
         .await
     }
 }
-
-/// Parts of a message that are not sent yet, or of which nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenParts {
-    /// The message.
-    pub message: MessageId,
-    /// Its recipient.
-    pub to: Number,
-    /// The route that it asked for.
-    pub from: Option<RouteId>,
-    /// How many.
-    pub parts: u32,
-}
-
-impl Store {
-    /// What of a token's messages is not sent yet: their cost is not among [`Store::spent`].
-    pub async fn open_of(&self, token: &TokenId) -> Result<Vec<OpenParts>, Error> {
-        let token = token.clone();
-        self.read(move |glance| {
-            let Some(token) = glance.names.find_token(glance.conn, &token)? else {
-                return Ok(Vec::new());
-            };
-            let mut statement = glance.conn.prepare_cached(OPEN_OF)?;
-            let mut rows = statement.query([token])?;
-            let mut open = Vec::new();
-            while let Some(row) = rows.next()? {
-                open.push(OpenParts {
-                    message: MessageId::from_bytes(row.get(0)?),
-                    to: number(row, 1)?,
-                    from: glance.names.maybe_route(glance.conn, row.get(2)?)?,
-                    parts: row.get(3)?,
-                });
-            }
-            Ok(open)
-        })
-        .await
-    }
-}
-
-/// What is due or with a modem has a rank; what is due later, or uncertain, a timer.
-const OPEN_OF: &str = "
-    SELECT m.id, m.recipient, m.origin, count(*) FROM part p JOIN message m ON m.row = p.key >> 8
-    WHERE p.token = ?1
-      AND p.key IN (SELECT key FROM part WHERE rank IS NOT NULL
-                    UNION SELECT key FROM part WHERE state IN (0, 2) AND timer IS NOT NULL)
-    GROUP BY m.row";
 
 fn route_totals(glance: &mut Glance<'_>) -> rusqlite::Result<HashMap<RouteId, RouteTotals>> {
     let mut statement = glance

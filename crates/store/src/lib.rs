@@ -77,12 +77,12 @@ pub use care::{BalanceRow, BalanceState, ProbeKind, ProbeRow};
 pub use config::{AuditNumbers, Config, Retention};
 pub use error::{AcceptError, CancelError, Error, MoveError, OpenError, QueueOf, ReplaceError, ResolveError};
 pub use events::{Backlog, Delivery, DeliveryId};
-pub use facts::{OpenParts, RoomFacts, RouteTotals};
+pub use facts::{RoomFacts, RouteTotals};
 pub use folder::FolderFacts;
 pub use health::Health;
 pub use incoming::{Joined, Joiner, Received};
 pub use outgoing::{
-    AcceptedParts, Attempt, Attempted, Attempting, DuePart, HistoryLine, NewMessage, Owner, PartKey, Policies,
+    AcceptedParts, Attempt, Attempted, Attempting, Budget, DuePart, HistoryLine, NewMessage, Owner, PartKey, Policies,
     Progress, ReportOutcome, Settle, Settled, Ticked,
 };
 pub use recover::Recovered;

@@ -110,6 +110,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "run",
         sql: include_str!("schema/0021_run.sql"),
     },
+    Step {
+        name: "price",
+        sql: include_str!("schema/0022_price.sql"),
+    },
 ];
 
 /// The layout this program works with.

@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     states: [i64; PartState::ALL.len()],
     tokens: HashMap<i64, i64>,
     origins: HashMap<i64, i64>,
+    /// What the open parts of each token with a budget may cost.
+    prices: HashMap<i64, i64>,
     totals: [i64; TOTALS],
     /// The same by route; what was accepted belongs to none, and what failed is only on disk, by why.
     routes: HashMap<i64, [i64; TOTALS]>,
@@ -41,6 +43,8 @@ pub(crate) enum Total {
 pub(crate) struct Counted {
     pub(crate) token: i64,
     pub(crate) origin: i64,
+    /// The most it may cost, where its token has a budget.
+    pub(crate) price: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,9 +65,9 @@ impl Tally {
     pub(crate) fn load(conn: &Connection) -> rusqlite::Result<Self> {
         let mut tally = Self::default();
         let mut open = conn.prepare(
-            "SELECT state, token, origin, count(*) FROM part WHERE rank IS NOT NULL GROUP BY 1, 2, 3
+            "SELECT state, token, origin, price, count(*) FROM part WHERE rank IS NOT NULL GROUP BY 1, 2, 3, 4
              UNION ALL
-             SELECT state, token, origin, count(*) FROM part WHERE timer IS NOT NULL GROUP BY 1, 2, 3",
+             SELECT state, token, origin, price, count(*) FROM part WHERE timer IS NOT NULL GROUP BY 1, 2, 3, 4",
         )?;
         let mut rows = open.query([])?;
         while let Some(row) = rows.next()? {
@@ -73,8 +77,9 @@ impl Tally {
             let counted = Counted {
                 token: row.get(1)?,
                 origin: row.get(2)?,
+                price: row.get(3)?,
             };
-            tally.apply(Change::Part(counted, state, row.get(3)?));
+            tally.apply(Change::Part(counted, state, row.get(4)?));
         }
         tally.totals = conn.query_row(
             "SELECT accepted, sent, delivered, failed, received FROM total",
@@ -124,6 +129,11 @@ impl Tally {
     /// Parts of this token that are not settled.
     pub(crate) fn open_of_token(&self, token: i64) -> u64 {
         count(self.tokens.get(&token).copied())
+    }
+
+    /// What the parts of this token that are not settled may cost, as far as it had a budget when they were accepted.
+    pub(crate) fn price_of_token(&self, token: i64) -> i64 {
+        self.prices.get(&token).copied().unwrap_or(0)
     }
 
     /// Parts that name this route and are not settled.
@@ -244,6 +254,9 @@ impl Tally {
                 if is_open(state) {
                     bump(&mut self.tokens, part.token, by);
                     bump(&mut self.origins, part.origin, by);
+                    if part.price != 0 {
+                        bump(&mut self.prices, part.token, by * part.price);
+                    }
                 }
             }
         }

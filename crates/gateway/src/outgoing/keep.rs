@@ -4,7 +4,7 @@ use message::{Api, Counted};
 use store::{AcceptedParts, NewMessage};
 
 use super::send::refused;
-use crate::{Error, Gateway, Origin};
+use crate::{Error, Gateway};
 
 impl Gateway {
     /// Keeps what was drafted: when this answers, the message is durable. It goes out once it is told with
@@ -12,14 +12,12 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::hand_in`].
-    pub async fn keep(&self, origin: &Origin, message: NewMessage) -> Result<AcceptedParts, Error> {
-        let _turn = self.check_spend(origin, &message).await?;
+    pub async fn keep(&self, message: NewMessage) -> Result<AcceptedParts, Error> {
         let kept = self.inner.store.accept(message).await.map_err(refused)?;
         Ok(kept.into_inner())
     }
 
     /// The same for several that came together, with an answer for each in their order; they share what a commit costs.
-    /// What a token may spend a day is not looked at.
     ///
     /// # Errors
     /// Each as with [`Gateway::hand_in`].

@@ -59,7 +59,6 @@ impl Gateway {
     pub async fn replace(&self, origin: &Origin, message: NewMessage) -> Result<(), Error> {
         let id = message.id;
         self.status(origin, id).await?;
-        let _turn = self.check_spend(origin, &message).await?;
         let kept = match self.inner.store.replace(message).await {
             Ok(kept) => kept.into_inner(),
             Err(ReplaceError::Old(CancelError::Unknown)) => return Err(Error::unknown_message()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use message::{Accepted, Api, Class, Counted, Number, Priority, RouteId, SendRequest, TEXT_LIMIT};
 use router::RouteConfig;
-use store::{AcceptError, AcceptedParts, DuePart, NewMessage};
+use store::{AcceptError, AcceptedParts, Budget, DuePart, NewMessage};
 
 use super::compose::{Form, Manner, Written};
 use super::dispatch::Command;
@@ -41,7 +41,7 @@ impl Gateway {
     /// # Errors
     /// The token spent what it may a day, the queue is full, or the store does not work.
     pub async fn hand_in(&self, origin: &Origin, message: NewMessage) -> Result<Accepted, Error> {
-        let kept = self.keep(origin, message).await?;
+        let kept = self.keep(message).await?;
         Ok(self.accepted(origin.api, kept))
     }
 
@@ -52,11 +52,11 @@ impl Gateway {
     /// All that can be said against the message.
     pub async fn rehearse(&self, origin: &Origin, request: SendRequest) -> Result<(), Error> {
         let message = self.draft(origin, request)?;
-        self.check_spend(origin, &message).await.map(drop)
+        self.check_spend(&message).await
     }
 
     /// Everything up to keeping it: for whoever keeps the message in one transaction with something of its own, and
-    /// then tells it with [`Gateway::accepted`]. What a token may spend a day is not looked at.
+    /// then tells it with [`Gateway::accepted`].
     ///
     /// # Errors
     /// All that can be said against the message.
@@ -104,6 +104,7 @@ impl Gateway {
         };
         let written = write(&to, &request.text, &form)?;
         let (from, strict) = sender.map_or((None, false), |sender| (Some(sender.route), sender.strict));
+        let budget = budget(&terms, origin, &to, from.as_ref());
         Ok(NewMessage {
             id: message::MessageId::fresh(),
             token: origin.token.clone(),
@@ -121,6 +122,7 @@ impl Gateway {
             idempotency_key: request.idempotency_key,
             on_uncertain: request.on_uncertain.unwrap_or(terms.config.on_uncertain),
             note: None,
+            budget,
             parts: written.tpdus,
         })
     }
@@ -205,6 +207,37 @@ impl Gateway {
         }
         Ok(to)
     }
+
+    /// Whether the token may spend what the message costs at most. What waits is only counted when one is kept.
+    async fn check_spend(&self, message: &NewMessage) -> Result<(), Error> {
+        let (Some(budget), Some(token)) = (message.budget, &message.token) else {
+            return Ok(());
+        };
+        let since = message.accepted_at - Duration::from_secs(86_400);
+        let spent = self.inner.store.spent(token, since).await.map_err(unavailable)?;
+        let parts = i64::try_from(message.parts.len()).unwrap_or(i64::MAX);
+        match spent.saturating_add(budget.each_micros.saturating_mul(parts)) <= budget.most_micros {
+            true => Ok(()),
+            false => Err(refused(AcceptError::Spent)),
+        }
+    }
+}
+
+/// What the origin may spend, and what a part to `to` costs on the dearest route that it may take: a limit that can be
+/// passed is none.
+fn budget(terms: &Terms, origin: &Origin, to: &Number, from: Option<&RouteId>) -> Option<Budget> {
+    let most_micros = origin.daily_spend_micros?;
+    let number = to.to_string();
+    let cost = |(route, config): (&RouteId, &RouteConfig)| {
+        let fits = from.is_none_or(|from| from == route) && origin.may_use(route);
+        let found = config.longest_match(&number);
+        fits.then(|| found.map_or(config.cost_micros, |found| found.cost_micros))
+    };
+    let each_micros = terms.routes.routes.iter().filter_map(cost).max().unwrap_or(0);
+    Some(Budget {
+        most_micros,
+        each_micros,
+    })
 }
 
 /// Refuses what no route is configured for; what only has to wait is accepted.
@@ -304,6 +337,10 @@ pub(super) fn refused(error: AcceptError) -> Error {
         AcceptError::QueueFull { .. } => Error::new(
             ErrorKind::QueueFull,
             format!("{error}: try again when some of it is sent"),
+        ),
+        AcceptError::Spent => Error::new(
+            ErrorKind::LimitReached,
+            "the token's daily spend is used up, with what waits: try again later, or have `daily_spend_micros` raised",
         ),
         AcceptError::Parts(_) => Error::invalid("text", error.to_string()),
         AcceptError::Store(error) => unavailable(error),

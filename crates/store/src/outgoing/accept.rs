@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use message::{Accepted, Committed, MessageId, MessageState, PartState};
 
 use super::row::{alphabet, alphabet_code, message_state, on_uncertain_code, rank};
-use super::{AcceptedParts, DuePart, NewMessage, PartKey};
+use super::{AcceptedParts, DuePart, NewMessage, PartKey, QUARTER_MS};
 use crate::clock::millis;
 use crate::desk::Desk;
 use crate::store::transpose;
@@ -95,8 +95,36 @@ pub(super) fn admit(desk: &mut Desk<'_>, message: &NewMessage) -> rusqlite::Resu
         Some(route) => desk.memory.names.route_row(desk.conn, route)?,
         None => 0,
     };
-    let counted = Counted { token, origin };
-    Ok(room(desk, message, counted).map(|()| counted))
+    let price = message.budget.map_or(0, |budget| budget.each_micros);
+    let counted = Counted { token, origin, price };
+    if let Err(full) = room(desk, message, counted) {
+        return Ok(Err(full));
+    }
+    Ok(affordable(desk, message, counted)?.map(|()| counted))
+}
+
+/// Whether the token's budget has room for what the message may cost, beside what was spent and what waits.
+fn affordable(desk: &Desk<'_>, message: &NewMessage, counted: Counted) -> rusqlite::Result<Result<(), AcceptError>> {
+    let Some(budget) = message.budget else {
+        return Ok(Ok(()));
+    };
+    let since = millis(message.accepted_at) - DAY_MS;
+    let spent = spent(desk.conn, counted.token, since)?;
+    let more = i64::try_from(message.parts.len()).unwrap_or(i64::MAX);
+    let price = budget.each_micros.saturating_mul(more);
+    let after = spent
+        .saturating_add(desk.memory.tally.price_of_token(counted.token))
+        .saturating_add(price);
+    Ok(match after <= budget.most_micros {
+        true => Ok(()),
+        false => Err(AcceptError::Spent),
+    })
+}
+
+/// What a token's parts cost since the quarter of an hour that holds `since`.
+pub(crate) fn spent(conn: &Connection, token: i64, since: i64) -> rusqlite::Result<i64> {
+    conn.prepare_cached("SELECT coalesce(sum(micros), 0) FROM spending WHERE token = ?1 AND quarter >= ?2")?
+        .query_row((token, since.div_euclid(QUARTER_MS)), |row| row.get(0))
 }
 
 /// Keeps a message that was admitted, with its parts.
@@ -220,10 +248,19 @@ pub(crate) fn insert_part(
 ) -> rusqlite::Result<()> {
     desk.conn
         .prepare_cached(
-            "INSERT INTO part (key, state, rank, timer, token, origin, attempts, maybe_twice, tpdu)
-             VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
+            "INSERT INTO part (key, state, rank, timer, token, origin, attempts, maybe_twice, tpdu, price)
+             VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
         )?
-        .execute((key.row(), rank, timer, counted.token, counted.origin, attempts, tpdu))?;
+        .execute((
+            key.row(),
+            rank,
+            timer,
+            counted.token,
+            counted.origin,
+            attempts,
+            tpdu,
+            counted.price,
+        ))?;
     desk.memory.tally.enter(counted, PartState::Queued);
     Ok(())
 }
@@ -271,3 +308,6 @@ pub(crate) fn request_hash(message: &NewMessage) -> [u8; 32] {
 }
 
 pub(super) const PARTS_LIMIT: usize = 255;
+
+/// What a token spends is counted over so long, in milliseconds.
+const DAY_MS: i64 = 86_400_000;

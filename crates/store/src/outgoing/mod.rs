@@ -65,8 +65,19 @@ pub struct NewMessage {
     pub on_uncertain: OnUncertain,
     /// What whoever hands it in wants to be told with its end ([`message::ReportNotice::note`]).
     pub note: Option<String>,
+    /// What the token may spend; `None`: it is not limited.
+    pub budget: Option<Budget>,
     /// One SUBMIT TPDU a part, in order.
     pub parts: Vec<Vec<u8>>,
+}
+
+/// What a token may spend, in millionths of the currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// In 24 hours, with all that waits.
+    pub most_micros: i64,
+    /// What a part of this message costs at most.
+    pub each_micros: i64,
 }
 
 /// The answer to `accept`.

@@ -172,7 +172,7 @@ fn by_reference(desk: &Desk<'_>, word: &Word, reference: Option<u8>) -> rusqlite
     let mut rows = statement.query((word.route, reference, window.0, window.1))?;
     let mut parts = Vec::new();
     while let Some(row) = rows.next()? {
-        if number(row, 9)?.matches(&word.recipient) {
+        if number(row, 10)?.matches(&word.recipient) {
             parts.push(PartRow::read(row)?);
         }
     }
@@ -199,7 +199,7 @@ fn doubtful(
     while let Some(row) = rows.next()? {
         let part = PartRow::read(row)?;
         let begun = part.attempted_at.is_some_and(|begun| begun <= at + CLOCK_STEP_MS);
-        if begun && number(row, 9)?.matches(recipient) {
+        if begun && number(row, 10)?.matches(recipient) {
             parts.push(part);
         }
     }

@@ -16,7 +16,8 @@ use crate::{clock, events};
 macro_rules! select_part {
     ($rest:literal) => {
         concat!(
-            "SELECT p.key, p.state, p.token, p.origin, p.route, p.attempts, p.maybe_twice, p.attempted_at, p.sent_at ",
+            "SELECT p.key, p.state, p.token, p.origin, p.route, p.attempts, p.maybe_twice, p.attempted_at, p.sent_at,
+             p.price ",
             $rest
         )
     };
@@ -65,6 +66,7 @@ impl PartRow {
             counted: Counted {
                 token: row.get(2)?,
                 origin: row.get(3)?,
+                price: row.get(9)?,
             },
             route: row.get(4)?,
             attempts: row.get(5)?,

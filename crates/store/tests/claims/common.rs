@@ -178,6 +178,7 @@ pub(crate) fn message(parts: u8) -> NewMessage {
         idempotency_key: None,
         on_uncertain: OnUncertain::Resend,
         note: None,
+        budget: None,
         parts: (1..=parts).map(|part| vec![0x11, part]).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! Figures, limits, the STOP list.
 
 use message::{Cause, ErrorClass, Failure, FailureReason, RouteId, TokenId};
-use store::{NewMessage, Settled};
+use store::Settled;
 
 use crate::common::{Bench, message, number, sent, t};
 
@@ -27,31 +27,6 @@ async fn what_was_spent_is_summed_by_token_from_a_quarter_of_an_hour_on() {
     assert_eq!(spent("shop", 900).await, 150_000);
     assert_eq!(spent("shop", 10_000).await, 0);
     assert_eq!(spent("nobody", 0).await, 0);
-}
-
-#[tokio::test]
-async fn what_is_not_sent_yet_is_told_by_token_until_it_is() {
-    let bench = Bench::new();
-    let waiting = bench.accept(message(2)).await;
-    let scheduled = NewMessage {
-        send_at: Some(t(500)),
-        ..message(1)
-    };
-    bench.accept(scheduled).await;
-    let open = |token: &str| {
-        let (store, token) = (bench.store.clone(), TokenId::new(token));
-        async move {
-            let open = store.open_of(&token).await.expect("read");
-            open.iter().map(|open| open.parts).collect::<Vec<_>>()
-        }
-    };
-    assert_eq!(open("shop").await, [2, 1]);
-    assert!(open("nobody").await.is_empty());
-    let first = waiting.due[0].key;
-    bench.attempt(first, "sim1", t(0)).await;
-    assert_eq!(open("shop").await, [2, 1], "with a modem");
-    bench.settle(first, "sim1", t(0), sent(7)).await;
-    assert_eq!(open("shop").await, [1, 1]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod alerts;
 mod attendance;
 mod audit;
 mod backup;
+mod budget;
 mod cards;
 mod care;
 mod clock;

@@ -202,6 +202,7 @@ fn message(count: usize) -> NewMessage {
         idempotency_key: None,
         on_uncertain: OnUncertain::Resend,
         note: None,
+        budget: None,
         parts: vec![vec![0x31; 70]],
     }
 }
