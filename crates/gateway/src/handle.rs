@@ -438,6 +438,11 @@ impl Gateway {
             .map_err(unavailable)
     }
 
+    /// A number as somebody writes it, if it is one.
+    pub fn read_number(&self, text: &str) -> Option<Number> {
+        self.number("number", text).ok()
+    }
+
     /// The STOP list, with the time each number was put on it.
     pub async fn stop_list(&self) -> Result<Vec<(Number, jiff::Timestamp)>, Error> {
         self.inner.store.stop_list().await.map_err(unavailable)

@@ -19,6 +19,10 @@ fn who_had_what_done_is_in_the_log_and_no_text_code_or_number_is() {
         .api()
         .call("numbers.stop", json!({ "number": "+4930777777" }))
         .expect("on the list");
+    gateway
+        .api()
+        .call("sim.unlock", json!({ "sim": "sim-0" }))
+        .expect("heard");
     let wrong = gateway.api().with_token("shop.not-the-secret-that-it-has");
     assert_eq!(wrong.refused("modems.list", json!({})).code, 1002);
     assert_eq!(rig.cli(&gateway, &["reload"]).code, 0);
@@ -29,6 +33,7 @@ fn who_had_what_done_is_in_the_log_and_no_text_code_or_number_is() {
             "send",
             "ussd",
             "numbers.stop",
+            "sim.unlock",
             "token.refused",
             "config.reload",
             "config",
@@ -72,6 +77,19 @@ fn who_had_what_done_is_in_the_log_and_no_text_code_or_number_is() {
     assert!(numbers.is_sorted() && numbers[0] == 1, "{numbers:?}");
     let theirs = audit(&rig, &["list", "--number", FAR, "--json"]);
     assert_eq!(theirs.out.lines().count(), 1, "{theirs:?}");
+    let stopped = audit(&rig, &["list", "--number", "+4930777777", "--json"]);
+    assert!(
+        stopped.out.contains("numbers.stop"),
+        "it is known who was put on the list: {stopped:?}"
+    );
+    assert_eq!(of("sim.unlock")["sim"], "sim-0");
+    gateway
+        .api()
+        .call("numbers.erase", json!({ "number": "+4930777777" }))
+        .expect("erased");
+    let erased = audit(&rig, &["list", "--number", "+4930777777", "--json"]);
+    assert_eq!(erased.out, "", "with what was noted of erasing it: {erased:?}");
+    assert_eq!(audit(&rig, &["verify"]).code, 0);
 }
 
 #[test]
@@ -105,6 +123,10 @@ fn the_log_is_whole_over_kills_and_who_changes_it_is_found_out() {
         (1, true),
         "{told:?}"
     );
+    let config = rig.folder().join("simrelay.toml");
+    let mut doctor = Command::new(program("simrelay"));
+    let doctor = Run::of(doctor.arg("doctor").arg("--config").arg(config));
+    assert!(doctor.out.contains("entry 3 is changed"), "{doctor:?}");
     let told = audit(&rig, &["verify", "--json"]);
     let told: Value = serde_json::from_str(&told.out).expect("JSON");
     assert_eq!(told["faults"].as_array().map(Vec::len), Some(1), "{told:#}");

@@ -4,6 +4,7 @@ mod alerts;
 mod attendance;
 mod balance;
 mod look;
+mod noting;
 mod operator;
 mod sms;
 mod subscribe;
@@ -12,7 +13,6 @@ mod ussd;
 
 use std::sync::Arc;
 
-use gateway::AuditEntry;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{MethodCallback, MethodResponse, Methods, ResponsePayload};
 use jsonrpsee::types::Request;
@@ -22,7 +22,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::clock;
 use crate::codes::{Code, Refusal};
 use crate::params::{self, Field};
 use crate::rpc::{App, Caller};
@@ -136,7 +135,7 @@ where
             };
             let room = app.limits.response_bytes as usize;
             let outcome = match params::read(method, params.as_str()) {
-                Ok(read) => match note(&app, &caller, method).await {
+                Ok(read) => match noting::note(&app, &caller, method, params.as_str()).await {
                     Ok(()) => run(app, caller.clone(), read).await,
                     Err(refusal) => Err(refusal),
                 },
@@ -159,29 +158,6 @@ where
     methods.verify_and_insert(method.name, callback)?;
     Ok(())
 }
-
-/// Notes a call that the audit log tells of, before it is done: what cannot be noted is not done. Messages and USSD are
-/// noted where they are kept and dialled; the settings, which may be what mends the store, are read again in any case.
-async fn note(app: &App, caller: &Caller, method: &Method) -> Result<(), Refusal> {
-    if method.need != Need::Scope(Scope::Admin) && !ALSO_NOTED.contains(&method.name) {
-        return Ok(());
-    }
-    let entry = AuditEntry {
-        token: caller.origin()?.token.clone(),
-        facts: Some(format!("from {}", caller.address)),
-        ..AuditEntry::new(method.name, clock::now())
-    };
-    match app.gateway.audit(entry).await {
-        Err(error) if method.name == "config.reload" => {
-            tracing::warn!(method = method.name, "not in the audit log: {error}");
-            Ok(())
-        }
-        noted => Ok(noted?),
-    }
-}
-
-/// What is noted besides all that only an operator may do.
-const ALSO_NOTED: [&str; 3] = ["sms.cancel", "sms.resolve", "alert.ack"];
 
 /// `sms.unsubscribe` takes its parameter by name as all methods do; the library below wants a list.
 pub(crate) fn positional_subscription(request: &mut Request<'_>) -> Result<(), Refusal> {

@@ -101,7 +101,7 @@ async fn here(file: &Path) -> Vec<Check> {
 
 async fn configured(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![machine::disk(&settings.data), data::look(&settings.data)];
-    checks.push(database::look(settings));
+    checks.extend(database::look(settings));
     checks.push(hardening::look(settings.hardening.mode));
     let seen = |file: &&PathBuf| !settings.unseen.contains(*file);
     checks.extend(

@@ -65,11 +65,11 @@ pub(crate) struct Mark {
 impl Ledger {
     /// Reads where the chain ends.
     pub(crate) fn load(conn: &Connection, config: &Config) -> rusqlite::Result<Self> {
-        let (next, hash, pepper): (i64, Hash, Vec<u8>) =
+        let (next, hash, pepper): (i64, Vec<u8>, Vec<u8>) =
             conn.query_row("SELECT next, hash, pepper FROM audit_anchor", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let last: Option<(i64, Hash)> = conn
+        let last: Option<(i64, Vec<u8>)> = conn
             .query_row(
                 "SELECT first + entries, hash FROM audit ORDER BY first DESC LIMIT 1",
                 [],
@@ -82,7 +82,7 @@ impl Ledger {
             pepper,
             salts: Salts::default(),
             next: next.unsigned_abs(),
-            hash,
+            hash: as_hash(&hash),
             body: String::new(),
             private: String::new(),
             entries: 0,
@@ -169,19 +169,21 @@ impl Ledger {
     }
 }
 
-/// Forgets rows from before the cutoff, and notes where the chain begins now.
+/// Forgets rows from before the cutoff, by the time of their entries, and notes where the chain begins now.
 pub(crate) fn trim(desk: &mut Desk<'_>, cutoff: i64) -> rusqlite::Result<bool> {
     let mut statement = desk
         .conn
-        .prepare_cached("SELECT first + entries, at, hash FROM audit ORDER BY first LIMIT ?1")?;
+        .prepare_cached("SELECT first + entries, at, hash, body FROM audit ORDER BY first LIMIT ?1")?;
     let mut rows = statement.query([STEP])?;
     let mut last: Option<(i64, Hash)> = None;
     let mut gone = 0;
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= cutoff {
+        let (kept_at, hash, body): (i64, Vec<u8>, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        // No hash covers the column: it counts only where the entries say nothing.
+        if newest(&body).unwrap_or(kept_at) >= cutoff {
             break;
         }
-        last = Some((row.get(0)?, row.get(2)?));
+        last = Some((row.get(0)?, as_hash(&hash)));
         gone += 1;
     }
     drop(rows);
@@ -198,6 +200,20 @@ pub(crate) fn trim(desk: &mut Desk<'_>, cutoff: i64) -> rusqlite::Result<bool> {
     };
     desk.memory.ledger.note(&entry);
     Ok(gone >= STEP)
+}
+
+/// When the last thing was done that a row tells of, in milliseconds UTC; `None` where it cannot be read.
+pub(super) fn newest(body: &str) -> Option<i64> {
+    let lines = body
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Line<'_>>(line).ok());
+    lines.map(|line| line.at).max()
+}
+
+/// A hash as it is kept. What has another length is none: the gateway goes on from a hash that fits nothing, and whoever
+/// looks at the chain is told.
+pub(super) fn as_hash(kept: &[u8]) -> Hash {
+    kept.try_into().unwrap_or_default()
 }
 
 /// The rows that tell of a number.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use message::{MessageId, Number};
 
-use super::chain::{Hash, Line, TRIMMED, hex, link, trimmed, values, veil};
+use super::chain::{Hash, Line, TRIMMED, as_hash, hex, link, newest, trimmed, values, veil};
 use crate::clock::{millis, timestamp};
 use crate::fault::opening;
 use crate::store::DATABASE_FILE;
@@ -91,8 +91,8 @@ pub fn audit_read(
     let since = since.map_or(i64::MIN, millis);
     let mut read = || -> rusqlite::Result<()> {
         let wanted = number.map(|number| values(&conn, number)).transpose()?;
-        let mut statement = conn.prepare("SELECT body, private FROM audit WHERE at >= ?1 ORDER BY first")?;
-        let mut rows = statement.query([since])?;
+        let mut statement = conn.prepare("SELECT body, private FROM audit WHERE first >= ?1 ORDER BY first")?;
+        let mut rows = statement.query([beginning(&conn, since)?])?;
         while let Some(row) = rows.next()? {
             let (body, private): (String, String) = (row.get(0)?, row.get(1)?);
             for (line, sealed) in body.lines().zip(private.lines()) {
@@ -111,10 +111,27 @@ pub fn audit_read(
     read().map_err(|trouble| opening(&path, trouble))
 }
 
+/// The row from which on there may be entries since a time. No hash covers the column `at`, so it may point too far back and
+/// is not believed otherwise: what stands before is included for as long as its entries themselves are not older.
+fn beginning(conn: &Connection, since: i64) -> rusqlite::Result<i64> {
+    let said: Option<i64> = conn.query_row("SELECT min(first) FROM audit WHERE at >= ?1", [since], |row| row.get(0))?;
+    let mut beginning = said.unwrap_or(i64::MAX);
+    let mut statement = conn.prepare("SELECT first, body FROM audit WHERE first < ?1 ORDER BY first DESC")?;
+    let mut rows = statement.query([beginning])?;
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(1)?;
+        if newest(&body).is_some_and(|at| at < since) {
+            break;
+        }
+        beginning = row.get(0)?;
+    }
+    Ok(beginning)
+}
+
 /// Where the chain ends.
 pub(super) fn head(conn: &Connection) -> rusqlite::Result<AuditHead> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let last: Option<(i64, Hash)> = conn
+    let last: Option<(i64, Vec<u8>)> = conn
         .query_row(
             "SELECT first + entries, hash FROM audit ORDER BY first DESC LIMIT 1",
             [],
@@ -126,7 +143,7 @@ pub(super) fn head(conn: &Connection) -> rusqlite::Result<AuditHead> {
         None => conn.query_row("SELECT next, hash FROM audit_anchor", [], read)?,
     };
     Ok(AuditHead {
-        entry: next.unsigned_abs() - 1,
+        entry: next.unsigned_abs().saturating_sub(1),
         hash: hex(&hash),
     })
 }
@@ -176,10 +193,10 @@ struct Check {
 impl Check {
     fn run(conn: &Connection, expected: Option<&AuditHead>) -> rusqlite::Result<AuditVerdict> {
         let moment = conn.unchecked_transaction()?;
-        let (next, hash): (i64, Hash) = moment.query_row("SELECT next, hash FROM audit_anchor", [], |row| {
+        let (next, hash): (i64, Vec<u8>) = moment.query_row("SELECT next, hash FROM audit_anchor", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-        let first = next.unsigned_abs();
+        let (first, hash) = (next.unsigned_abs(), as_hash(&hash));
         let mut check = Self {
             next: first,
             hash,
@@ -195,7 +212,8 @@ impl Check {
         while let Some(row) = rows.next()? {
             let (first, entries): (i64, i64) = (row.get(0)?, row.get(1)?);
             let (body, private): (String, String) = (row.get(2)?, row.get(3)?);
-            check.row(first.unsigned_abs(), entries.unsigned_abs(), &body, row.get(4)?);
+            let hash: Vec<u8> = row.get(4)?;
+            check.row(first.unsigned_abs(), entries.unsigned_abs(), &body, &hash);
             check.lines(first.unsigned_abs(), &body, &private);
             check.met |= expected.is_some_and(|head| head.entry + 1 == check.next && head.hash == hex(&check.hash));
         }
@@ -215,7 +233,7 @@ impl Check {
             first,
             erased: check.erased,
             head: AuditHead {
-                entry: check.next - 1,
+                entry: check.next.saturating_sub(1),
                 hash: hex(&check.hash),
             },
             faults: check.faults,
@@ -223,19 +241,22 @@ impl Check {
     }
 
     /// Looks at a row against the one before.
-    fn row(&mut self, first: u64, entries: u64, body: &str, hash: Hash) {
+    fn row(&mut self, first: u64, entries: u64, body: &str, hash: &[u8]) {
         self.torn = first != self.next;
         if first > self.next {
             self.faults.push(format!("{} missing", named(self.next, first)));
         } else if first < self.next {
             self.faults.push(format!("entry {first} is there twice"));
         }
-        if !self.torn && link(&self.hash, first, body) != hash {
+        let end = first.saturating_add(entries);
+        let right = link(&self.hash, first, body);
+        if !self.torn && right != hash {
             self.faults
-                .push(format!("{} changed, moved or exchanged", named(first, first + entries)));
+                .push(format!("{} changed, moved or exchanged", named(first, end)));
         }
-        self.next = first + entries;
-        self.hash = hash;
+        self.next = end;
+        // What is no hash at all says nothing of the next row.
+        self.hash = hash.try_into().unwrap_or(right);
     }
 
     /// Looks at the entries of a row.
@@ -264,7 +285,7 @@ impl Check {
                 _ => self.faults.push(format!("the number of entry {n} was changed")),
             }
         }
-        if self.next != first + body.lines().count() as u64 {
+        if self.next != first.saturating_add(body.lines().count() as u64) {
             self.faults
                 .push(format!("{} not as many as said", named(first, self.next)));
         }

@@ -220,11 +220,16 @@ async fn hashed_numbers_can_be_told_apart_and_not_read() {
 #[tokio::test]
 async fn what_is_old_goes_and_the_rest_still_holds_but_nobody_else_may_cut() {
     let bench = nine().await;
-    let old = Timestamp::now() - SignedDuration::from_hours(24 * 800);
+    let soon = t(0) + SignedDuration::from_hours(1);
+    bench.store.retain(soon, &Retention::default()).await.expect("kept");
+    assert_eq!(verify(&bench).entries, 9, "nothing is old");
+    // The time that stands beside the entries is covered by no hash, and does not make them old.
+    let old = t(0) - SignedDuration::from_hours(24 * 800);
     stranger(&bench)
-        .execute("UPDATE audit SET at = ?1 WHERE first <= 4", [old.as_millisecond()])
-        .expect("aged");
-    let retained = bench.store.retain(Timestamp::now(), &Retention::default()).await;
+        .execute("UPDATE audit SET at = ?1", [old.as_millisecond()])
+        .expect("forged");
+    let after = t(4) + SignedDuration::from_hours(24 * 730);
+    let retained = bench.store.retain(after, &Retention::default()).await;
     retained.expect("kept");
     let verdict = verify(&bench);
     assert_eq!(
@@ -233,7 +238,7 @@ async fn what_is_old_goes_and_the_rest_still_holds_but_nobody_else_may_cut() {
         "{verdict:?}"
     );
     assert!(lines(&bench).last().is_some_and(|line| line.what == "audit.trimmed"));
-    let again = bench.store.retain(Timestamp::now(), &Retention::default()).await;
+    let again = bench.store.retain(after, &Retention::default()).await;
     again.expect("kept");
     assert_eq!(verify(&bench).entries, 6, "nothing to remove, nothing to note");
 
@@ -245,6 +250,50 @@ async fn what_is_old_goes_and_the_rest_still_holds_but_nobody_else_may_cut() {
         .expect("cut");
     let faults = verify(&bench).faults;
     assert!(faults[0].contains("removed by hand"), "{faults:?}");
+}
+
+#[tokio::test]
+async fn an_entry_is_not_hidden_by_the_time_beside_it() {
+    let since = |bench: &Bench, from: Timestamp| {
+        let mut shown = Vec::new();
+        let read = audit_read(bench.folder.path(), Some(from), None, |line| {
+            shown.push(line.n);
+            true
+        });
+        read.expect("read");
+        shown
+    };
+    // Each of them, all of them from some one on, and all.
+    for forged in ["first = 3", "first = 7", "first = 9", "first <= 7", "first >= 7", "1"] {
+        for by in ["- 99999999999", "+ 99999999999"] {
+            let bench = nine().await;
+            let sql = format!("UPDATE audit SET at = at {by} WHERE {forged}");
+            stranger(&bench).execute(&sql, []).expect("forged");
+            assert_eq!(since(&bench, t(5)), [6, 7, 8, 9], "{sql}");
+            assert_eq!(since(&bench, t(0)).len(), 9, "{sql}");
+            assert_eq!(since(&bench, t(9)), Vec::<u64>::new(), "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hash_of_another_length_is_named_and_the_log_goes_on() {
+    for first in [4, 9] {
+        let bench = nine().await;
+        stranger(&bench)
+            .execute("UPDATE audit SET hash = x'00' WHERE first = ?1", [first])
+            .expect("changed");
+        assert_eq!(
+            verify(&bench).faults,
+            [format!("entry {first} is changed, moved or exchanged")]
+        );
+        let bench = bench.reopened().await;
+        bench.accept(message(1)).await;
+        let verdict = verify(&bench);
+        assert_eq!(verdict.entries, 10, "{verdict:?}");
+        let head = bench.store.audit_head().await.expect("read");
+        assert_eq!(head, verdict.head);
+    }
 }
 
 #[tokio::test]
