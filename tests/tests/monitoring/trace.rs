@@ -91,6 +91,28 @@ fn a_redacted_trace_shows_no_number_and_plays_back_all_the_same() {
 }
 
 #[test]
+fn a_trace_that_was_begun_while_the_modem_worked_plays_back_too() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let set = rig.cli_json(&gateway, &["trace", "sim-0", "on"]);
+    let file = set["trace"]["file"].as_str().expect("a file");
+    let id = gateway.api().send(RECIPIENT, "out");
+    gateway.wait_state(&id, "delivered", LONG);
+    let mine = rig.modems[0].number();
+    rig.network.text(mine, "+4930123456", "in").expect("a text");
+    eventually("it is received", LONG, || {
+        (gateway.api().fetch(0, 1).len() == 1).then_some(())
+    });
+    assert_eq!(rig.cli(&gateway, &["trace", "sim-0", "off"]).code, 0);
+    let trace = eventually("the trace ends", LONG, || {
+        let text = fs::read_to_string(file).ok()?;
+        text.contains("(the trace ends").then_some(text)
+    });
+    assert!(trace.contains("AT+CMGS=") && !trace.contains("AT+CPIN?"), "{trace}");
+    plays(&trace);
+}
+
+#[test]
 fn only_an_administrator_traces_and_what_is_not_there_is_told() {
     let rig = Rig::new(1).token_entry("sender", &["send", "health", "stats"], "");
     let gateway = rig.start();

@@ -38,6 +38,7 @@ mod record;
 mod replay;
 mod septets;
 mod settings;
+mod stand_in;
 mod storage;
 mod timers;
 mod validity;

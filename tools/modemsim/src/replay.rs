@@ -4,9 +4,9 @@
 //! on a pseudo-terminal. So a trace that a customer sends becomes a modem on the desk.
 //!
 //! The client need not write just what was written then. Each of its commands is looked for in the trace, from where the last
-//! one was found on, then from the start, and then one that differs in what it sets or sends only; one that was never written
-//! gets `ERROR`. What a trace shows by its length only
-//! stands for anything a client may write, and is played as zeros.
+//! one was found on, then from the start, and then one that differs in what it sets or sends only. One that was never written
+//! is answered by a generic modem ([`StandIn`]): a trace that was begun while a modem was at work has no set-up, and a client
+//! needs one. What a trace shows by its length only stands for anything a client may write, and is played as zeros.
 
 use std::fs;
 use std::io;
@@ -22,15 +22,18 @@ use rustix::fs::inotify;
 
 use crate::Error;
 use crate::port::Port;
+use crate::stand_in::StandIn;
 
 /// What was written and what was read, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Script {
     turns: Vec<Turn>,
     /// The turn after the one that was played last.
     next: usize,
     /// What the client wrote of a command that is not whole.
     unread: Vec<u8>,
+    /// Answers what is not in the trace.
+    stand_in: StandIn,
 }
 
 /// One command and what followed it.
@@ -74,6 +77,7 @@ impl Script {
                 turns,
                 next: 0,
                 unread: Vec::new(),
+                stand_in: StandIn::new(),
             }),
         }
     }
@@ -92,12 +96,21 @@ impl Script {
     }
 
     fn answer(&mut self, command: &str) -> Vec<u8> {
+        if self.stand_in.is_at_prompt() {
+            return self.stand_in.answer(&latin1(command));
+        }
         let found = self.find(|turn| fits(&turn.written, command));
-        let Some(place) = found.or_else(|| self.find(|turn| is_alike(&turn.written, command))) else {
-            return b"\r\nERROR\r\n".to_vec();
-        };
-        self.next = place + 1;
-        self.turns[place].read.clone()
+        if let Some(place) = found.or_else(|| self.find(|turn| is_alike(&turn.written, command))) {
+            self.next = place + 1;
+            return self.turns[place].read.clone();
+        }
+        match command.chars().next_back() {
+            // The trace gave the prompt for it, and does not tell what came of it.
+            Some('\u{1a}') => b"\r\nERROR\r\n".to_vec(),
+            // Nobody waited for it.
+            Some('\u{1b}') => Vec::new(),
+            _ => self.stand_in.answer(&latin1(command)),
+        }
     }
 
     /// The next turn of this kind, or else the first.
@@ -360,11 +373,33 @@ mod tests {
         assert_eq!(said("0011000B91\u{1a}"), "\r\n+CMGS: 7\r\n\r\nOK\r\n");
         assert_eq!(said("AT+CPIN=\"1234\"\r"), "\r\nOK\r\n");
         assert_eq!(said("AT+CGSN\r"), "\r\n000000000000000\r\n\r\nOK\r\n");
-        // Another message, from the start again, and never written.
+        // Another message, from the start again, and what no modem knows.
         assert_eq!(said("AT+CMGS=140\r"), "\r\n> ");
-        assert_eq!(said("AT+CMGS=?\r"), "\r\nERROR\r\n");
         assert_eq!(said("AT+CREG?\r"), "\r\n+CREG: 2,2\r\n\r\nOK\r\n");
         assert_eq!(said("AT+NEVER\r"), "\r\nERROR\r\n");
+    }
+
+    #[test]
+    fn what_a_trace_lacks_is_answered_as_by_any_modem() {
+        let running = "2026-11-22T10:00:00.200Z > AT+CSQ\\r\n\
+            2026-11-22T10:00:00.201Z < \\r\\n+CSQ: 5,99\\r\\n\\r\\nOK\\r\\n\n\
+            2026-11-22T10:00:02.200Z > AT+CMGR=3\\r\n\
+            2026-11-22T10:00:02.201Z < \\r\\n+CMS ERROR: 500\\r\\n\n";
+        let mut script = Script::parse(running).unwrap();
+        let mut said = |written: &str| text(&script.hear(written.as_bytes()));
+        assert_eq!(said("\u{1b}AT\r"), "\r\nOK\r\n");
+        assert_eq!(said("ATE0\r"), "\r\nOK\r\n");
+        assert_eq!(said("AT+CPIN?\r"), "\r\n+CPIN: READY\r\n\r\nOK\r\n");
+        assert!(said("AT+CREG?\r").contains("+CREG: 0,1"), "at home");
+        assert!(said("AT+CGSN\r").contains("86"), "an IMEI");
+        assert_eq!(said("AT+CSQ\r"), "\r\n+CSQ: 5,99\r\n\r\nOK\r\n", "the trace goes first");
+        assert_eq!(said("AT+CMGR=4\r"), "\r\n+CMS ERROR: 500\r\n", "with its faults");
+        // A message that the trace has no like of.
+        assert_eq!(said("AT+CMGF=0\r"), "\r\nOK\r\n");
+        assert_eq!(said("AT+CMGS=15\r"), "\r\n> ");
+        let sent = said("0011000B911771325476F80000AA01C1\u{1a}");
+        assert!(sent.contains("+CMGS: ") && sent.ends_with("\r\nOK\r\n"), "{sent:?}");
+        assert_eq!(said("AT\r"), "\r\nOK\r\n");
     }
 
     #[test]

@@ -255,6 +255,11 @@ impl Device {
         }
     }
 
+    /// Whether it waits for the text of a message.
+    pub(crate) fn is_at_prompt(&self) -> bool {
+        matches!(self.mode, Mode::Prompt(_))
+    }
+
     /// Whether the network can hand over a message now.
     pub(crate) fn reachable(&self) -> bool {
         self.sim_usable() && self.radio_on() && self.registered() && self.now >= self.session.messages_ready_at
