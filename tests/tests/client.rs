@@ -260,8 +260,11 @@ fn modems_routes_health_and_dialogues() {
     );
     let answer = rig.cli_json(&gateway, &["ussd", "sim-0", "*100#"]);
     assert_eq!(answer["text"], "Balance: 7.95 EUR");
-    let unlock = cli(&["sim", "unlock", "sim-1"]);
-    assert_eq!(unlock.code, 0, "{unlock:?}");
+    let unlock = cli(&["sim", "unlock", "sim-1", "--force"]);
+    assert!(
+        unlock.code == 1 && unlock.err.contains("the PIN is wrong"),
+        "{unlock:?}"
+    );
     eventually("the PIN is entered once more", LONG, || {
         (rig.modems[1].view().expect("a view").counts.pins_entered == 2).then_some(())
     });

@@ -136,6 +136,55 @@ fn a_corrected_pin_waits_for_the_operators_word() {
 }
 
 #[test]
+fn unlocking_tells_what_came_of_it_and_spends_no_try_on_a_pin_that_was_refused() {
+    let rig = Rig::with(Settings::default(), [locked(0)]).slot(0, "pin = \"0815\"");
+    let gateway = rig.start();
+    gateway.wait_slot("sim-0", "locked");
+    let unlock =
+        |rig: &Rig, gateway: &Gateway, more: &[&str]| rig.cli(gateway, &[&["sim", "unlock", "sim-0"], more].concat());
+    let same = unlock(&rig, &gateway, &[]);
+    assert_eq!((same.code, entered(&rig, 0)), (1, 1), "{same:?}");
+    assert!(
+        same.err.contains("has refused this very PIN") && same.err.contains("--force"),
+        "{same:?}"
+    );
+
+    // A restart does not forget it.
+    gateway.kill();
+    let gateway = rig.start();
+    gateway.wait_slot("sim-0", "locked");
+    let same = unlock(&rig, &gateway, &[]);
+    assert_eq!((same.code, entered(&rig, 0)), (1, 1), "{same:?}");
+
+    let forced = unlock(&rig, &gateway, &["--force", "--json"]);
+    assert_eq!((forced.code, entered(&rig, 0)), (1, 2), "{forced:?}");
+    assert!(forced.out.contains("the PIN is wrong"), "{forced:?}");
+
+    // The last try is nobody's, not even of the right PIN.
+    let rig = rig.replace_pin(0, "0815", "4711");
+    rig.write_config(gateway.api().port());
+    assert_eq!(rig.cli(&gateway, &["reload"]).code, 0);
+    let last = unlock(&rig, &gateway, &[]);
+    assert_eq!((last.code, entered(&rig, 0)), (1, 2), "{last:?}");
+    assert!(last.err.contains("only one PIN try is left"), "{last:?}");
+    let told = gateway.wait_finding("sim-0", "only one PIN try is left");
+    assert!(
+        told["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.starts_with("put the SIM in a telephone")),
+        "{told}"
+    );
+
+    // In the telephone it got its tries back.
+    rig.modems[0]
+        .fault(Fault::PinTries { pin: 3, puk: 10 })
+        .expect("a fault");
+    let open = unlock(&rig, &gateway, &[]);
+    assert_eq!((open.code, open.out.contains("the SIM is open")), (0, true), "{open:?}");
+    gateway.wait_slot("sim-0", "ready");
+}
+
+#[test]
 fn another_card_in_a_slot_sends_nothing_until_it_is_accepted() {
     let rig = Rig::new(2);
     let gateway = rig.start_ready();

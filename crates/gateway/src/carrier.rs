@@ -226,6 +226,8 @@ pub struct PinTry {
     pub identity: String,
     /// Tries left before it, where readable.
     pub tries_left: Option<u8>,
+    /// Tells a PIN from most others, and nothing of what it is.
+    pub mark: u8,
 }
 
 /// Why a step of a USSD dialogue came to nothing.

@@ -404,9 +404,10 @@ impl Gateway {
         Ok(told)
     }
 
-    /// Releases a locked SIM: its PIN may be tried once more, though never with one try left.
-    pub async fn unlock_sim(&self, sim: &str) -> Result<(), Error> {
-        self.release(sim).await
+    /// Releases a locked SIM: its PIN may be tried once more, though never with one try left, and one that this SIM refused
+    /// only where the caller insists.
+    pub async fn unlock_sim(&self, sim: &str, insist: bool) -> Result<(), Error> {
+        self.release(sim, insist).await
     }
 
     /// Removes everything that was sent to or received from a number; how many messages that were.

@@ -346,5 +346,6 @@ fn recorded(route: &RouteId, pin_try: &modem::PinTry) -> PinTry {
     PinTry {
         identity,
         tries_left: pin_try.tries_left,
+        mark: pin_try.mark,
     }
 }

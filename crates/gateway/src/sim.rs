@@ -22,14 +22,14 @@ impl Cards {
     /// Decides about a PIN: the try is recorded before it is made, and one that was ever made without success is not
     /// made again until an operator releases the SIM.
     pub(crate) async fn decide(&self, route: RouteId, pin_try: PinTry) {
-        let verdict = self.verdict(&pin_try).await;
+        let verdict = self.verdict(&route, &pin_try).await;
         if let Err(reason) = &verdict {
             warn!(modem = %route, "the PIN is not entered: {reason}");
         }
         self.carrier.enter_pin(&route, verdict);
     }
 
-    async fn verdict(&self, pin_try: &PinTry) -> Result<message::Committed<PinTry>, String> {
+    async fn verdict(&self, route: &RouteId, pin_try: &PinTry) -> Result<message::Committed<PinTry>, String> {
         let told = |error: store::Error| format!("it cannot be recorded ({error}), so it is not made");
         let state = self.store.pin_state(&pin_try.identity).await.map_err(told)?;
         let full = pin_try.tries_left.is_some_and(|left| left >= FULL_COUNTER);
@@ -39,8 +39,14 @@ impl Cards {
             PinVerdict::Open => !full,
             PinVerdict::Accepted => false,
         };
-        if state.tries.iter().any(wrong) {
-            return Err("the PIN was refused before: correct it, then `simrelay sim unlock`".into());
+        let next = format!("then `simrelay reload` and `simrelay sim unlock {route}`");
+        if state.tries.iter().any(|entry| entry.hash == refused(pin_try.mark)) {
+            return Err(format!(
+                "the SIM has refused this very PIN: correct it, {next}; where it is right by now, say --force with that"
+            ));
+        }
+        if state.tries.iter().filter(|entry| entry.hash == ANY_PIN).any(wrong) {
+            return Err(format!("the PIN was refused before: correct it, {next}"));
         }
         let recorded = self
             .store
@@ -54,13 +60,21 @@ impl Cards {
     pub(crate) async fn keep_verdict(&self, pin_try: PinTry, accepted: Option<bool>) {
         let kept = match accepted {
             Some(true) => self.store.pin_accepted(&pin_try.identity, ANY_PIN).await,
-            Some(false) => self.store.pin_rejected(&pin_try.identity, ANY_PIN).await,
+            Some(false) => self.reject(&pin_try).await,
             // It stays open, which counts as refused.
             None => return,
         };
         if let Err(error) = kept {
             warn!("cannot keep what became of a PIN, so it counts as refused: {error}");
         }
+    }
+
+    /// No PIN is entered until the operator's word, and this one not even then.
+    async fn reject(&self, pin_try: &PinTry) -> Result<message::Committed<()>, store::Error> {
+        let (identity, hash) = (&pin_try.identity, refused(pin_try.mark));
+        self.store.pin_rejected(identity, ANY_PIN).await?;
+        self.store.record_pin_try(identity, hash, clock::now()).await?;
+        self.store.pin_rejected(identity, hash).await
     }
 
     /// Binds a card to its slot the first time it is seen there; another card than the bound one sends nothing.
@@ -90,8 +104,9 @@ impl Cards {
 }
 
 impl Gateway {
-    /// Releases a slot: its PIN may be tried again, and the card that is in it now becomes the slot's.
-    pub(crate) async fn release(&self, sim: &str) -> Result<(), Error> {
+    /// Releases a slot: its PIN may be tried again, unless the card refused this very one and nobody insists; and the card
+    /// that is in it now becomes the slot's.
+    pub(crate) async fn release(&self, sim: &str, insist: bool) -> Result<(), Error> {
         let status = self.find_route(sim).ok_or_else(|| Error::unknown_sim(sim))?;
         let carrier = self.carrier_of(&status.route)?;
         let slot = carrier.slots().into_iter().find(|slot| slot.slot == status.route);
@@ -101,7 +116,11 @@ impl Gateway {
             .flatten()
             .collect();
         for identity in identities.into_iter().chain([status.route.to_string()]) {
-            self.inner.store.release_pin(&identity).await.map_err(unavailable)?;
+            let released = match insist {
+                true => self.inner.store.release_pin(&identity).await,
+                false => self.inner.store.forget_pin_try(&identity, ANY_PIN).await,
+            };
+            released.map_err(unavailable)?;
         }
         if let Some(iccid) = slot.and_then(|slot| slot.iccid) {
             self.inner
@@ -140,3 +159,10 @@ const FULL_COUNTER: u8 = 3;
 
 /// Tries are recorded by card alone: a corrected PIN needs the operator's release as well.
 const ANY_PIN: [u8; 32] = [0; 32];
+
+/// What a PIN that the card refused is recorded under beside that, which outlives the release.
+fn refused(mark: u8) -> [u8; 32] {
+    let mut hash = ANY_PIN;
+    (hash[0], hash[1]) = (1, mark);
+    hash
+}

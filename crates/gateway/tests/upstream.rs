@@ -502,6 +502,6 @@ async fn what_the_store_counted_of_an_upstream_is_shown_with_it() {
 #[tokio::test]
 async fn what_only_a_sim_has_is_refused_in_words() {
     let life = Life::begin().await;
-    let told = life.gateway.unlock_sim(OPERATOR).await.unwrap_err();
+    let told = life.gateway.unlock_sim(OPERATOR, false).await.unwrap_err();
     assert!(told.to_string().contains("is an upstream"), "{told}");
 }

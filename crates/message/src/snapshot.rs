@@ -291,6 +291,9 @@ pub enum Lock {
     Held {
         /// Why.
         reason: String,
+        /// Tries left, where that is why: the gateway never takes the last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tries: Option<u8>,
     },
 }
 

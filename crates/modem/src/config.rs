@@ -51,6 +51,17 @@ impl Pin {
     pub(crate) fn digits(&self) -> &str {
         &self.0
     }
+
+    /// Eight bits of a sum of the digits (FNV-1a, then mixed as MurmurHash does at its end): enough to tell a PIN that was
+    /// corrected from one that was not, and far too little to tell the PIN. One in 256 others has the same.
+    pub(crate) fn mark(&self) -> u8 {
+        let sum = self.0.bytes().fold(0x811c_9dc5_u32, |sum, octet| {
+            (sum ^ u32::from(octet)).wrapping_mul(0x0100_0193)
+        });
+        let mixed = (sum ^ (sum >> 16)).wrapping_mul(0x85eb_ca6b);
+        let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0xc2b2_ae35);
+        (mixed ^ (mixed >> 16)).to_be_bytes()[3]
+    }
 }
 
 impl fmt::Debug for Pin {
@@ -62,6 +73,20 @@ impl fmt::Debug for Pin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_tells_a_corrected_pin_and_fits_many() {
+        let mark = |text: &str| Pin::new(text).map(|pin| pin.mark());
+        assert_eq!(mark("4711"), mark("4711"));
+        for other in ["4710", "4171", "0815", "47110", "9999"] {
+            assert_ne!(mark("4711"), mark(other), "{other}");
+        }
+        let mut alike = [0; 256];
+        for pin in 0..10_000 {
+            alike[usize::from(mark(&format!("{pin:04}")).unwrap())] += 1;
+        }
+        assert!(alike.iter().all(|count| (20..70).contains(count)), "{alike:?}");
+    }
 
     #[test]
     fn a_pin_is_never_shown() {

@@ -332,6 +332,7 @@ impl Core {
         let wanted = PinTry {
             identity,
             tries_left: self.pin.tries,
+            mark: self.config.pin.as_ref().map_or(0, crate::config::Pin::mark),
         };
         self.pin.want(wanted.clone());
         wanted

@@ -134,6 +134,8 @@ pub struct PinTry {
     pub identity: PinIdentity,
     /// Tries left before it, where readable. Where not, one try only is ever right.
     pub tries_left: Option<u8>,
+    /// Tells a PIN from most others, and nothing of what it is.
+    pub mark: u8,
 }
 
 /// What a PIN try is recorded under.

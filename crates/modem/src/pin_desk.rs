@@ -118,6 +118,7 @@ mod tests {
         PinTry {
             identity: PinIdentity::Unknown,
             tries_left: Some(3),
+            mark: 7,
         }
     }
 

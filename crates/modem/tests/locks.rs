@@ -98,6 +98,8 @@ fn the_operator_releases_the_slot_for_one_more_try_but_never_for_the_last() {
     assert!(bench.modem.facts().reason.contains("only one PIN try"));
     bench.submit(Job::Unlock).unwrap();
     bench.run(secs(60));
+    let lock = bench.modem.facts().lock.clone();
+    assert!(matches!(lock, Lock::Held { tries: Some(1), .. }), "{lock:?}");
     assert_eq!(entries(&bench), 2);
     assert_eq!(bench.partner.tries, 1);
 }
@@ -117,7 +119,7 @@ fn a_store_that_refuses_the_try_keeps_the_slot_locked() {
     let reason = String::from("this PIN was tried for this card on Monday");
     bench.submit(Job::RefusePin { reason: reason.clone() }).unwrap();
     bench.until_state(SlotState::Locked);
-    assert_eq!(bench.modem.facts().lock, Lock::Held { reason });
+    assert_eq!(bench.modem.facts().lock, Lock::Held { reason, tries: None });
     assert_eq!(entries(&bench), 0);
 }
 

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use crate::client::{CONNECTION, Client, Connection};
 use crate::commands::{
     alert, attendance, audit, backup, balance, certificate, check, hardening, health, inbox, modems, numbers, outbox,
-    reload, route, send, shell, status, token, trace, upstreams, ussd, webhook,
+    reload, route, send, shell, sim, status, token, trace, upstreams, ussd, webhook,
 };
 use crate::demo;
 use crate::doctor;
@@ -49,7 +49,7 @@ enum Command {
     Modems(modems::ModemsArgs),
     Upstreams(upstreams::UpstreamsArgs),
     #[command(subcommand)]
-    Sim(modems::SimCommand),
+    Sim(sim::SimCommand),
     Ussd(ussd::UssdArgs),
     Balance(balance::BalanceArgs),
     Route(route::RouteArgs),
@@ -177,7 +177,7 @@ impl Command {
             Self::Resolve(args) => status::resolve(args, client, screen).await,
             Self::Modems(args) => modems::run(args, client, screen).await,
             Self::Upstreams(args) => upstreams::run(args, client, screen).await,
-            Self::Sim(command) => modems::sim(command, client, screen).await,
+            Self::Sim(command) => sim::run(command, client, screen).await,
             Self::Ussd(args) => ussd::run(args, client, screen).await,
             Self::Balance(args) => balance::run(args, client, screen).await,
             Self::Route(args) => route::run(args, client, screen).await,

@@ -112,6 +112,18 @@ impl Store {
         .await
     }
 
+    /// Forgets one PIN that was entered for this identity.
+    pub async fn forget_pin_try(&self, identity: &str, hash: [u8; 32]) -> Result<Committed<()>, Error> {
+        let identity = identity.to_owned();
+        self.write(move |desk| {
+            desk.conn
+                .prepare_cached("DELETE FROM pin_try WHERE identity = ?1 AND hash = ?2")?
+                .execute((&identity, hash))
+                .map(|_| ())
+        })
+        .await
+    }
+
     /// Binds a card to a slot that has none, and says where the slot has another.
     pub async fn bind_sim(&self, slot: &RouteId, iccid: &str) -> Result<Committed<Binding>, Error> {
         let (slot, iccid) = (slot.clone(), iccid.to_owned());

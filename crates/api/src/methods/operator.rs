@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::look::Nothing;
 use super::{Method, Need, Place, plain};
 use crate::codes::{Code, Refusal};
-use crate::params::{Kind, must};
+use crate::params::{Kind, may, must};
 use crate::rpc::{App, Caller};
 use crate::token::Scope;
 
@@ -19,14 +19,23 @@ pub(super) const METHODS: &[Method] = &[UNLOCK, ERASE, STOPPED, STOP, ALLOW, REL
 #[serde(deny_unknown_fields)]
 struct Unlock {
     sim: String,
+    again: Option<bool>,
 }
 
 const UNLOCK: Method = Method {
     name: "sim.unlock",
-    about: "Lets the gateway enter the SIM's PIN once more, after somebody saw to what was wrong with it.",
+    about: "Lets the gateway enter the SIM's PIN once more, after somebody saw to what was wrong with it. What came of it is \
+            shown by modems.list. The last try is never taken.",
     need: Need::Scope(Scope::Admin),
     place: Place::Shared,
-    fields: &[must("sim", Kind::Text, "a slot's name")],
+    fields: &[
+        must("sim", Kind::Text, "a slot's name"),
+        may(
+            "again",
+            Kind::Flag,
+            "also a PIN that this SIM has refused: it takes one of its tries (default: false)",
+        ),
+    ],
     result: "Done",
     errors: &[Code::NOT_FOUND, Code::STATE, Code::UNAVAILABLE],
     example: r#"{"sim": "slot1"}"#,
@@ -34,7 +43,8 @@ const UNLOCK: Method = Method {
 };
 
 async fn unlock(app: Arc<App>, _: Arc<Caller>, asked: Unlock) -> Result<Value, Refusal> {
-    app.gateway.unlock_sim(&asked.sim).await?;
+    let insist = asked.again.unwrap_or(false);
+    app.gateway.unlock_sim(&asked.sim, insist).await?;
     Ok(json!({"done": true}))
 }
 

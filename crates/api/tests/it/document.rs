@@ -132,6 +132,7 @@ fn slots_are_as_the_document_describes_them() {
         number: Some(message::Number::received("+491711234567")),
         lock: message::Lock::Held {
             reason: "wrong PIN".into(),
+            tries: Some(1),
         },
         registration: message::Registration::Home,
         signal_dbm: Some(-71),

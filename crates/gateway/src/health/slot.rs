@@ -76,8 +76,12 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
 fn locked_hint(lock: &Lock) -> &'static str {
     match lock {
         Lock::Puk { .. } => "enter the PUK with a phone: the gateway never does",
-        Lock::Pin { .. } => "set the slot's `pin`, then `simrelay sim unlock SLOT`",
-        _ => "correct the slot's `pin`, then `simrelay sim unlock SLOT`",
+        Lock::Pin { .. } => "set the slot's `pin`, then `simrelay reload` and `simrelay sim unlock SLOT`",
+        Lock::Held { tries: Some(_), .. } => {
+            "put the SIM in a telephone and enter the PIN there, which gives it all its tries back; set the slot's `pin` to \
+             the same, `simrelay reload`, and with the SIM back in its modem `simrelay sim unlock SLOT`"
+        }
+        _ => "correct the slot's `pin`, then `simrelay reload` and `simrelay sim unlock SLOT`",
     }
 }
 
@@ -356,7 +360,16 @@ mod tests {
     fn a_hint_names_the_slot_that_it_is_about() {
         let hint = locked_hint(&Lock::Pin { tries: None });
         let found = told(&ready(), Level::Critical, String::new(), hint, at(0));
-        assert_eq!(found.hint, "set the slot's `pin`, then `simrelay sim unlock sim1`");
+        assert_eq!(
+            found.hint,
+            "set the slot's `pin`, then `simrelay reload` and `simrelay sim unlock sim1`"
+        );
+        let last = |tries| Lock::Held {
+            reason: String::new(),
+            tries,
+        };
+        assert!(locked_hint(&last(Some(1))).starts_with("put the SIM in a telephone"));
+        assert!(locked_hint(&last(None)).starts_with("correct the slot's `pin`"));
     }
 
     #[test]

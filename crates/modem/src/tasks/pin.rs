@@ -97,8 +97,15 @@ fn puk(core: &mut Core) -> Then {
 
 /// The slot stays locked until the operator acts.
 fn held(core: &mut Core, reason: String) -> Then {
-    core.facts
-        .set(|facts| &mut facts.lock, Lock::Held { reason: reason.clone() });
+    hold(core, reason, None)
+}
+
+fn hold(core: &mut Core, reason: String, tries: Option<u8>) -> Then {
+    let lock = Lock::Held {
+        reason: reason.clone(),
+        tries,
+    };
+    core.facts.set(|facts| &mut facts.lock, lock);
     core.set_state(SlotState::Locked, reason);
     Then::Stop
 }
@@ -147,9 +154,10 @@ fn want_proof(core: &mut Core) -> Option<Next> {
         return Some(Next::Done);
     }
     if tries.is_some_and(|tries| tries <= 1) {
-        held(
+        hold(
             core,
             String::from("only one PIN try is left, and the gateway never takes it; enter the PIN in a telephone"),
+            tries,
         );
         return Some(Next::Done);
     }

@@ -17,6 +17,7 @@ pub(crate) mod reload;
 pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod shell;
+pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod trace;

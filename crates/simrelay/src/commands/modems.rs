@@ -1,8 +1,8 @@
-//! `simrelay modems` and `simrelay sim`: the slots with their modems and SIMs.
+//! `simrelay modems`: the slots with their modems and SIMs.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use jiff::Timestamp;
-use message::{Level, Lock, Registration, SlotSnapshot, SlotState};
+use message::{Level, Lock, Registration, SlotSnapshot};
 use serde_json::{Value, json};
 
 use super::upstreams;
@@ -23,21 +23,6 @@ pub(crate) struct ModemsArgs {
     long: bool,
 }
 
-/// Look after a SIM
-#[derive(Debug, Subcommand)]
-pub(crate) enum SimCommand {
-    /// Let the gateway enter the configured PIN once more
-    ///
-    /// The gateway never tries a PIN twice by itself: three wrong ones block the card. Put the right PIN into the
-    /// configuration first, restart the gateway, then unlock the slot.
-    #[command(after_help = "Example:
-  simrelay sim unlock sim1")]
-    Unlock {
-        /// The slot that holds the SIM
-        slot: String,
-    },
-}
-
 /// Lists the slots.
 pub(crate) async fn run(args: ModemsArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let slots: Value = client.call("modems.list", json!({})).await?;
@@ -50,33 +35,6 @@ pub(crate) async fn run(args: ModemsArgs, client: &Client, screen: &Screen) -> R
         false => screen.table(&short(&slots, Timestamp::now()), "no slots are configured")?,
     }
     upstreams::below(args.long, client, screen).await
-}
-
-/// Looks after a SIM.
-pub(crate) async fn sim(command: SimCommand, client: &Client, screen: &Screen) -> Result<(), Failure> {
-    let SimCommand::Unlock { slot } = command;
-    let slots: Value = client.call("modems.list", json!({})).await?;
-    let slots: Vec<SlotSnapshot> = understood("modems.list", slots)?;
-    let before = slots.iter().find(|known| is_meant(&slot, known));
-    let result: Value = client.call("sim.unlock", json!({ "sim": slot })).await?;
-    match screen.is_json() {
-        true => screen.value(&result),
-        false => screen.line(format!("{}: {}", harmless(&slot), what_unlocking_does(before))),
-    }
-}
-
-fn is_meant(text: &str, slot: &SlotSnapshot) -> bool {
-    slot.slot.as_str() == text || slot.number.as_ref().is_some_and(|number| number.to_string() == text)
-}
-
-fn what_unlocking_does(before: Option<&SlotSnapshot>) -> &'static str {
-    match before {
-        Some(slot) if slot.state == SlotState::WrongSim => {
-            "the SIM that is in now is accepted; look with: simrelay modems"
-        }
-        Some(slot) if slot.lock == Lock::Open => "its SIM is open, so there was nothing to unlock",
-        _ => "the PIN is entered once more; look with: simrelay modems",
-    }
 }
 
 /// A level as monitoring writes it.
@@ -187,7 +145,7 @@ fn lock_words(lock: &Lock) -> String {
         Lock::Open => "open".into(),
         Lock::Pin { tries: left } => format!("wants the PIN{}", tries(left)),
         Lock::Puk { tries: left } => format!("wants the PUK{}", tries(left)),
-        Lock::Held { reason } => format!("held: {reason}"),
+        Lock::Held { reason, .. } => format!("held: {reason}"),
     }
 }
 

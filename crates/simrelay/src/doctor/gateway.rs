@@ -106,10 +106,18 @@ fn lock(slot: &SlotSnapshot) -> Option<Check> {
             "the SIM wants its PUK: the PIN was wrong too often",
             "put the SIM into a phone and enter the PUK from its letter",
         )),
-        Lock::Held { reason } => Some(Check::critical(
+        Lock::Held { tries: Some(_), reason } => Some(Check::critical(
+            name,
+            reason.clone(),
+            format!(
+                "put the SIM in a telephone and enter the PIN there; set the slot's pin to the same; with the SIM back in its \
+                 modem: simrelay reload && simrelay sim unlock {name}"
+            ),
+        )),
+        Lock::Held { reason, .. } => Some(Check::critical(
             name,
             format!("the PIN is not entered again: {reason}"),
-            format!("correct the PIN in the configuration, restart, then: simrelay sim unlock {name}"),
+            format!("correct the PIN in the configuration, then: simrelay reload && simrelay sim unlock {name}"),
         )),
         Lock::Unknown | Lock::Open => None,
     }
@@ -218,6 +226,7 @@ mod tests {
     fn what_stops_a_slot_is_told_with_its_fix() {
         let lock = Lock::Held {
             reason: "it was wrong".into(),
+            tries: None,
         };
         let locked = SlotSnapshot {
             lock,
