@@ -3,11 +3,12 @@
 mod options;
 mod reply;
 mod trouble;
+mod trust;
 
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Certificate, redirect};
+use reqwest::redirect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .user_agent(concat!("simrelay/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = connection.authority()? {
-            builder = builder.tls_certs_only(certificates(&pem)?);
+            builder = builder.tls_backend_preconfigured(trust::settings(&pem)?);
         }
         let http = builder
             .build()
@@ -90,14 +91,6 @@ pub(crate) fn understood<T: DeserializeOwned>(method: &str, result: Value) -> Re
             "the gateway's answer to {method} is not understood ({error}); is it of another version?"
         ))
     })
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, Failure> {
-    match Certificate::from_pem_bundle(pem) {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(Failure::Usage("the --ca file holds no certificate in PEM form".into())),
-        Err(error) => Err(Failure::Usage(format!("the --ca file is not readable as PEM: {error}"))),
-    }
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
