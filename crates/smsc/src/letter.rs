@@ -22,7 +22,10 @@ pub(crate) fn of_message(sms: &Inbound, account: &Account, knows_tlvs: bool) -> 
     let octets = sms.data_hex.as_deref().filter(|_| sms.kind != InboundKind::Text);
     let (coding, mut pieces) = match octets.and_then(|hex| tpdu::from_hex(hex).ok()) {
         Some(octets) if sms.kind == InboundKind::Undecodable => (Coding::DATA, vec![Carried::whole(octets)]),
-        Some(octets) => (Coding::DATA, data(octets, &shape)),
+        Some(octets) => {
+            let class = sms.class.map(|class| Coding(CLASS_DATA | class & 3));
+            (class.unwrap_or(Coding::DATA), data(octets, &shape))
+        }
         None => text(sms, account, &shape),
     };
     pieces.iter_mut().for_each(|piece| shape.address(piece));
@@ -144,25 +147,29 @@ fn data(octets: Vec<u8>, shape: &Shape) -> Vec<Carried> {
     parts.unwrap_or_else(|| vec![shape.one(octets)])
 }
 
-/// The text of a message in the account's form: its own data_coding 0 where that has every letter, else UCS-2.
+/// The text of a message in the account's form: its own data_coding 0 where that has every letter, else UCS-2. One with a
+/// class is written as TS 23.038 has it, whatever 0 is.
 fn text(sms: &Inbound, account: &Account, shape: &Shape) -> (Coding, Vec<Carried>) {
-    let (coding, octets) = Coding::best(&sms.text, account.charset.into());
-    let flash = sms
-        .class
-        .filter(|_| coding == Coding::UCS2)
-        .map(|class| Coding(0x18 | class & 3));
-    let coding = flash.unwrap_or(coding);
-    if octets.len() <= shape.room(if coding == Coding::DEFAULT { SEPTETS } else { OCTETS }) {
+    let class = sms.class.map(|class| class & 3);
+    let charset = class.map_or(account.charset, |_| Charset::Gsm7);
+    let (found, octets) = Coding::best(&sms.text, charset.into());
+    let in_default = found == Coding::DEFAULT;
+    let coding = match class {
+        Some(class) if in_default => Coding(CLASS_GSM | class),
+        Some(class) => Coding(CLASS_UCS2 | class),
+        None => found,
+    };
+    if octets.len() <= shape.room(if in_default { SEPTETS } else { OCTETS }) {
         return (coding, vec![shape.one(octets)]);
     }
     // Other alphabets than the network's cannot be cut as the network cuts.
-    let uncut = coding == Coding::DEFAULT && account.charset != Charset::Gsm7;
+    let uncut = in_default && charset != Charset::Gsm7;
     let whole = uncut || matches!(account.long, Long::Payload | Long::Reassembled);
     if whole && (shape.knows_tlvs || octets.len() <= shape.room(LONGEST_SHORT_MESSAGE)) {
         return (coding, vec![shape.whole(octets)]);
     }
     let coding = if uncut { Coding::UCS2 } else { coding };
-    let alphabet = match coding == Coding::DEFAULT {
+    let alphabet = match in_default && !uncut {
         true => Choice::Gsm7,
         false => Choice::Ucs2,
     };
@@ -248,6 +255,10 @@ fn address(number: &Number) -> (u8, u8, Octets) {
     (ton, npi, octets.into())
 }
 
+/// data_coding of a message with a class, which its last two bits are (TS 23.038 clause 4): septets, UCS-2, octets.
+const CLASS_GSM: u8 = 0x10;
+const CLASS_UCS2: u8 = 0x18;
+const CLASS_DATA: u8 = 0xF4;
 const UNKNOWN: u8 = 0;
 const INTERNATIONAL: u8 = 1;
 const ALPHANUMERIC: u8 = 5;
@@ -482,5 +493,36 @@ mod tests {
             ..smpp::Pdu::request(1, body)
         };
         assert!(pdu.to_octets().is_ok(), "an address that was longer than it may be");
+    }
+
+    #[test]
+    fn a_class_is_told_in_every_alphabet() {
+        let coding = |text: &str, charset: Charset, data: Option<&str>| {
+            let mut sms = sms(text);
+            sms.class = Some(1);
+            if let Some(data) = data {
+                (sms.kind, sms.data_hex) = (InboundKind::Data, Some(data.to_owned()));
+            }
+            let account = Account {
+                charset,
+                ..Account::default()
+            };
+            let letters = of_message(&sms, &account, true);
+            let (sm, _) = fields(&letters[0]);
+            (sm.data_coding, sm.short_message.to_vec())
+        };
+        assert_eq!(coding("a@", Charset::Gsm7, None), (0x11, vec![b'a', 0x00]));
+        assert_eq!(
+            coding("a@", Charset::Latin1, None),
+            (0x11, vec![b'a', 0x00]),
+            "0x11 is always septets"
+        );
+        assert_eq!(coding("я", Charset::Gsm7, None), (0x19, vec![0x04, 0x4F]));
+        assert_eq!(coding("", Charset::Gsm7, Some("00ff")), (0xF5, vec![0x00, 0xFF]));
+        let mut long = sms(&"ä".repeat(200));
+        long.class = Some(0);
+        let letters = of_message(&long, &account(Long::Udhi), true);
+        let told: Vec<_> = letters.iter().map(|letter| fields(letter).0.data_coding).collect();
+        assert_eq!(told, [0x10, 0x10]);
     }
 }
