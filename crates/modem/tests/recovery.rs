@@ -281,6 +281,18 @@ fn a_sim_that_is_taken_out_and_put_back_is_noticed_at_once() {
 }
 
 #[test]
+fn a_sim_that_is_taken_out_without_a_word_is_missed_when_the_facts_are_read_again() {
+    let mut bench = ready(Partner::new());
+    bench.partner.on("AT+CPIN?", "+CME ERROR: 10");
+    bench.submit(Job::Refresh).unwrap();
+    bench.run(secs(3));
+    assert_eq!(bench.modem.facts().state, SlotState::NoSim);
+    assert_eq!(bench.modem.facts().reason, "there is no SIM");
+    bench.partner.forget("AT+CPIN?");
+    bench.until_state(SlotState::Ready);
+}
+
+#[test]
 fn a_network_that_goes_and_comes_is_followed() {
     let mut bench = ready(Partner::new());
     bench.says("\r\n+CREG: 2\r\n\r\n+CGREG: 2\r\n");

@@ -244,6 +244,8 @@ fn storage(slot: &SlotSnapshot, memory: &StorageUse, now: Timestamp) -> Option<F
         return None;
     }
     let (full, level) = match left {
+        // Reports stay in the network where theirs is full; messages are what must arrive.
+        0 if name != "SR" => ("full", Level::Critical),
         0 => ("full", Level::Warning),
         _ => ("nearly full", Level::Warning),
     };
@@ -515,18 +517,20 @@ mod tests {
             total: 10,
         };
         let slot = SlotSnapshot {
-            storage: vec![memory("SM", 10), memory("ME", 9), memory("SR", 8)],
+            storage: vec![memory("SM", 10), memory("ME", 9), memory("SR", 10), memory("BM", 8)],
             ..ready()
         };
         let told: Vec<_> = found(&slot, &SlotCare::default(), 1)
             .into_iter()
-            .map(|found| found.1)
+            .map(|found| (found.0, found.1))
             .collect();
+        let told: Vec<_> = told.iter().map(|(level, words)| (*level, words.as_str())).collect();
         assert_eq!(
             told,
             [
-                "its memory SM is full (10 of 10)",
-                "its memory ME is nearly full (9 of 10)"
+                (Level::Critical, "its memory SM is full (10 of 10)"),
+                (Level::Warning, "its memory ME is nearly full (9 of 10)"),
+                (Level::Warning, "its memory SR is full (10 of 10)")
             ]
         );
     }

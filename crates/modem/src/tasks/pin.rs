@@ -59,6 +59,17 @@ fn told(answer: &Answer) -> Option<PinState> {
     }
 }
 
+/// A card that is gone, or another one that wants its PIN: the modem is set up anew, which tells what there is.
+pub(super) fn card(core: &mut Core, answer: &Answer) -> Then {
+    let reason = match told(answer) {
+        Some(PinState::NotInserted) => "the SIM was taken out",
+        Some(PinState::SimPin | PinState::SimPuk) => "the SIM asks for its PIN again",
+        _ => return Then::Next,
+    };
+    core.restart(reason, None);
+    Then::Stop
+}
+
 fn lock(core: &mut Core, tries: u8, answer: &Answer) -> Then {
     match told(answer) {
         Some(PinState::Ready | PinState::SimPin2 | PinState::SimPuk2) => {

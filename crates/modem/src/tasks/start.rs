@@ -58,4 +58,11 @@ const START: &[Step] = &[
     Step::CallerNumber,
 ];
 
-const REFRESH: &[Step] = &[Step::Circuit, Step::Packet, Step::Eps, Step::Operator, Step::Signal];
+const REFRESH: &[Step] = &[
+    Step::Card,
+    Step::Circuit,
+    Step::Packet,
+    Step::Eps,
+    Step::Operator,
+    Step::Signal,
+];

@@ -67,6 +67,8 @@ pub(crate) enum Step {
     OperatorFormat,
     Operator,
     Signal,
+    /// Whether the card is still there: a modem that says nothing of its own tells it when asked.
+    Card,
     OwnNumber,
     /// `+CLIP`.
     CallerNumber,
@@ -116,6 +118,7 @@ impl Step {
             Self::Imsi => first.then(|| ask("AT+CIMI")),
             Self::SimIdentified => sim_identified(core),
             Self::ServiceCentre => first.then(|| ask("AT+CSCA?")),
+            Self::Card => first.then(|| ask_slowly("AT+CPIN?")),
             Self::PduMode => Some(ask("AT+CMGF=0")),
             Self::Charset => core
                 .charset_choice(variant)
@@ -143,6 +146,7 @@ impl Step {
             Self::EarlyImsi => early_imsi(core, answer),
             Self::Imsi => imsi(core, answer),
             Self::ServiceCentre => service_centre(core, tries, answer),
+            Self::Card => pin::card(core, answer),
             Self::PduMode => pdu_mode(core, tries, answer),
             Self::Charset => charset(core, variant, answer),
             Self::MemoriesOffered | Self::Memories | Self::RoutingOffered | Self::Service | Self::Routing => {

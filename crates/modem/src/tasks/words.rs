@@ -35,6 +35,7 @@ impl Step {
             Self::OperatorFormat => "asking for operators by name",
             Self::Operator => "asking for the network's name",
             Self::Signal => "asking for the signal",
+            Self::Card => "asking whether the SIM is there",
             Self::OwnNumber => "asking for the SIM's number",
             Self::CallerNumber => "asking to be told who calls",
         }
