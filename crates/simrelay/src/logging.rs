@@ -45,14 +45,18 @@ fn filter(log: &Log) -> EnvFilter {
     EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
+/// Whether standard error goes to the journal.
+pub(crate) fn goes_to_journal() -> bool {
+    let Ok(stderr) = fstat(io::stderr()) else { return false };
+    env::var("JOURNAL_STREAM").is_ok_and(|named| named == format!("{}:{}", stderr.st_dev, stderr.st_ino))
+}
+
 /// How much is logged.
 static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// The journal, where standard error goes there anyway: systemd then names its inode in the environment.
 fn journal() -> Option<tracing_journald::Layer> {
-    let named = env::var("JOURNAL_STREAM").ok()?;
-    let stderr = fstat(io::stderr()).ok()?;
-    if named != format!("{}:{}", stderr.st_dev, stderr.st_ino) {
+    if !goes_to_journal() {
         return None;
     }
     // A journal that does not listen takes lines all the same, through standard error.

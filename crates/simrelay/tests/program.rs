@@ -177,6 +177,26 @@ fn a_plugin_that_is_called_by_its_link_explains_itself_by_that_name() {
 }
 
 #[test]
+fn why_a_service_does_not_start_is_an_error_in_the_journal() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, log) = (folder.path().join("simrelay.toml"), folder.path().join("log"));
+    fs::write(&config, "dta = 1\n").unwrap();
+    let output = fs::File::create(&log).unwrap();
+    let found = output.metadata().unwrap();
+    // As systemd names the journal's socket, wherever that leads.
+    let stream = format!("{}:{}", found.dev(), found.ino());
+    let mut serve = simrelay(&["serve", "--config", config.to_str().unwrap()]);
+    let status = serve.env("JOURNAL_STREAM", stream).stderr(output).status().unwrap();
+    let told = fs::read_to_string(&log).unwrap();
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(
+        told.lines().count() >= 2 && told.lines().all(|line| line.starts_with("<3>")),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_gateway_that_is_not_there_is_exit_code_3() {
     let port = unused_port();
     let url = format!("https://127.0.0.1:{port}");

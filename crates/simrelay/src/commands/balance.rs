@@ -129,7 +129,7 @@ fn word(view: &BalanceView) -> String {
     word
 }
 
-fn money(micros: i64, currency: &str) -> String {
+pub(super) fn money(micros: i64, currency: &str) -> String {
     format!("{} {currency}", Amount(micros)).trim_end().to_owned()
 }
 

@@ -2,14 +2,15 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use message::{Level, Lock, Registration, SlotSnapshot};
+use message::{Balance, Level, Lock, Probe, ProbeState, Registration, SlotSnapshot};
 use serde_json::{Value, json};
 
+use super::balance::money;
 use super::upstreams;
 use crate::client::{Client, understood};
 use crate::failure::Failure;
 use crate::screen::{Screen, Table, harmless};
-use crate::when::{ago, local_or_dash};
+use crate::when::{ago, local, local_or_dash};
 
 /// Every slot with its modem, SIM, network and counters; upstreams below
 #[derive(Debug, Args)]
@@ -132,10 +133,47 @@ fn block(slot: &SlotSnapshot) -> String {
         ),
     ];
     let lines: Vec<String> = rows
-        .iter()
-        .map(|(name, value)| format!("  {name:<9} {}", harmless(value)))
+        .into_iter()
+        .chain(care(slot))
+        .map(|(name, value)| format!("  {name:<9} {}", harmless(&value)))
         .collect();
     format!("{}\n{}\n", harmless(slot.slot.as_str()), lines.join("\n"))
+}
+
+/// What is watched and done for its SIM, as far as anything is.
+fn care(slot: &SlotSnapshot) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(Balance { micros, currency, at }) = &slot.balance {
+        rows.push(("balance", format!("{} as of {}", money(*micros, currency), local(*at))));
+    }
+    rows.extend(slot.balance_error.clone().map(|error| ("balance", error)));
+    let limits = slot.traffic.limits.iter();
+    rows.extend(limits.map(|limit| ("limit", format!("{} {} of {}", limit.limit, limit.used, limit.allowed))));
+    let probes = [("self-test", &slot.self_test), ("ring", &slot.ring)];
+    rows.extend(
+        probes
+            .into_iter()
+            .filter_map(|(name, probe)| Some((name, probe_words(probe.as_ref()?)))),
+    );
+    if let Some(alive) = &slot.keep_alive {
+        let (due, deadline) = (local(alive.due), local(alive.deadline));
+        rows.push(("alive", format!("a message is due {due}, switched off {deadline}")));
+    }
+    rows
+}
+
+fn probe_words(probe: &Probe) -> String {
+    let state = match probe.state {
+        ProbeState::Waiting => "on its way",
+        ProbeState::Arrived => "arrived",
+        ProbeState::Late => "late",
+        ProbeState::Lost => "lost",
+    };
+    let latency = probe.latency_ms.map_or_else(String::new, |ms| {
+        format!(", the last one that arrived took {:.1} s", ms as f64 / 1000.0)
+    });
+    let (to, at, next) = (&probe.to, local(probe.at), local_or_dash(probe.next));
+    format!("to {to} of {at} {state}{latency}; next {next}")
 }
 
 fn lock_words(lock: &Lock) -> String {
@@ -166,4 +204,53 @@ fn network_words(slot: &SlotSnapshot) -> String {
 
 fn dash() -> String {
     "-".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use message::{LimitUse, RouteId, Traffic};
+
+    use super::*;
+
+    #[test]
+    fn a_block_says_all_that_is_known_of_a_sim() {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        let slot = SlotSnapshot {
+            balance: Some(Balance {
+                micros: 12_500_000,
+                currency: "EUR".into(),
+                at,
+            }),
+            ring: Some(Probe {
+                to: RouteId::new("sim2"),
+                at,
+                state: ProbeState::Arrived,
+                latency_ms: Some(2_340),
+                arrived_at: Some(at),
+                reason: None,
+                next: None,
+            }),
+            traffic: Traffic {
+                limits: vec![LimitUse {
+                    limit: "per_day".into(),
+                    used: 5,
+                    allowed: 7,
+                    until: None,
+                }],
+                ..Traffic::default()
+            },
+            ..SlotSnapshot::blank(RouteId::new("sim1"), at)
+        };
+        let told = block(&slot);
+        for words in [
+            "12.50 EUR as of ",
+            "per_day 5 of 7",
+            "to sim2 of ",
+            "arrived, the last one that arrived took 2.3 s",
+        ] {
+            assert!(told.contains(words), "{words} in {told}");
+        }
+        let blank = block(&SlotSnapshot::blank(RouteId::new("sim1"), at));
+        assert!(!blank.contains("balance") && !blank.contains("ring"), "{blank}");
+    }
 }

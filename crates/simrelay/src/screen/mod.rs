@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::logging;
 
 pub(crate) use table::Table;
 pub(crate) use text::{beginning, harmless, harmless_lines};
@@ -69,9 +70,22 @@ impl Screen {
     pub(crate) fn failure(&self, failure: &Failure) {
         let Some(sentence) = failure.sentence() else { return };
         // Nobody is left to tell where even standard error is gone.
-        let _ = writeln!(io::stderr(), "simrelay: {}", harmless_lines(sentence));
+        let _ = writeln!(io::stderr(), "{}", told(sentence, logging::goes_to_journal()));
         if let (true, Some(object)) = (self.json, failure.to_json()) {
             let _ = self.value(&object);
         }
+    }
+}
+
+/// A failure in lines. The journal takes each for an error by the mark before it (sd-daemon(3)).
+fn told(sentence: &str, for_journal: bool) -> String {
+    let told = format!("simrelay: {}", harmless_lines(sentence));
+    match for_journal {
+        true => told
+            .lines()
+            .map(|line| format!("<3>{line}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        false => told,
     }
 }
