@@ -234,8 +234,8 @@ fn kannel_gets_through_its_day() {
     let centre = Centre::new("[store]\nuncertain_wait_s = 1");
     let gateway = centre.rig.start_ready();
     let kannel = Kannel::start(&centre);
-    for mode in ["Transceiver", "Transmitter", "Receiver"] {
-        gateway.wait_log(&format!("mode={mode}"));
+    for mode in ["transceiver", "transmitter", "receiver"] {
+        gateway.wait_log(&format!("mode={mode:?}"));
     }
     gateway.wait_log("an SMPP bind is refused");
     echoes(&centre, &kannel);

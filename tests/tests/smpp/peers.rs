@@ -108,7 +108,7 @@ fn echoes(centre: &Centre, application: &mut Peer) {
     let mut parts: BTreeMap<u64, BTreeMap<u8, Vec<u8>>> = BTreeMap::new();
     let wanted = BTreeSet::from([
         (0, vec![0x61, 0x00, 0x1b, 0x3c, 0x1b, 0x65, 0x1b, 0x3e]),
-        (0, b"flash".to_vec()),
+        (0x10, b"flash".to_vec()),
         (8, vec![0x04, 0x2f, 0xd8, 0x3d, 0xdc, 0x4b]),
         (0, septets),
         (8, ucs2),
