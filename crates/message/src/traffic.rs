@@ -15,7 +15,7 @@ pub struct Traffic {
     pub sent: u64,
     /// Parts that failed since start.
     pub failed: u64,
-    /// What was received since start: a modem's PDUs, an upstream's messages.
+    /// What was received since start, without reports and receipts: a modem's PDUs, an upstream's messages.
     pub received: u64,
     /// How long the parts took that went out since start, from being handed over to the answer.
     pub send_times: Durations,
