@@ -175,7 +175,7 @@ fn nothing_that_goes_wrong_is_told_in_another_way() {
         assert!(run.out.contains(words), "{what}: {run:?}");
         assert!(began.elapsed() < LONG / 2, "{what}: {:?}", began.elapsed());
     }
-    for (option, words) in [("-h", "Usage: simrelay check"), ("-V", "simrelay-check ")] {
+    for (option, words) in [("-h", "Usage: simrelay check"), ("-V", "check_simrelay ")] {
         let run = asked(&[option]);
         assert_eq!(run.code, 3, "{run:?}");
         assert!(run.out.contains(words) && run.err.is_empty(), "{run:?}");
