@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use gateway::{Desks, Gateway, Origin};
-use jsonrpsee::core::middleware::{Batch, BatchEntry, Notification, RpcServiceT};
+use jsonrpsee::core::middleware::{Batch, BatchEntry, BatchEntryErr, Notification, RpcServiceT};
 use jsonrpsee::core::server::{BatchResponseBuilder, MethodResponse};
 use jsonrpsee::types::error::TOO_MANY_SUBSCRIPTIONS_CODE;
 use jsonrpsee::types::{Id, Request};
@@ -271,9 +271,37 @@ where
         self.caller.refuse(Id::Null, &Refusal::new(Code::REQUEST, sentence))
     }
 
-    /// The calls of a batch run side by side, so that the store commits them together.
+    /// The calls of a batch run side by side, so that the store commits them together; only so many at a time, since each
+    /// takes room while it runs.
     async fn batch(&self, batch: Batch<'_>) -> MethodResponse {
-        let answers = batch.into_iter().map(async |entry| match entry {
+        let mut builder = BatchResponseBuilder::new_with_limit(self.app.limits.response_bytes as usize);
+        let (mut entries, mut count) = (batch.into_iter(), 0);
+        loop {
+            let answers = join_all(entries.by_ref().take(SIDE_BY_SIDE).map(|entry| self.entry(entry))).await;
+            if answers.is_empty() {
+                break;
+            }
+            count += answers.len();
+            for answer in answers {
+                if builder.append(answer).is_err() {
+                    let sentence = "the answers to the batch are too large together; ask for less";
+                    return self
+                        .caller
+                        .refuse(Id::Null, &Refusal::new(Code::RESPONSE_TOO_LARGE, sentence));
+                }
+            }
+        }
+        self.caller.refused.store(0, Relaxed);
+        if count == 0 {
+            return self
+                .caller
+                .refuse(Id::Null, &Refusal::new(Code::REQUEST, "the batch is empty"));
+        }
+        MethodResponse::from_batch(builder.finish())
+    }
+
+    async fn entry(&self, entry: Result<BatchEntry<'_>, BatchEntryErr<'_>>) -> MethodResponse {
+        match entry {
             Ok(BatchEntry::Call(request)) if request.method == methods::SUBSCRIBE => {
                 let sentence = "sms.subscribe cannot be part of a batch: call it alone";
                 self.caller.refuse(request.id, &Refusal::new(Code::REQUEST, sentence))
@@ -289,24 +317,7 @@ where
                 let sentence = "this entry of the batch is no JSON-RPC 2.0 call";
                 self.caller.refuse(id, &Refusal::new(Code::REQUEST, sentence))
             }
-        });
-        let mut builder = BatchResponseBuilder::new_with_limit(self.app.limits.response_bytes as usize);
-        let answers = join_all(answers).await;
-        self.caller.refused.store(0, Relaxed);
-        if answers.is_empty() {
-            return self
-                .caller
-                .refuse(Id::Null, &Refusal::new(Code::REQUEST, "the batch is empty"));
         }
-        for answer in answers {
-            if builder.append(answer).is_err() {
-                let sentence = "the answers to the batch are too large together; ask for less";
-                return self
-                    .caller
-                    .refuse(Id::Null, &Refusal::new(Code::RESPONSE_TOO_LARGE, sentence));
-            }
-        }
-        MethodResponse::from_batch(builder.finish())
     }
 }
 
@@ -339,6 +350,9 @@ where
 
 /// What the long bodies of all strangers may take together, in kibioctets; those that find no room are told to come again.
 const STRANGERS_KIB: usize = 16 * 1024;
+
+/// How many calls of a batch run side by side.
+const SIDE_BY_SIDE: usize = 25;
 
 /// How long a call waits for a place before it is told to come again.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
