@@ -243,15 +243,11 @@ fn storage(slot: &SlotSnapshot, memory: &StorageUse, now: Timestamp) -> Option<F
     if *total == 0 || left > NEARLY_FULL {
         return None;
     }
-    let (full, level) = match left {
-        // Reports stay in the network where theirs is full; messages are what must arrive.
-        0 if name != "SR" => ("full", Level::Critical),
-        0 => ("full", Level::Warning),
-        _ => ("nearly full", Level::Warning),
-    };
+    // No more than a warning: a burst fills a small memory for a moment.
+    let full = if left == 0 { "full" } else { "nearly full" };
     let sentence = format!("its memory {name} is {full} ({used} of {total})");
     let hint = "nothing more can arrive there: what the gateway kept is deleted by itself, drafts are not";
-    Some(told(slot, level, sentence, hint, now))
+    Some(told(slot, Level::Warning, sentence, hint, now))
 }
 
 /// Hints are the same for all slots but for the name, so that they can be pasted.
@@ -528,7 +524,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                (Level::Critical, "its memory SM is full (10 of 10)"),
+                (Level::Warning, "its memory SM is full (10 of 10)"),
                 (Level::Warning, "its memory ME is nearly full (9 of 10)"),
                 (Level::Warning, "its memory SR is full (10 of 10)")
             ]
