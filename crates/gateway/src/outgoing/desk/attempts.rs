@@ -1,15 +1,17 @@
 //! The course of an attempt: on record, with the carrier, at its end.
 
 use std::cmp::Reverse;
+use std::slice;
 
 use jiff::Timestamp;
-use message::{Committed, JournalEntry, Outcome, PeerId, RouteId};
-use store::{Attempt, Attempted, DuePart, Progress, Settle, Settled};
+use message::{Cause, Committed, ErrorClass, Failure, JournalEntry, Outcome, PeerId, RouteId};
+use router::Decision;
+use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 
 use super::{Action, Desk, Ended, FREE_WAIT, Handover, STORE_PAUSE};
 use crate::outgoing::compose;
 use crate::outgoing::lane::{Stand, Work, order};
-use crate::outgoing::verdict::judge;
+use crate::outgoing::verdict::{Verdict, judge};
 
 /// The end of an attempt, as its carrier told it.
 #[derive(Debug)]
@@ -88,6 +90,9 @@ impl Desk {
         // The entry of an uncertain attempt has still to tell what became of it.
         verdict.settle.journal = journal.filter(|_| uncertain.is_none());
         self.release(&part);
+        if verdict.remake.is_some() && self.has_nowhere_else(&part, route, now) {
+            self.give_up_rest(&part, &mut verdict, now);
+        }
         if let Some(remake) = verdict.remake {
             self.forget(part.message);
             self.remaking.insert(part.message);
@@ -95,6 +100,48 @@ impl Desk {
         }
         self.record(at, hand, Some(verdict.settle), now);
         Ended::Settled(uncertain)
+    }
+
+    /// Whether the part's message could go over no other route than this, now or later.
+    fn has_nowhere_else(&mut self, part: &DuePart, route: &RouteId, now: Timestamp) -> bool {
+        let elsewhere = DuePart {
+            excluded: [&part.excluded[..], slice::from_ref(route)].concat(),
+            ..part.clone()
+        };
+        matches!(self.decide(&elsewhere, now), Decision::Refuse { .. })
+    }
+
+    /// A message that another route would have to carry, and none can, is not made anew: what of it went out stays so, this
+    /// part has failed, and the others are not sent, since nobody could read them.
+    fn give_up_rest(&mut self, part: &DuePart, verdict: &mut Verdict, now: Timestamp) {
+        let elsewhere = verdict.remake.take_if(|remake| remake.exclude.is_some());
+        let (Some(_), Settled::Retry { failure, .. }) = (elsewhere, &verdict.settle.result) else {
+            return;
+        };
+        let failure = failure.clone();
+        self.forget(part.message);
+        for number in (1..=part.parts).filter(|number| *number != part.key.part) {
+            let failure = Failure {
+                class: ErrorClass::Permanent,
+                cause: Cause::Gateway,
+                reason: format!(
+                    "not sent, since part {} cannot go out: {}",
+                    part.key.part, failure.reason
+                ),
+            };
+            // The store lets parts alone that went out.
+            self.actions.push_back(Action::Settle(Settle {
+                key: PartKey {
+                    part: number,
+                    ..part.key
+                },
+                route: verdict.settle.route.clone(),
+                at: now,
+                result: Settled::Refused { failure },
+                journal: None,
+            }));
+        }
+        verdict.settle.result = Settled::Failed { failure };
     }
 
     /// The store recorded what a hand of lane `route` asked for.

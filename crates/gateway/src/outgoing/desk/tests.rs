@@ -302,6 +302,39 @@ fn a_sim_that_goes_away_gives_back_what_it_had_not_begun() {
 }
 
 #[test]
+fn what_no_other_sim_can_carry_is_not_made_anew_and_what_went_out_stays_so() {
+    let mut desk = desk(&["a"]);
+    desk.arrive((1..=3).map(|number| part(1, number, 3, 1)), t(1));
+    let (_, route, ticket) = go(&mut desk, t(1));
+    desk.settled(&route, ticket, sent(), t(2));
+    let (route, progress) = record(&mut desk);
+    let (_, route, ticket) = hand_over(&mut desk, route, progress, t(2));
+    desk.settled(&route, ticket, failed(ErrorClass::OtherRoute), t(3));
+    let mut ends = Vec::new();
+    while let Some(action) = desk.poll() {
+        match action {
+            Action::Settle(settle) => ends.push((settle.key.part, settle.result)),
+            Action::Record { progress, .. } => {
+                assert!(progress.attempt.is_none(), "the third part is not sent");
+                ends.extend(progress.settle.map(|settle| (settle.key.part, settle.result)));
+            }
+            Action::Reload(_) => desk.not_reloaded(),
+            other => panic!("{other:?}"),
+        }
+    }
+    ends.sort_by_key(|(part, _)| *part);
+    // The store lets the first one alone: it went out.
+    assert!(
+        matches!(
+            &ends[..],
+            [(1, Settled::Refused { .. }), (2, Settled::Failed { .. }), (3, Settled::Refused { failure })]
+                if failure.reason.starts_with("not sent, since part 2 cannot go out")
+        ),
+        "{ends:#?}"
+    );
+}
+
+#[test]
 fn what_cannot_leave_from_one_sim_is_made_anew_for_another() {
     let mut desk = desk(&["a", "b"]);
     desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));

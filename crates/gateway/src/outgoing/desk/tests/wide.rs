@@ -105,6 +105,8 @@ fn a_limit_counts_what_is_under_way_and_forgets_what_did_not_go_out() {
 #[test]
 fn the_parts_of_one_message_go_one_after_the_other_and_others_beside_them() {
     let mut desk = wide(8, RouteConfig::default());
+    // Another route could carry it, once it is heard of.
+    desk.add_lane(Lane::new(RouteId::new("spare"), RouteConfig::default(), TimeZone::UTC));
     desk.arrive((1..=3).map(|number| part(1, number, 3, 1)), t(1));
     desk.arrive([part(2, 1, 1, 1)], t(1));
     let gone = all_go(&mut desk, t(1));
