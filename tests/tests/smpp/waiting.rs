@@ -41,6 +41,20 @@ fn cancel(id: &str, to: &str) -> Body {
     })
 }
 
+/// The next receipt, which has to say that a message was taken back: its id, and the recipient.
+fn deleted(esme: &mut Esme) -> (String, String) {
+    let (sm, tlvs) = esme.delivered();
+    let text = sm.short_message.text();
+    assert!(
+        text.contains(" dlvrd:000 ") && text.contains(" stat:DELETED err:000 "),
+        "{text}"
+    );
+    assert_eq!(tlvs.number(Tag::MESSAGE_STATE), Some(4), "{text}");
+    assert!(!tlvs.has(Tag::NETWORK_ERROR_CODE), "{text}");
+    let id = tlvs.string(Tag::RECEIPTED_MESSAGE_ID).expect("an id");
+    (String::from_utf8_lossy(id).into_owned(), sm.source_addr.text())
+}
+
 fn state(esme: &mut Esme, id: &str) -> u8 {
     let query = QuerySm {
         message_id: id.into(),
@@ -249,6 +263,33 @@ fn all_that_waits_for_a_recipient_is_taken_back_at_once() {
 }
 
 #[test]
+fn whoever_takes_a_message_back_its_application_has_a_receipt_if_it_wants_one() {
+    let centre = Centre::new("receive = false");
+    let gateway = centre.rig.start_ready();
+    let to = centre.rig.modems[1].number();
+    let mut esme = Esme::bound(centre.port);
+    let submit = |esme: &mut Esme, registered_delivery| {
+        esme.submit(Sm {
+            registered_delivery,
+            ..later(to, "one")
+        })
+    };
+    let silent = submit(&mut esme, 0);
+    let [own, operators] = [1, 2].map(|wants| submit(&mut esme, wants));
+    assert_eq!(esme.call(cancel(&silent, to)).status, Status::OK);
+    assert_eq!(esme.call(cancel(&own, to)).status, Status::OK);
+    let from = to.trim_start_matches('+').to_owned();
+    assert_eq!(deleted(&mut esme), (own, from.clone()));
+    gateway
+        .api()
+        .call("sms.cancel", json!({ "id": operators }))
+        .expect("it waits");
+    assert_eq!(deleted(&mut esme), (operators, from));
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
 fn one_submission_for_several_has_one_id_and_a_receipt_for_each() {
     let centre = Centre::new("receive = false\nprefixes = [\"+49\"]");
     let gateway = centre.rig.start_ready();
@@ -301,10 +342,12 @@ fn one_submission_for_several_has_one_id_and_a_receipt_for_each() {
 
     let waiting = esme.call(multi(LATER)).message_id().expect("an id").text();
     assert_eq!(esme.call(cancel(&waiting, &numbers[1])).status, Status::OK);
+    assert_eq!(deleted(&mut esme), (waiting.clone(), numbers[1].clone()));
     let again = esme.call(cancel(&waiting, &numbers[1])).status;
     assert_eq!(again, Status::CANCEL_FAILED, "that one is gone");
     assert_eq!(state(&mut esme, &waiting), 1, "and the other waits");
     assert_eq!(esme.call(cancel(&waiting, "")).status, Status::OK);
+    assert_eq!(deleted(&mut esme), (waiting.clone(), numbers[0].clone()));
     assert_eq!(state(&mut esme, &waiting), 4);
     esme.unbinds();
     assert!(gateway.stop().success());

@@ -180,6 +180,11 @@ mod tests {
         assert_eq!(wish(MessageState::Failed, Some(&note)), Wish::Copy);
         assert_eq!(wish(MessageState::Expired, Some(&note)), Wish::Copy);
         assert_eq!(wish(MessageState::Sent, Some(&note)), Wish::Pass);
+        assert_eq!(
+            wish(MessageState::Cancelled, Some(&note)),
+            Wish::Pass,
+            "whoever took it back knows"
+        );
         assert_eq!(wish(MessageState::Delivered, Some(&note)), Wish::Pass);
         assert_eq!(wish(MessageState::Failed, None), Wish::Pass);
         assert_eq!(wish(MessageState::Failed, Some("somebody else's")), Wish::Pass);

@@ -202,8 +202,8 @@ impl Desk<'_> {
             self.memory.tally.add_failure(part.route, reason);
         }
         match place {
-            Place::Final(state, at) => self.announce(part, state, at),
-            Place::Sent(at, _) => self.announce(part, PartState::Sent, at),
+            Place::Final(_, at) => self.announce(part, at),
+            Place::Sent(at, _) => self.announce(part, at),
             _ => Ok(()),
         }
     }
@@ -243,8 +243,8 @@ impl Desk<'_> {
 
     /// Tells the consumers where a part's new state changed the state of its message for good, and when the last part
     /// was sent: that is the end of a message for which no report was asked.
-    fn announce(&mut self, part: &PartRow, state: PartState, at: i64) -> rusqlite::Result<()> {
-        if self.memory.consumers.is_empty() || state == PartState::Cancelled {
+    fn announce(&mut self, part: &PartRow, at: i64) -> rusqlite::Result<()> {
+        if self.memory.consumers.is_empty() {
             return Ok(());
         }
         let states = part_states(self.conn, part.key.message)?;
@@ -260,7 +260,11 @@ impl Desk<'_> {
         }
         let facts = MessageFacts::load(self.conn, part.key.message)?;
         let (sim, token) = self.belonging(part)?;
-        let failed = !matches!(after, MessageState::Sent | MessageState::Delivered);
+        // What it waited for is not why somebody took it back.
+        let failed = matches!(
+            after,
+            MessageState::Failed | MessageState::Expired | MessageState::Refused
+        );
         let notice = ReportNotice {
             id: facts.id,
             to: facts.recipient,

@@ -140,6 +140,27 @@ async fn a_message_of_which_two_parts_fail_has_failed_once() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_taken_back_is_told_once_and_has_not_failed() {
+    let bench = Bench::with(consumers(&["mail"]));
+    let new = store::NewMessage {
+        note: Some("for me".into()),
+        ..message(2)
+    };
+    let one = bench.accept(new).await.accepted.id;
+    let other = bench.accept(message(1)).await.accepted.id;
+    bench.store.cancel(one, t(1)).await.expect("cancelled");
+    bench.store.cancel_all(vec![one, other], t(2)).await.expect("kept");
+    let told = bench.store.deliveries("mail", t(9), 10).await.expect("read");
+    let notices: Vec<_> = told.iter().map(|one| &one.event).collect();
+    let [Event::Report(first), Event::Report(second)] = notices[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((first.id, first.state, first.at), (one, MessageState::Cancelled, t(1)));
+    assert_eq!((first.reason.as_deref(), first.note.as_deref()), (None, Some("for me")));
+    assert_eq!((second.id, second.state), (other, MessageState::Cancelled));
+}
+
+#[tokio::test]
 async fn any_event_survives_a_restart_and_none_is_kept_for_nobody() {
     let call = Event::Call(CallNotice {
         sim: RouteId::new("sim1"),
