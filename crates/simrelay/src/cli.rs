@@ -149,6 +149,7 @@ impl Command {
             Self::Completions(args) => shell::completions(&args),
             Self::Man(args) => shell::man(&args),
             Self::Munin(args) => munin::run(&args, connection, screen),
+            Self::Doctor(args) => runtime()?.block_on(doctor::run(&args, connection, screen)),
             Self::Alert(command) => match alert::run_here(&command, connection, screen)? {
                 true => Ok(()),
                 false => runtime()?.block_on(alert::run(command, &Client::new(connection)?, screen)),
@@ -184,7 +185,6 @@ impl Command {
             Self::Preview(args) => route::preview(args, client, screen).await,
             Self::Health(args) => health::run(args, client, screen).await,
             Self::Numbers(command) => numbers::run(command, client, screen).await,
-            Self::Doctor(args) => doctor::run(&args, client, screen).await,
             Self::Reload(args) => reload::run(args, client, screen).await,
             Self::Trace(args) => trace::run(args, client, screen).await,
             // Done without a gateway.
@@ -194,6 +194,7 @@ impl Command {
             | Self::Pdu(_)
             | Self::Check(_)
             | Self::Munin(_)
+            | Self::Doctor(_)
             | Self::Smpp(_)
             | Self::Config(_)
             | Self::Certificate(_)
@@ -333,6 +334,6 @@ mod tests {
         let line = ["simrelay", "--json", "pdu", "encode", "--to", "1", "x"].map(OsString::from);
         assert!(Cli::read(&line).is_ok_and(|cli| cli.json));
         let line = ["simrelay", "health", "--json", "--url", "https://h"].map(OsString::from);
-        assert!(Cli::read(&line).is_ok_and(|cli| cli.json && cli.connection.url == "https://h"));
+        assert!(Cli::read(&line).is_ok_and(|cli| cli.json && cli.connection.url() == "https://h"));
     }
 }

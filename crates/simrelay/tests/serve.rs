@@ -325,6 +325,28 @@ fn the_doctor_looks_at_a_stopped_and_at_a_running_gateway() {
         about(&checks, "certificate")[0].starts_with("OK valid until"),
         "{checks:?}"
     );
+    let config = house.config();
+    let config = config.to_str().unwrap();
+    let bare = |more: &[&str]| -> Vec<Value> {
+        let output = simrelay(&[&["doctor", "--json", "--config", config], more].concat())
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let without = bare(&[]);
+    let top = without[0]["sentence"].as_str().unwrap();
+    assert!(
+        top.starts_with("4 checks were not made") && top.ends_with("no token was given"),
+        "{without:?}"
+    );
+    let file = house.path("token");
+    fs::write(&file, house.token["token"].as_str().unwrap()).unwrap();
+    let with = bare(&["--token-file", file.to_str().unwrap()]);
+    assert_eq!(
+        about(&with, "gateway"),
+        ["OK it answers"],
+        "address and certificate are those of the configuration"
+    );
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.wait().success());
 

@@ -48,6 +48,11 @@ impl Client {
         })
     }
 
+    /// Whether a token goes with each call.
+    pub(crate) fn shows_token(&self) -> bool {
+        self.bearer.is_some()
+    }
+
     /// Calls a method and reads its result.
     pub(crate) async fn call<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<T, Failure> {
         let result = self.call_raw(method, params, Duration::ZERO).await?;

@@ -1,6 +1,7 @@
 //! Where the gateway is and who asks: options, and the variables that stand in for them.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,15 +14,9 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = CONNECTION)]
 pub(crate) struct Connection {
-    /// Where the gateway listens
-    #[arg(
-        long,
-        global = true,
-        env = "SIMRELAY_URL",
-        value_name = "URL",
-        default_value = "https://localhost:7000"
-    )]
-    pub(crate) url: String,
+    /// Where the gateway listens [default: https://localhost:7000]
+    #[arg(long, global = true, env = "SIMRELAY_URL", value_name = "URL")]
+    url: Option<String>,
 
     /// The token to show; other users may see command lines, so prefer the variable or --token-file
     #[arg(
@@ -75,7 +70,7 @@ impl Connection {
                 true => format!("[{host}]"),
                 false => host,
             };
-            aimed.url = format!("https://{host}:{}", aim.port.unwrap_or(USUAL_PORT));
+            aimed.url = Some(format!("https://{host}:{}", aim.port.unwrap_or(USUAL_PORT)));
         }
         aimed.token = aim.token.filter(|token| !token.is_empty()).or(aimed.token);
         aimed.ca = aim.ca.or(aimed.ca);
@@ -83,10 +78,35 @@ impl Connection {
         aimed
     }
 
+    /// The gateway of this machine whose configuration names `listen` and `certificate`; what an option or a variable says of
+    /// either goes before.
+    pub(crate) fn or_here(&self, listen: SocketAddr, certificate: &Path) -> Self {
+        let mut here = self.clone();
+        if self.url.is_some() {
+            return here;
+        }
+        let host = match listen.ip() {
+            ip if ip.is_unspecified() || ip.is_loopback() => String::from("localhost"),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        here.url = Some(format!("https://{host}:{}", listen.port()));
+        let is_given = here.ca.as_deref().is_some_and(is_given);
+        if !is_given && fs::File::open(certificate).is_ok() {
+            here.ca = Some(certificate.to_owned());
+        }
+        here
+    }
+
+    /// Where the gateway listens, as far as is known.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(USUAL_URL)
+    }
+
     /// The address that calls are posted to.
     pub(crate) fn endpoint(&self) -> Result<String, Failure> {
-        let url = self.url.trim_end_matches('/');
-        let wrong = |why: &str| Failure::Usage(format!("--url '{}': {why}", self.url));
+        let url = self.url().trim_end_matches('/');
+        let wrong = |why: &str| Failure::Usage(format!("--url '{}': {why}", self.url()));
         let parsed: reqwest::Url = url
             .parse()
             .map_err(|_| wrong("not an address; write it as https://host:7000"))?;
@@ -148,6 +168,9 @@ fn unreadable(option: &str, path: &Path, error: &std::io::Error) -> Failure {
 /// Where the gateway listens unless it is told otherwise.
 const USUAL_PORT: u16 = 7000;
 
+/// The same as an address.
+const USUAL_URL: &str = "https://localhost:7000";
+
 /// How long an answer is waited for where nothing is said.
 const PATIENCE_S: u64 = 30;
 
@@ -157,7 +180,7 @@ mod tests {
 
     fn endpoint(url: &str) -> Result<String, String> {
         let connection = Connection {
-            url: url.into(),
+            url: Some(url.into()),
             token: None,
             token_file: None,
             ca: None,
@@ -188,7 +211,7 @@ mod tests {
     #[test]
     fn a_plugin_names_host_and_port_apart() {
         let anywhere = Connection {
-            url: "https://localhost:7000".into(),
+            url: None,
             token: Some("t".into()),
             token_file: None,
             ca: None,
@@ -203,11 +226,37 @@ mod tests {
                 ..Aim::default()
             });
             assert_eq!((aimed.token.as_deref(), aimed.timeout), (Some("t"), Some(5)));
-            aimed.url
+            aimed.url().to_owned()
         };
         assert_eq!(aimed(None, None), "https://localhost:7000");
         assert_eq!(aimed(Some("gw"), None), "https://gw:7000");
         assert_eq!(aimed(Some("::1"), Some(7001)), "https://[::1]:7001");
         assert_eq!(aimed(None, Some(7001)), "https://localhost:7001");
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_the_configuration_has_it() {
+        let said = |url: Option<&str>| Connection {
+            url: url.map(str::to_owned),
+            token: None,
+            token_file: None,
+            ca: None,
+            timeout: None,
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let here = |url, listen: &str| {
+            let here = said(url).or_here(listen.parse().unwrap(), file.path());
+            (here.url().to_owned(), here.ca.is_some())
+        };
+        assert_eq!(here(None, "0.0.0.0:7777"), ("https://localhost:7777".into(), true));
+        assert_eq!(here(None, "[::1]:7777"), ("https://localhost:7777".into(), true));
+        assert_eq!(here(None, "192.0.2.7:7000"), ("https://192.0.2.7:7000".into(), true));
+        assert_eq!(
+            here(None, "[2001:db8::7]:7000"),
+            ("https://[2001:db8::7]:7000".into(), true)
+        );
+        assert_eq!(here(Some("https://h"), "0.0.0.0:7777"), ("https://h".into(), false));
+        let unreadable = said(None).or_here("0.0.0.0:1".parse().unwrap(), Path::new("/nonexistent/c.pem"));
+        assert!(unreadable.ca.is_none());
     }
 }

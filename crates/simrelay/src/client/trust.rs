@@ -56,7 +56,7 @@ impl ServerCertVerifier for Named {
     ) -> Result<ServerCertVerified, Error> {
         let usual = self.usual.verify_server_cert(shown, between, name, ocsp, now);
         match usual {
-            Err(error) if is_authority(&error) && self.named.iter().any(|named| named == shown) => is_valid(shown),
+            Err(error) if is_of_others(&error) && self.named.iter().any(|named| named == shown) => is_valid(shown),
             usual => usual,
         }
     }
@@ -84,9 +84,11 @@ impl ServerCertVerifier for Named {
     }
 }
 
-/// Whether all that was found wrong is that an authority's certificate stands where a server's should be.
-fn is_authority(error: &Error) -> bool {
-    error.to_string().contains("CaUsedAsEndEntity")
+/// Whether all that was found wrong is that an authority's certificate stands where a server's should be, or that nobody
+/// knows who signed it.
+fn is_of_others(error: &Error) -> bool {
+    let unknown = matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+    unknown || error.to_string().contains("CaUsedAsEndEntity")
 }
 
 /// The time that it is made out for is the one thing left to look at.
@@ -102,7 +104,7 @@ fn is_valid(shown: &CertificateDer<'_>) -> Result<ServerCertVerified, Error> {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
     use super::*;
 
@@ -112,6 +114,22 @@ mod tests {
         params.not_after = date_time_ymd(until, 1, 1);
         let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         (made.pem(), made.der().clone())
+    }
+
+    #[test]
+    fn it_is_trusted_whoever_signed_it_and_another_of_that_authority_is_not() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "an authority");
+        let authority = Issuer::new(params, key);
+        let signed = || {
+            let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+            params.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap()
+        };
+        let (named, other) = (signed(), signed());
+        assert_eq!(trusts(&named.pem(), named.der()), Ok(()));
+        assert!(trusts(&named.pem(), other.der()).is_err());
     }
 
     fn trusts(pem: &str, shown: &CertificateDer<'_>) -> Result<(), Error> {

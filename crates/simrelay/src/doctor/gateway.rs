@@ -13,21 +13,37 @@ use crate::failure::Failure;
 use super::check::Check;
 use super::composite;
 
-/// Asks the gateway, if one runs.
-pub(super) async fn look(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> Vec<Check> {
+/// Asks the gateway, if one runs. Beside what was seen there is what was not, for want of a token.
+pub(super) async fn look(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> (Vec<Check>, Option<Check>) {
     match ask(client, named).await {
-        Ok(checks) => checks,
-        Err(Failure::Unauthorised(sentence)) => vec![Check::warning(
-            SUBJECT,
-            sentence,
-            "its modems are not looked at; use a token with the scope health",
-        )],
-        Err(failure) => vec![Check::warning(
-            SUBJECT,
-            failure.sentence().unwrap_or("it does not answer").to_owned(),
-            "where it should run: systemctl status simrelay. Its modems are not looked at now",
-        )],
+        Ok(checks) => (checks, None),
+        Err(Failure::Unauthorised(sentence)) => (Vec::new(), Some(not_made(client.shows_token(), &sentence))),
+        Err(failure) => {
+            let silent = Check::warning(
+                SUBJECT,
+                failure.sentence().unwrap_or("it does not answer").to_owned(),
+                "where it should run: systemctl status simrelay. Its modems are not looked at now",
+            );
+            (vec![silent], None)
+        }
     }
+}
+
+/// It runs, and tells nothing to whoever shows no right token.
+fn not_made(shown: bool, sentence: &str) -> Check {
+    let why = match shown {
+        true => sentence,
+        false => "no token was given",
+    };
+    Check::warning(
+        SUBJECT,
+        format!(
+            "{} checks were not made ({}): {why}",
+            NEED_TOKEN.len(),
+            NEED_TOKEN.join(", ")
+        ),
+        "show a token with the scope health: --token-file FILE",
+    )
 }
 
 async fn ask(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> Result<Vec<Check>, Failure> {
@@ -187,6 +203,14 @@ fn word(registration: Registration) -> &'static str {
 }
 
 const SUBJECT: &str = "gateway";
+
+/// What only the gateway knows.
+const NEED_TOKEN: [&str; 4] = [
+    "its health",
+    "what keeps each SIM from working",
+    "SIMs in LTE alone",
+    "the ports of each modem",
+];
 
 #[cfg(test)]
 mod tests {

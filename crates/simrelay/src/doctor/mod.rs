@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use message::{Level, RouteId};
 
-use crate::client::Client;
+use crate::client::{Client, Connection};
 use crate::commands::modems::level_word;
 use crate::config::{self, Settings};
 use crate::failure::Failure;
@@ -28,12 +28,13 @@ use check::Check;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   simrelay doctor
-  sudo -u simrelay simrelay doctor --config /etc/simrelay/simrelay.toml
+  sudo -u simrelay simrelay doctor --config /etc/simrelay/simrelay.toml --token-file FILE
   simrelay doctor --json | jq '.[] | select(.level != \"OK\")'
 
 It looks at the configuration, the disk, the data folder, the database, the certificate, the clock, the serial ports and who holds
-them, and asks a running gateway (SIMRELAY_URL, SIMRELAY_TOKEN) about its modems. Run it as the user the gateway runs
-as: permissions are that user's. The exit code is 1 where something is CRITICAL, else 0.")]
+them, and asks a running gateway about its modems, which takes a token with the scope health. Where the gateway listens, and
+its certificate, are those of the configuration unless SIMRELAY_URL or SIMRELAY_CA say otherwise. Run it as the user the
+gateway runs as: permissions are that user's. The exit code is 1 where something is CRITICAL, else 0.")]
 pub(crate) struct DoctorArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = config::USUAL_FILE)]
@@ -41,18 +42,31 @@ pub(crate) struct DoctorArgs {
 }
 
 /// Looks at everything and tells it, worst first.
-pub(crate) async fn run(args: &DoctorArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(args: &DoctorArgs, connection: &Connection, screen: &Screen) -> Result<(), Failure> {
+    let client = client(&args.config, connection)?;
     let mut checks = here(&args.config).await;
-    let told = gateway::look(client, &named_ports(&args.config)).await;
+    let (told, left) = gateway::look(&client, &named_ports(&args.config)).await;
     // What both see is told once.
     let is_new = |check: &Check| !checks.contains(check);
     checks.extend(told.into_iter().filter(is_new).collect::<Vec<_>>());
     checks.sort_by_key(|check| std::cmp::Reverse(check.level));
+    // What was not looked at stands on top: all else may look well without it.
+    checks.splice(0..0, left);
     show(&checks, screen)?;
     match checks.iter().map(|check| check.level).max() {
         Some(Level::Critical) => Err(Failure::Told(1)),
         _ => Ok(()),
     }
+}
+
+/// Asks the gateway that the configuration describes, where nothing else is said.
+fn client(file: &Path, connection: &Connection) -> Result<Client, Failure> {
+    let Ok(settings) = config::look(file) else {
+        return Client::new(connection);
+    };
+    let here = connection.or_here(settings.api.listen, &settings.api.certificate);
+    // A file that holds no certificate is told as a finding of its own.
+    Client::new(&here).or_else(|_| Client::new(connection))
 }
 
 /// The ports that the configuration names, by slot; none where it cannot be read, which is told elsewhere.

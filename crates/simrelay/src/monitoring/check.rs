@@ -153,7 +153,7 @@ impl CheckArgs {
         let late = |_| {
             Failure::Unreachable(format!(
                 "no answer from {} within {} s",
-                connection.url,
+                connection.url(),
                 limit.as_secs()
             ))
         };
