@@ -111,6 +111,8 @@ impl Status {
     pub const INVALID_SCHEDULE: Self = Self(0x61);
     /// ESME_RINVEXPIRY.
     pub const INVALID_EXPIRY: Self = Self(0x62);
+    /// ESME_RINVDFTMSGID.
+    pub const INVALID_DEFAULT_MESSAGE: Self = Self(0x63);
     /// ESME_RX_T_APPN.
     pub const TEMPORARY_APPLICATION_ERROR: Self = Self(0x64);
     /// ESME_RX_P_APPN.

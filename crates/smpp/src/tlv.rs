@@ -19,11 +19,17 @@ pub struct Tlv {
 
 /// The optional parameters of a PDU in their order, the same tag perhaps several times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Tlvs(Vec<Tlv>);
+pub struct Tlvs {
+    list: Vec<Tlv>,
+    cut: bool,
+}
 
 impl Tlvs {
     /// No parameters.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self {
+        list: Vec::new(),
+        cut: false,
+    };
 
     /// The value of the first parameter of this tag.
     pub fn get(&self, tag: Tag) -> Option<&[u8]> {
@@ -51,7 +57,7 @@ impl Tlvs {
 
     /// Appends a parameter.
     pub fn push(&mut self, tag: Tag, value: impl Into<Octets>) {
-        self.0.push(Tlv {
+        self.list.push(Tlv {
             tag,
             value: value.into(),
         });
@@ -74,28 +80,42 @@ impl Tlvs {
 
     /// Takes away every parameter of this tag.
     pub fn remove(&mut self, tag: Tag) {
-        self.0.retain(|tlv| tlv.tag != tag);
+        self.list.retain(|tlv| tlv.tag != tag);
+    }
+
+    /// Whether the PDU ended within a parameter, which is not here then: it may have been the message
+    /// ([`Tag::MESSAGE_PAYLOAD`]). Nothing of this is written.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Notes that the PDU ended within a parameter.
+    pub(crate) fn cut_off(&mut self) {
+        self.cut = true;
     }
 
     /// All of them in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Tlv> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 }
 
 impl FromIterator<Tlv> for Tlvs {
     fn from_iter<I: IntoIterator<Item = Tlv>>(tlvs: I) -> Self {
-        Self(tlvs.into_iter().collect())
+        Self {
+            list: tlvs.into_iter().collect(),
+            cut: false,
+        }
     }
 }
 

@@ -163,6 +163,7 @@ impl<'a, 'b> BodyReader<'a, 'b> {
             let value: IResult<&[u8], &[u8]> = take(usize::from(length)).parse(rest);
             let Ok((rest, value)) = value else {
                 self.oddities.push(Oddity::CutTlv(tag));
+                tlvs.cut_off();
                 self.rest = &[];
                 break;
             };
@@ -176,6 +177,10 @@ impl<'a, 'b> BodyReader<'a, 'b> {
         }
         if !self.rest.is_empty() {
             self.oddities.push(Oddity::Trailing(self.rest.len()));
+            // A NUL or two at the end are no parameter; this was to be the message.
+            if self.rest.starts_with(&Tag::MESSAGE_PAYLOAD.0.to_be_bytes()) {
+                tlvs.cut_off();
+            }
         }
         tlvs
     }

@@ -144,6 +144,7 @@ fn draft(
         priority_flag: view.priority,
         registered_delivery: wish.registered_delivery,
         data_coding: ticket.coding,
+        sm_default_msg_id: wish.sm_default_msg_id,
         short_message: wish.short_message.clone(),
         ..Sm::default()
     });

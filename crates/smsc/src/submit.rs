@@ -291,6 +291,9 @@ pub(crate) fn payload<'a>(body: &'a Body, tlvs: &'a Tlvs) -> Result<Payload<'a>,
             "the message stands in short_message and in message_payload",
         ));
     }
+    if !short && !tlvs.has(Tag::MESSAGE_PAYLOAD) {
+        absent(body, tlvs)?;
+    }
     let payload = Payload::of(body, tlvs).ok_or_else(|| Refusal::new(Status::SUBMIT_FAILED, "there is no message"))?;
     match payload.lacks_header {
         true => Err(Refusal::new(
@@ -298,6 +301,32 @@ pub(crate) fn payload<'a>(body: &'a Body, tlvs: &'a Tlvs) -> Result<Payload<'a>,
             "esm_class tells of a header that cannot be read",
         )),
         false => Ok(payload),
+    }
+}
+
+/// Whether a request without a message means it so: an empty SMS, or a USSD operation without words.
+fn absent(body: &Body, tlvs: &Tlvs) -> Result<(), Refusal> {
+    let canned = match body {
+        Body::SubmitSm(sm) => sm.sm_default_msg_id,
+        Body::SubmitMulti(multi) => multi.sm_default_msg_id,
+        _ => 0,
+    };
+    if tlvs.is_cut() {
+        return Err(Refusal::new(
+            Status::INVALID_PARAMETER_LENGTH,
+            "it ends within a parameter, which may be the message",
+        ));
+    }
+    if canned != 0 {
+        let why = format!("there is no canned message {canned}, nor any other");
+        return Err(Refusal::new(Status::INVALID_DEFAULT_MESSAGE, why));
+    }
+    match body {
+        Body::DataSm(_) if !tlvs.has(Tag::USSD_SERVICE_OP) => Err(Refusal::new(
+            Status::MISSING_TLV,
+            "a data_sm has its message in message_payload, and there is none",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -554,5 +583,43 @@ mod tests {
             .expect("a moment");
         assert_eq!(in_an_hour.duration_since(now), SignedDuration::from_hours(1));
         assert_eq!(moment(&"nonsense".into(), now), Err(()));
+    }
+
+    #[test]
+    fn a_message_that_was_lost_on_the_way_is_refused_and_an_empty_one_is_not() {
+        let read = |body: Body, behind: &[u8]| {
+            let mut octets = smpp::Pdu::request(1, body).to_octets().expect("a PDU");
+            octets.extend_from_slice(behind);
+            let length = u32::try_from(octets.len()).expect("short");
+            octets[..4].copy_from_slice(&length.to_be_bytes());
+            let pdu = smpp::Pdu::decode(&octets).expect("leniently");
+            payload(&pdu.body, &pdu.tlvs).map_or_else(|refusal| refusal.status, |_| Status::OK)
+        };
+        let cut = [0x04, 0x24, 0x00, 0xFF, b'H', b'i'];
+        let empty = || sm(0, 0, b"");
+        assert_eq!(read(empty(), &cut), Status::INVALID_PARAMETER_LENGTH);
+        assert_eq!(read(empty(), &cut[..3]), Status::INVALID_PARAMETER_LENGTH);
+        assert_eq!(
+            read(empty(), &[0x02, 0x0C, 0x01, 0x00, 0x04, 0x24, 0x00, 0x01, b'H']),
+            Status::INVALID_PARAMETER_LENGTH,
+            "another one took it along"
+        );
+        assert_eq!(read(empty(), &[]), Status::OK, "an empty SMS is one");
+        assert_eq!(read(empty(), &[0]), Status::OK);
+        assert_eq!(read(empty(), &[0x04, 0x24, 0x00, 0x00]), Status::OK);
+        assert_eq!(read(sm(0, 0, b"Hi"), &cut), Status::OK, "nothing is lost");
+        let canned = |text: &[u8]| match sm(0, 0, text) {
+            Body::SubmitSm(sm) => Body::SubmitSm(Sm {
+                sm_default_msg_id: 1,
+                ..sm
+            }),
+            other => other,
+        };
+        assert_eq!(read(canned(b""), &[]), Status::INVALID_DEFAULT_MESSAGE);
+        assert_eq!(read(canned(b"Hi"), &[]), Status::OK);
+        let data = || Body::DataSm(DataSm::default());
+        assert_eq!(read(data(), &[]), Status::MISSING_TLV);
+        assert_eq!(read(data(), &[0x05, 0x01, 0x00, 0x01, 0x02]), Status::OK, "USSD");
+        assert_eq!(read(data(), &[0x04, 0x24, 0x00, 0x01, b'H']), Status::OK);
     }
 }
