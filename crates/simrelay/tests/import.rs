@@ -194,7 +194,8 @@ fn every_key_is_taken_over_or_has_a_note() {
         "no name that a slot may have",
         "[a b/c] colour: SMSgate knows no such key",
         "[a b/c] phone_number: no number",
-        "0 things to put right",
+        "to put right: smsgate.conf:23: [api] token_99_get_sms: ",
+        "2 things to put right; 14 notes",
         "chmod 600 it",
     ] {
         assert!(err.contains(noted), "{noted}: {err}");
@@ -234,9 +235,10 @@ fn hostile_values_stay_values() {
     assert!(made["slots"].get("y").is_none() && made["api"].get("tokens").is_none());
     let err = told(&output.stderr);
     for noted in [
-        "[y]: neither a port",
+        "to put right: sim-cards.conf:4: [y]: neither a port",
         "[mail] lone: ",
-        "no bcrypt hashes",
+        "to put right: [api]: 3 tokens are no bcrypt hashes",
+        "to put right: [server]: there is no certificate",
         "[other]: SMSgate knows no such section",
     ] {
         assert!(err.contains(noted), "{noted}: {err}");
@@ -325,5 +327,6 @@ fn programs_get_it_as_json() {
             .is_some_and(|text| text.contains("[slots.00]"))
     );
     assert!(json["notes"].as_array().is_some_and(|notes| notes.len() > 10));
+    assert_eq!(json["losses"].as_array().map(Vec::len), Some(2));
     assert_eq!(json["faults"], serde_json::json!([]));
 }

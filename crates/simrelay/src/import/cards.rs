@@ -40,7 +40,7 @@ pub(super) fn modems(cards: &Ini) -> Vec<Modem<'_>> {
 pub(super) fn write(draft: &mut Draft, cards: &Ini, modems: &[Modem<'_>]) {
     for section in cards.sections.iter().filter(|section| !can_be_found(cards, section)) {
         let words = "neither a port with its whole path nor an IMEI of 14 to 16 digits, so the modem is left out";
-        Taking::new(cards, section).note(draft, words);
+        Taking::new(cards, section).lose(draft, words);
     }
     for modem in modems {
         draft.table(&format!("[slots.{}]", modem.slot));
@@ -110,7 +110,7 @@ fn sim(draft: &mut Draft, taking: &mut Taking<'_>) {
         let right = (4..=8).contains(&pin.text.len()) && pin.text.bytes().all(|byte| byte.is_ascii_digit());
         match right {
             true => draft.secret("pin", &pin.text),
-            false => draft.note(
+            false => draft.lose(
                 &taking.place(pin.line, "pin"),
                 "no PIN of 4 to 8 digits, so it is left out",
             ),
@@ -121,7 +121,7 @@ fn sim(draft: &mut Draft, taking: &mut Taking<'_>) {
             Some(clean) => draft.text("number", &clean),
             None => {
                 let words = "no number with + and 7 to 15 digits, so it is left out: what asks for it finds no SIM";
-                draft.note(&taking.place(number.line, "phone_number"), words);
+                draft.lose(&taking.place(number.line, "phone_number"), words);
             }
         }
     }

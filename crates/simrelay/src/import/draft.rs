@@ -8,6 +8,7 @@ use std::fmt::{Display, Write};
 pub(super) struct Draft {
     text: String,
     notes: Vec<String>,
+    losses: Vec<String>,
     secrets: bool,
 }
 
@@ -38,6 +39,13 @@ impl Draft {
         self.notes.push(note);
     }
 
+    /// Something is not taken over, so that somebody has to act.
+    pub(super) fn lose(&mut self, place: &str, words: impl Display) {
+        let loss = harmless(&format!("{place}: {words}"));
+        self.comment(&format!("To put right: {loss}"));
+        self.losses.push(loss);
+    }
+
     /// A text.
     pub(super) fn text(&mut self, key: &str, value: &str) {
         self.line(format_args!("{key} = {}", quoted(value)));
@@ -65,7 +73,12 @@ impl Draft {
         &self.text
     }
 
-    /// Everything that changes.
+    /// Everything that is lost.
+    pub(super) fn losses(&self) -> &[String] {
+        &self.losses
+    }
+
+    /// Everything that is merely different.
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -91,7 +91,7 @@ fn server(draft: &mut Draft, taking: &mut Taking<'_>) {
 /// A file that SMSgate looked for where it was started: above the folder `conf`.
 fn pem<'a>(draft: &mut Draft, taking: &mut Taking<'a>, key: &'a str) {
     let Some(value) = taking.text(draft, key) else {
-        return draft.note(
+        return draft.lose(
             "[server]",
             format!("there is no {key}: `simrelay certificate` makes both files"),
         );
@@ -104,7 +104,7 @@ fn pem<'a>(draft: &mut Draft, taking: &mut Taking<'a>, key: &'a str) {
         Some(file) => draft.text(key, &file),
         None => {
             let words = "there is no such file as seen from here; name it with its whole path";
-            draft.note(&taking.place(value.line, key), words);
+            draft.lose(&taking.place(value.line, key), words);
             draft.comment(&format!(
                 "{key} = \"/etc/simrelay/{}\"",
                 if key == "key" { "key.pem" } else { "certificate.pem" }
@@ -151,7 +151,7 @@ fn api(draft: &mut Draft, taking: &mut Taking<'_>, modems: &[Modem<'_>]) {
     }
     let others = taking.like(|key| key.starts_with("token_").then_some(()));
     for (key, ()) in others {
-        taking.note_key(draft, key, "there is no such modem, so the token is left out");
+        taking.lose_key(draft, key, "there is no such modem, so the token is left out");
     }
     tokens.write(draft);
 }
@@ -199,8 +199,11 @@ impl<'a> Tokens<'a> {
     fn write(self, draft: &mut Draft) {
         let (right, wrong): (Vec<_>, Vec<_>) = self.held.into_iter().partition(|held| is_bcrypt(&held.hash));
         if !wrong.is_empty() {
-            let words = format!("{} tokens are no bcrypt hashes, so they are left out", wrong.len());
-            draft.note("[api]", words);
+            let words = match wrong.len() {
+                1 => String::from("a token is no bcrypt hash that can be taken, so it is left out"),
+                many => format!("{many} tokens are no bcrypt hashes that can be taken, so they are left out"),
+            };
+            draft.lose("[api]", words);
         }
         if let Some(more) = right
             .len()
@@ -213,7 +216,7 @@ impl<'a> Tokens<'a> {
                 right.len(),
                 api::MOST_LEGACY_HASHES
             );
-            draft.note("[api]", words);
+            draft.lose("[api]", words);
         }
         for (index, held) in right.iter().take(api::MOST_LEGACY_HASHES).enumerate() {
             let name = format!("legacy-{}", index + 1);
@@ -299,11 +302,16 @@ fn mail(draft: &mut Draft, main: &Ini, cards: &Ini, modems: &[Modem<'_>]) {
 }
 
 fn server_of_mail(draft: &mut Draft, taking: &mut Taking<'_>) {
-    if taking.flag(draft, "enabled") == Some(false) {
+    let off = taking.flag(draft, "enabled") == Some(false);
+    if off {
         draft.plain("enabled", false);
     }
     match taking.text(draft, "server") {
         Some(server) => draft.text("host", &server.text),
+        None if !off => taking.lose(
+            draft,
+            "no server: mail goes to this machine, unless you name one: `host = \"…\"`",
+        ),
         None => taking.note(draft, "no server: mail goes to this machine"),
     }
     let port = taking.number(draft, "port", 65_535.0).map_or(SMTPS, |port| port as u16);

@@ -31,7 +31,7 @@ use ini::Ini;
   simrelay config check simrelay.toml
 
 The configuration goes to the standard output, with a comment wherever something changes; the same notes, without any
-secret, go to the standard error. It holds PINs, the mail password and the hashes of tokens, so keep it closed to others
+secret, go to the standard error, and apart from them what is lost: modems, PINs, tokens, certificates. It holds PINs, the mail password and the hashes of tokens, so keep it closed to others
 (mode 600). The two files are only read. docs/moving-from-smsgate.md tells the rest.")]
 pub(crate) struct ImportArgs {
     /// The file of the gateway, usually conf/smsgate.conf
@@ -48,7 +48,9 @@ pub(crate) fn run(args: &ImportArgs, screen: &Screen) -> Result<(), Failure> {
     let draft = import(&args.main, &args.cards).map_err(|faults| refuse(&faults))?;
     let left: Vec<_> = config::faults_in(Path::new("simrelay.toml"), draft.as_str());
     if screen.is_json() {
-        return screen.value(&json!({"configuration": draft.as_str(), "notes": draft.notes(), "faults": left}));
+        return screen.value(
+            &json!({"configuration": draft.as_str(), "notes": draft.notes(), "losses": draft.losses(), "faults": left}),
+        );
     }
     // The summary first: whoever reads both on a terminal sees the end of the file last.
     summary(&draft, &left);
@@ -108,11 +110,13 @@ fn summary(draft: &Draft, left: &[Fault]) {
     for note in draft.notes() {
         eprintln!("{}", harmless(note));
     }
-    for fault in left {
-        eprintln!("to put right: {}", harmless(&fault.to_string()));
+    let faults = left.iter().map(ToString::to_string);
+    for wrong in draft.losses().iter().cloned().chain(faults) {
+        eprintln!("to put right: {}", harmless(&wrong));
     }
-    let (notes, faults) = (draft.notes().len(), left.len());
-    eprintln!("{notes} notes, which stand in the file as well; {faults} things to put right");
+    let notes = counted(draft.notes().len(), "note");
+    let wrong = counted(draft.losses().len() + left.len(), "thing");
+    eprintln!("{wrong} to put right; {notes}, which stand in the file as well");
     if !draft.holds_secret() {
         return;
     }
@@ -120,6 +124,12 @@ fn summary(draft: &Draft, left: &[Fault]) {
         format!("; it is open to others now (mode {mode:04o})")
     });
     eprintln!("it holds secrets (PINs, a mail password, hashes of tokens): chmod 600 it{open}");
+}
+
+/// So many of them, in words.
+fn counted(many: usize, what: &str) -> String {
+    let plural = if many == 1 { "" } else { "s" };
+    format!("{many} {what}{plural}")
 }
 
 /// The mode of the file that the standard output goes to, where others may read it.

@@ -45,20 +45,36 @@ impl<'a> Taking<'a> {
 
     /// Notes something about the section as a whole.
     pub(super) fn note(&self, draft: &mut Draft, words: impl Display) {
+        draft.note(&self.heading(), words);
+    }
+
+    /// Tells that something of the section is lost.
+    pub(super) fn lose(&self, draft: &mut Draft, words: impl Display) {
+        draft.lose(&self.heading(), words);
+    }
+
+    /// Where the section begins.
+    fn heading(&self) -> String {
         let file = self.ini.file.file_name().unwrap_or_default().to_string_lossy();
-        let place = format!(
+        format!(
             "{}:{}: [{}]",
             shown(&file),
             self.section.line,
             shown(&self.section.name)
-        );
-        draft.note(&place, words);
+        )
     }
 
     /// Notes something about a key, if it is there.
     pub(super) fn note_key(&mut self, draft: &mut Draft, key: &'a str, words: impl Display) {
         if let Some(value) = self.take(draft, key) {
             draft.note(&self.place(value.line, key), words);
+        }
+    }
+
+    /// Tells that what a key said is lost, if it is there.
+    pub(super) fn lose_key(&mut self, draft: &mut Draft, key: &'a str, words: impl Display) {
+        if let Some(value) = self.take(draft, key) {
+            draft.lose(&self.place(value.line, key), words);
         }
     }
 
