@@ -94,7 +94,7 @@ fn a_clock_set_back_a_year_is_told_and_nothing_waits_for_a_year_or_is_lost() {
     let told = rig.network.text(rig.modems[0].number(), "+493023125001", "hello");
     told.expect("delivered");
     eventually("anna is called", LONG, || (!texts(&rig, ANNA).is_empty()).then_some(()));
-    gateway.wait_log("shop: ");
+    gateway.wait_log("webhook.shop fails");
 
     clock.set("-366d");
     let finding = gateway.wait_finding("clock", "set back by 36");
