@@ -106,9 +106,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_failed_message_ends_as_the_network_said() {
-        let part = |state, code: Option<&str>| PartView {
+    fn part(state: PartState, code: Option<&str>) -> PartView {
+        PartView {
             part: 1,
             state,
             sim: None,
@@ -123,23 +122,29 @@ mod tests {
             code: code.map(str::to_owned),
             maybe_twice: false,
             receipts: Vec::new(),
-        };
-        let of = |state, parts| {
-            end_of(&MessageView {
-                id: MessageId::fresh(),
-                to: Number::received("+491711234567"),
-                text: None,
-                state,
-                priority: 1,
-                alphabet: Alphabet::Gsm7,
-                accepted_at: Timestamp::UNIX_EPOCH,
-                send_at: None,
-                expires_at: Timestamp::UNIX_EPOCH,
-                token: None,
-                maybe_twice: false,
-                parts,
-            })
-        };
+        }
+    }
+
+    fn view(state: State, parts: Vec<PartView>) -> MessageView {
+        MessageView {
+            id: MessageId::fresh(),
+            to: Number::received("+491711234567"),
+            text: None,
+            state,
+            priority: 1,
+            alphabet: Alphabet::Gsm7,
+            accepted_at: Timestamp::UNIX_EPOCH,
+            send_at: None,
+            expires_at: Timestamp::UNIX_EPOCH,
+            token: None,
+            maybe_twice: false,
+            parts,
+        }
+    }
+
+    #[test]
+    fn a_failed_message_ends_as_the_network_said() {
+        let of = |state, parts| end_of(&view(state, parts));
         let failed = |code| of(State::Failed, vec![part(PartState::Failed, code)]);
         for (code, end) in [
             ("CMS 8", MessageState::Rejected),
@@ -155,5 +160,16 @@ mod tests {
         assert_eq!(failed(None), MessageState::Undeliverable);
         let delivered = vec![part(PartState::Delivered, Some("CMS 8"))];
         assert_eq!(of(State::Delivered, delivered), MessageState::Delivered, "at last");
+    }
+
+    #[test]
+    fn what_no_modem_could_send_tells_the_networks_number_when_its_time_is_over() {
+        let expired = view(State::Expired, vec![part(PartState::Expired, Some("CMS 331"))]);
+        assert_eq!(
+            (end_of(&expired), network_error(&expired)),
+            (MessageState::Expired, Some(331))
+        );
+        let never = view(State::Expired, vec![part(PartState::Expired, None)]);
+        assert_eq!(network_error(&never), None, "nobody tried");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use message::{Alphabet, ErrorClass, Failure, Outcome, RouteId};
+use message::{Alphabet, Cause, ErrorClass, Failure, Outcome, RouteId};
 use store::{DuePart, Settle, Settled};
 use tpdu::{Direction, Pdu, Tpdu};
 
@@ -72,7 +72,11 @@ pub(crate) fn judge(
             until: now + rules.uncertain_wait,
             reason,
         }),
-        Outcome::NotBegun { reason } => plain(Settled::Held { due_at: now, reason }),
+        Outcome::NotBegun { reason } => plain(Settled::Held {
+            due_at: now,
+            cause: None,
+            reason,
+        }),
         Outcome::Failed(failure) => {
             let (result, remake) = failed(part, route, failure, rules, destinations, now);
             Verdict {
@@ -112,6 +116,7 @@ fn failed(
             // It is the SIM that rests, and not the message.
             Settled::Held {
                 due_at: now,
+                cause: Some(failure.cause).filter(|cause| *cause != Cause::Gateway),
                 reason: failure.reason,
             },
             None,
@@ -156,7 +161,7 @@ fn is_gsm7(tpdu: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use message::{Cause, MessageId, Number, OnUncertain, Priority};
+    use message::{MessageId, Number, OnUncertain, Priority};
     use store::PartKey;
     use tpdu::{Choice, Options, Wishes, compose};
 
@@ -192,14 +197,18 @@ mod tests {
     }
 
     fn refused(part: &DuePart) -> Verdict {
-        let rules = Rules {
-            max_attempts: 5,
-            uncertain_wait: Duration::from_secs(60),
-        };
         let failure = Failure {
             class: ErrorClass::OtherEncoding,
             cause: Cause::Gateway,
             reason: "it lacks a letter".to_owned(),
+        };
+        judged(part, failure)
+    }
+
+    fn judged(part: &DuePart, failure: Failure) -> Verdict {
+        let rules = Rules {
+            max_attempts: 5,
+            uncertain_wait: Duration::from_secs(60),
         };
         let route = RouteId::new("phone");
         let outcome = Outcome::Failed(failure);
@@ -212,6 +221,22 @@ mod tests {
             &rules,
             Timestamp::UNIX_EPOCH,
         )
+    }
+
+    #[test]
+    fn a_sim_that_rests_leaves_the_networks_code_with_the_part_and_none_of_the_gateways() {
+        for (said, kept) in [(Cause::Cms(331), Some(Cause::Cms(331))), (Cause::Gateway, None)] {
+            let failure = Failure {
+                class: ErrorClass::Hold,
+                cause: said,
+                reason: "it rests".to_owned(),
+            };
+            let judged = judged(&part(Choice::Gsm7, 0), failure).settle.result;
+            assert!(
+                matches!(&judged, Settled::Held { cause, .. } if *cause == kept),
+                "{judged:?}"
+            );
+        }
     }
 
     #[test]

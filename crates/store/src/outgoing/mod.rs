@@ -15,8 +15,8 @@ mod view;
 use jiff::Timestamp;
 
 use message::{
-    Accepted, Alphabet, Class, Failure, JournalEntry, MessageId, MessageState, Number, OnUncertain, PartState, PeerId,
-    Priority, RouteId, TokenId,
+    Accepted, Alphabet, Cause, Class, Failure, JournalEntry, MessageId, MessageState, Number, OnUncertain, PartState,
+    PeerId, Priority, RouteId, TokenId,
 };
 
 pub(crate) use progress::QUARTER_MS;
@@ -197,6 +197,8 @@ pub enum Settled {
     Held {
         /// Not before.
         due_at: Timestamp,
+        /// The code of it, where a modem or the network gave one.
+        cause: Option<Cause>,
         /// Why, for people.
         reason: String,
     },

@@ -115,8 +115,13 @@ fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
             report::settle_waiting(desk, part.key, at)?;
             receipt::settle_doubt(desk, &part, at)
         }
-        Settled::Held { due_at, reason } => {
-            desk.note(&part, at, Line::plain(route, HOLD, reason))?;
+        Settled::Held { due_at, cause, reason } => {
+            let code = cause.map(|cause| cause.to_string()).unwrap_or_default();
+            let line = Line {
+                code: &code,
+                ..Line::plain(route, HOLD, reason)
+            };
+            desk.note(&part, at, line)?;
             uncount(desk, &part)?;
             requeue(desk, &part, at, millis(*due_at))
         }

@@ -308,9 +308,9 @@ impl Desk<'_> {
             .conn
             .prepare_cached(
                 "UPDATE history SET at = ?2 WHERE row = (SELECT max(row) FROM history WHERE part = ?1)
-                 AND class = ?3 AND reason = ?4",
+                 AND class = ?3 AND reason = ?4 AND code = ?5",
             )?
-            .execute((part.key.row(), at, line.class, line.reason))?;
+            .execute((part.key.row(), at, line.class, line.reason, line.code))?;
         Ok(changed > 0)
     }
 }

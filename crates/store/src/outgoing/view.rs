@@ -148,7 +148,7 @@ fn receipts(glance: &Glance<'_>, part: i64) -> rusqlite::Result<Vec<ReceiptView>
 }
 
 /// What went wrong last; a part that is out has nothing wrong any more. Of one that is refused because no route is left,
-/// the last route's own words say more than that.
+/// the last route's own words say more than that; of one that ran out of time, the last code of a network or a modem.
 fn last_error(glance: &Glance<'_>, part: i64, state: PartState) -> rusqlite::Result<(Option<String>, Option<String>)> {
     if matches!(state, PartState::Sent | PartState::Delivered) {
         return Ok((None, None));
@@ -157,11 +157,12 @@ fn last_error(glance: &Glance<'_>, part: i64, state: PartState) -> rusqlite::Res
         .conn
         .prepare_cached(
             "SELECT reason, code FROM history WHERE part = ?1
-             ORDER BY ?2 AND class = 'other_route' DESC, row DESC LIMIT 1",
+             ORDER BY ?2 AND class = 'other_route' DESC, ?3 AND code LIKE 'CMS %' DESC, row DESC LIMIT 1",
         )?
-        .query_row((part, state == PartState::Refused), |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?))
-        })
+        .query_row(
+            (part, state == PartState::Refused, state == PartState::Expired),
+            |row| Ok((row.get(0)?, row.get::<_, String>(1)?)),
+        )
         .optional()?;
     Ok(line.map_or((None, None), |(reason, code)| {
         (Some(reason), Some(code).filter(|code| !code.is_empty()))

@@ -112,6 +112,7 @@ impl World {
             4 => uncertain(t(self.now + 120)),
             5 => Settled::Held {
                 due_at,
+                cause: None,
                 reason: "no network".to_owned(),
             },
             _ => Settled::Requeued,

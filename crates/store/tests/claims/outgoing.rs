@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
-use message::{Alphabet, MessageId, MessageState, Number, PartState, Priority, RouteId, TokenId};
+use message::{Alphabet, Cause, MessageId, MessageState, Number, PartState, Priority, RouteId, TokenId};
 use store::{
     AcceptError, Attempt, CancelError, Config, MoveError, NewMessage, Policies, Progress, QueueOf, ReplaceError,
     Settle, Settled,
@@ -380,6 +380,7 @@ async fn waiting_for_a_modem_counts_no_attempt_and_fills_no_history() {
         bench.attempt(part.key, "sim1", t(round * 10)).await;
         let held = Settled::Held {
             due_at: t(round * 10 + 10),
+            cause: None,
             reason: "no network".to_owned(),
         };
         bench.settle(part.key, "sim1", t(round * 10 + 1), held).await;
@@ -387,6 +388,35 @@ async fn waiting_for_a_modem_counts_no_attempt_and_fills_no_history() {
     let due = bench.store.due(t(100), 10).await.expect("read");
     assert_eq!(due[0].attempts, 0);
     assert_eq!(bench.store.history(part.message).await.expect("read").len(), 1);
+}
+
+#[tokio::test]
+async fn what_ran_out_of_time_tells_the_last_code_that_the_network_gave() {
+    let bench = Bench::new();
+    let part = bench.part(message(1)).await;
+    for (at, cause) in [(1, Some(Cause::Cms(310))), (3, Some(Cause::Cms(331))), (5, None)] {
+        bench.attempt(part.key, "sim1", t(at)).await;
+        let held = Settled::Held {
+            due_at: t(at + 1),
+            cause,
+            reason: format!("said at {at}"),
+        };
+        bench.settle(part.key, "sim1", t(at + 1), held).await;
+    }
+    let code = async || {
+        let view = bench
+            .store
+            .status(part.message)
+            .await
+            .expect("read")
+            .expect("there is one");
+        (view.parts[0].error.clone(), view.parts[0].code.clone())
+    };
+    assert_eq!(code().await, (Some("said at 5".to_owned()), None), "while it waits");
+    let late = message(1).expires_at;
+    bench.store.tick(late, &Policies::default()).await.expect("kept");
+    assert_eq!(bench.states(part.message).await, [PartState::Expired]);
+    assert_eq!(code().await, (Some("said at 3".to_owned()), Some("CMS 331".to_owned())));
 }
 
 #[tokio::test]
