@@ -107,6 +107,13 @@ impl Cli {
         tidy(program, false)
     }
 
+    /// The same for manual pages, which are of use for what a command does: without the `help` of each group.
+    pub(crate) fn manual() -> clap::Command {
+        let mut program = without_help(Self::command());
+        program.build();
+        tidy(program, false)
+    }
+
     /// Does what was asked, tells a failure, and gives the exit code.
     pub(crate) fn run(self) -> ExitCode {
         let screen = Screen::new(self.json);
@@ -220,6 +227,11 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::refused(format!("cannot start: {error}")))
 }
 
+/// Leaves the command `help` out, and those of the commands inside.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
 /// Lets paragraphs be wrapped by the terminal alone, and shows no connection where none is made.
 fn tidy(command: clap::Command, inside_offline: bool) -> clap::Command {
     let offline = inside_offline || OFFLINE.contains(&command.get_name());
@@ -284,6 +296,7 @@ Exit codes:
   2  wrong usage or malformed input
   3  the gateway is not reachable (connection, TLS, time-out)
   4  the token is missing, wrong, or lacks a scope
+  78 the configuration is not right (serve)
 check has those of a plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
 #[cfg(test)]

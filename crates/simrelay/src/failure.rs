@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// The token is missing, wrong, or lacks a scope: exit code 4.
     Unauthorised(String),
+    /// The configuration is not right, and waiting does not mend it: exit code 78, after which the unit does not start anew.
+    Misconfigured(String),
     /// All has been said; only the exit code is left.
     Told(u8),
     /// The reader of our output has gone; nobody is left to tell. Exit code 0.
@@ -51,6 +53,7 @@ impl Failure {
             Self::Usage(_) => MISUSE,
             Self::Unreachable(_) => 3,
             Self::Unauthorised(_) => 4,
+            Self::Misconfigured(_) => MISCONFIGURED,
             Self::Told(code) => *code,
         }
     }
@@ -59,7 +62,10 @@ impl Failure {
     pub(crate) fn sentence(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => Some(&refusal.sentence),
-            Self::Usage(sentence) | Self::Unreachable(sentence) | Self::Unauthorised(sentence) => Some(sentence),
+            Self::Usage(sentence)
+            | Self::Unreachable(sentence)
+            | Self::Unauthorised(sentence)
+            | Self::Misconfigured(sentence) => Some(sentence),
             Self::Told(_) | Self::Silent => None,
         }
     }
@@ -71,6 +77,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Unreachable(_) => "unreachable",
             Self::Unauthorised(_) => "unauthorised",
+            Self::Misconfigured(_) => "configuration",
             Self::Refused(_) | Self::Told(_) | Self::Silent => "refused",
         };
         let mut error = json!({ "kind": kind, "message": sentence });
@@ -89,6 +96,9 @@ impl Failure {
 
 /// The exit code for wrong usage and malformed input.
 pub(crate) const MISUSE: u8 = 2;
+
+/// The exit code for a wrong configuration: EX_CONFIG of sysexits(3).
+const MISCONFIGURED: u8 = 78;
 
 /// Only output makes an `io::Error` of its own; whoever reads a file says which one it was.
 impl From<io::Error> for Failure {
@@ -112,8 +122,9 @@ mod tests {
             Failure::Usage(String::new()),
             Failure::Unreachable(String::new()),
             Failure::Unauthorised(String::new()),
+            Failure::Misconfigured(String::new()),
         ];
-        assert_eq!(codes.map(|failure| failure.code()), [0, 1, 2, 3, 4]);
+        assert_eq!(codes.map(|failure| failure.code()), [0, 1, 2, 3, 4, 78]);
     }
 
     #[test]

@@ -29,7 +29,8 @@ use crate::threads::Threads;
 SIGTERM and SIGINT stop it in order: the API, then what is with a modem, the database last; a second one stops it at
 once, which loses nothing but may leave a part uncertain. SIGHUP reads the file again, as simrelay reload does:
 a file that is not right is refused whole.
-The exit code is 1 where it cannot start, and the last line says why.")]
+The exit code is 78 where the configuration is not right and 1 where it cannot start for another reason; the last line
+says why.")]
 pub(crate) struct ServeArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = config::USUAL_FILE)]
@@ -191,7 +192,7 @@ fn refuse(file: &Path, faults: &[config::Fault]) -> Failure {
         "{} is not right, so the gateway does not start",
         file.display()
     ));
-    Failure::refused(told.join("\n"))
+    Failure::Misconfigured(told.join("\n"))
 }
 
 /// The unit waits a little longer before it kills.

@@ -125,8 +125,13 @@ impl House {
 
     /// What the daemon says when it does not start.
     fn refusal(&self) -> String {
+        self.refusal_with(1)
+    }
+
+    /// The same, with this exit code.
+    fn refusal_with(&self, code: i32) -> String {
         let output = self.serve().output().expect("the program starts");
-        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
         stderr(&output)
     }
 }
@@ -161,7 +166,7 @@ impl Drop for Daemon {
 fn a_wrong_configuration_is_told_whole_and_nothing_starts() {
     let house = House::new(Settings::default());
     house.write(&[&house.token], "cost = 5\n[gateway]\nconcat_bits = 9");
-    let told = house.refusal();
+    let told = house.refusal_with(78);
     assert!(
         told.contains("slots.sim1.cost = 5: unknown key; did you mean 'cost_micros'?"),
         "{told}"
@@ -178,6 +183,13 @@ fn a_wrong_configuration_is_told_whole_and_nothing_starts() {
 }
 
 #[test]
+fn the_unit_leaves_a_gateway_alone_whose_configuration_is_wrong() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../systemd/simrelay.service");
+    let unit = fs::read_to_string(unit).unwrap();
+    assert!(unit.lines().any(|line| line == "RestartPreventExitStatus=78"));
+}
+
+#[test]
 fn a_configuration_that_others_may_read_is_refused() {
     let house = House::new(Settings::default());
     for (mode, words) in [
@@ -186,7 +198,7 @@ fn a_configuration_that_others_may_read_is_refused() {
         (0o660, "its group may do more"),
     ] {
         fs::set_permissions(house.config(), fs::Permissions::from_mode(mode)).unwrap();
-        let told = house.refusal();
+        let told = house.refusal_with(78);
         assert!(
             told.contains(words) && told.contains(&format!("(mode {mode:04o})")),
             "{told}"

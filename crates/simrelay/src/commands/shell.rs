@@ -43,12 +43,12 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
 pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::program()).render(&mut page)?;
+        clap_mangen::Man::new(Cli::manual()).render(&mut page)?;
         return print(&page);
     };
     let told = |error: io::Error| Failure::refused(format!("--out {}: {error}", folder.display()));
     fs::create_dir_all(folder).map_err(told)?;
-    clap_mangen::generate_to(Cli::program(), folder).map_err(told)
+    clap_mangen::generate_to(Cli::manual(), folder).map_err(told)
 }
 
 fn print(text: &[u8]) -> Result<(), Failure> {

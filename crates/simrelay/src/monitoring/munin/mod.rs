@@ -105,9 +105,15 @@ fn autoconf(seen: Result<Sight, Failure>) -> String {
         Ok(_) => "yes".to_owned(),
         Err(failure) => {
             let why = failure.sentence().unwrap_or("no answer");
-            format!("no ({})", why.replace(['\n', '(', ')'], " "))
+            format!("no ({})", without_brackets(why))
         }
     }
+}
+
+/// Munin reads a reason up to the first closing bracket: what stood in brackets stands between commas.
+fn without_brackets(why: &str) -> String {
+    let why = why.replace('\n', " ").replace(" (", ", ").replace(") ", ", ");
+    why.replace(['(', ')'], "")
 }
 
 /// What the variables of SMSgate's plugin say, so that its `plugin-conf.d` goes on.
@@ -127,3 +133,17 @@ const DIRTY_CONFIG: &str = "MUNIN_CAP_DIRTYCONFIG";
 
 /// How long the gateway may take, in seconds: munin-node gives all of a plugin ten.
 const LIMIT_S: u64 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_in_brackets_has_none_inside() {
+        let silent = Failure::Unreachable("no answer from h: refused; is --url (SIMRELAY_URL) right?\nTry.".into());
+        assert_eq!(
+            autoconf(Err(silent)),
+            "no (no answer from h: refused; is --url, SIMRELAY_URL, right? Try.)"
+        );
+    }
+}
