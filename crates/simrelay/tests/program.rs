@@ -196,7 +196,7 @@ fn why_a_service_does_not_start_is_an_error_in_the_journal() {
     let mut serve = simrelay(&["serve", "--config", config.to_str().unwrap()]);
     let status = serve.env("JOURNAL_STREAM", stream).stderr(output).status().unwrap();
     let told = fs::read_to_string(&log).unwrap();
-    assert_eq!(status.code(), Some(1), "{told}");
+    assert_eq!(status.code(), Some(78), "{told}");
     assert!(
         told.lines().count() >= 2 && told.lines().all(|line| line.starts_with("<3>")),
         "{told}"
