@@ -176,8 +176,8 @@ fn a_wrong_certificate_and_a_private_address_get_nothing_until_the_settings_are_
     let rig = rig.config(&wrong_authority).config(&private);
     let gateway = rig.start_ready();
     arrive(&rig, &["one"]);
-    gateway.wait_log("webhook.shop: no connection: nobody known here vouches");
-    gateway.wait_log("webhook.inner: no connection: the name leads to");
+    gateway.wait_log("webhook.shop fails: no connection: nobody known here vouches");
+    gateway.wait_log("webhook.inner fails: no connection: the name leads to");
     assert_eq!((sink.posts().len(), other.connections()), (0, 0));
     let (code, told) = {
         let run = rig.cli(&gateway, &["webhook", "test", "inner", "--config", &config_of(&rig)]);
