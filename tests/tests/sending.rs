@@ -554,7 +554,7 @@ fn nobody_knows_means_a_report_a_second_sending_or_an_operator() {
         "{view}"
     );
     gateway.wait_state(&held, "uncertain", LONG);
-    gateway.wait_finding("queue", "nobody knows whether they went out");
+    gateway.wait_finding("queue", "nobody knows whether it went out");
     gateway.wait_log("an operator decides");
     assert_eq!(status(&gateway, &held)["state"], "uncertain", "it is held");
     let resolved = gateway
@@ -606,4 +606,33 @@ fn an_alarm_passes_what_stands_next_at_the_modem() {
         .filter_map(|sent| sent.text)
         .collect();
     assert_eq!(order, ["first", "alarm", "second", "third"]);
+}
+
+#[test]
+fn a_message_that_stands_next_at_the_modem_can_be_taken_back() {
+    let settings = Settings {
+        latency: Duration::from_secs(3),
+        ..Settings::default()
+    };
+    let rig = Rig::with(settings, vec![ModemSpec::new(0)]);
+    let gateway = rig.start_ready();
+    let api = gateway.api();
+    let [first, second, third] = ["first", "second", "third"].map(|text| api.send("+491700000002", text));
+    eventually("the second stands at the modem", LONG, || {
+        let queue = api.call("stats", json!({})).ok()?;
+        (queue["queue"]["attempting"] == 2).then_some(())
+    });
+    let view = api.call("sms.cancel", json!({ "id": second })).expect("taken back");
+    assert_eq!(view["state"], "cancelled", "{view:#}");
+    assert_eq!(
+        api.refused("sms.cancel", json!({ "id": first })).code,
+        2008,
+        "it is on its way"
+    );
+    gateway.wait_state(&third, "delivered", LONG);
+    let order: Vec<_> = sent_to(&rig, "+491700000002")
+        .into_iter()
+        .filter_map(|sent| sent.text)
+        .collect();
+    assert_eq!(order, ["first", "third"]);
 }

@@ -333,10 +333,10 @@ impl Gateway {
         Ok(ListQuery { to, ..query })
     }
 
-    /// Takes a message back, before its first attempt.
+    /// Takes a message back, before it begins to go out. One that stands at its modem behind another is asked back first.
     pub async fn cancel(&self, origin: &Origin, id: MessageId) -> Result<MessageView, Error> {
         self.status(origin, id).await?;
-        match self.inner.store.cancel(id, clock::now()).await {
+        match self.take_back(id).await {
             Ok(_) => {}
             Err(CancelError::Unknown) => return Err(Error::unknown_message()),
             Err(CancelError::TooLate { state }) => return Err(too_late(state, "cancelled")),

@@ -101,6 +101,7 @@ fn queue_what_had_not_begun(conn: &Connection, path: &Path) -> rusqlite::Result<
     for part in ahead.iter().filter(|part| !begun.contains(part)) {
         queued += conn.execute(
             "UPDATE part SET state = 0, attempts = max(attempts - 1, 0),
+                attempted_at = CASE WHEN attempts <= 1 AND NOT maybe_twice THEN NULL ELSE attempted_at END,
                 rank = 3 - min(3, (SELECT priority FROM message WHERE row = part.key >> 8)) WHERE key = ?1",
             [part],
         )?;

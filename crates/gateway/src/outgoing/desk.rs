@@ -307,7 +307,7 @@ impl Desk {
     /// Begins nothing new; what is with a modem is finished.
     pub(crate) fn close(&mut self) {
         self.closing = true;
-        (0..self.lanes.len()).for_each(|at| self.withdraw_below(at, u8::MAX));
+        (0..self.lanes.len()).for_each(|at| self.withdraw(at, |_| true));
     }
 
     /// What the router says of a message to `to`, with everything known now.

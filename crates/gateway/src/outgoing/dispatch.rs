@@ -32,6 +32,11 @@ pub(crate) enum Command {
     LookAgain,
     /// What is held of these messages is void.
     Forget(Vec<MessageId>),
+    /// Is all that was handed over of this message behind other parts? Then it is asked back, and begins nowhere until it is
+    /// let go.
+    AskBack(MessageId, oneshot::Sender<bool>),
+    /// It may go out again, if it still waits.
+    LetGo(MessageId),
     /// Somebody wrote to a SIM.
     Contact(Number, RouteId),
     /// The only SIMs restricted tokens may use.
@@ -160,6 +165,14 @@ impl Dispatcher {
             Command::Arrived(parts) => self.desk.arrive(parts, now),
             Command::LookAgain => self.desk.look_again(),
             Command::Forget(messages) => messages.into_iter().for_each(|message| self.desk.forget(message)),
+            // An asker that went away lets nothing go: only who gets the answer does.
+            Command::AskBack(message, asked) => {
+                let asks = self.desk.ask_back(message);
+                if asked.send(asks).is_err() && asks {
+                    self.desk.remade(message, None, now);
+                }
+            }
+            Command::LetGo(message) => self.desk.remade(message, None, now),
             Command::Contact(number, route) => self.desk.contact(number, route),
             Command::RestrictTokens(token_sims) => self.desk.restrict_tokens(token_sims),
             Command::Reorder(other) => {

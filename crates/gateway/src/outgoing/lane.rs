@@ -237,15 +237,23 @@ impl Lane {
         }
     }
 
-    /// The tickets of the parts behind others that are of less priority than this; they count as asked back.
-    pub(crate) fn withdraw_below(&mut self, priority: u8) -> Vec<u64> {
+    /// The parts that the carrier has, and where each stands.
+    pub(crate) fn handed_over(&self) -> impl Iterator<Item = (&DuePart, Stand)> {
+        self.hands.iter().filter_map(|work| match work {
+            Work::Sending { part, stand, .. } => Some((&**part, *stand)),
+            _ => None,
+        })
+    }
+
+    /// The tickets of the parts behind others that are meant; they count as asked back.
+    pub(crate) fn withdraw(&mut self, meant: impl Fn(&DuePart) -> bool) -> Vec<u64> {
         let mut tickets = Vec::new();
         for work in &mut self.hands {
             if let Work::Sending {
                 part, ticket, stand, ..
             } = work
                 && *stand == Stand::Behind
-                && part.priority.0 < priority
+                && meant(part)
             {
                 *stand = Stand::Withdrawn;
                 tickets.push(*ticket);

@@ -1,7 +1,10 @@
 //! Messages that wait, as whoever handed them in may still change them.
 
-use message::MessageId;
+use std::time::Duration;
+
+use message::{Committed, MessageId};
 use store::{CancelError, NewMessage, ReplaceError};
+use tokio::sync::oneshot;
 
 use super::dispatch::Command;
 use super::send::{refused, unavailable};
@@ -52,6 +55,32 @@ impl Gateway {
         Ok(gone)
     }
 
+    /// Cancels a message in the store, which forbids it where a part was attempted. Where all such parts only stand behind
+    /// others they are asked back, and it is tried again until they are there.
+    pub(crate) async fn take_back(&self, id: MessageId) -> Result<Committed<()>, CancelError> {
+        let store = &self.inner.store;
+        let first = store.cancel(id, clock::now()).await;
+        if !matches!(first, Err(CancelError::TooLate { .. })) || !self.ask_back(id).await {
+            return first;
+        }
+        let mut last = first;
+        for _ in 0..BACK_TRIES {
+            tokio::time::sleep(BACK_PAUSE).await;
+            last = store.cancel(id, clock::now()).await;
+            if !matches!(last, Err(CancelError::TooLate { .. })) {
+                break;
+            }
+        }
+        self.tell(Command::LetGo(id)).await;
+        last
+    }
+
+    async fn ask_back(&self, id: MessageId) -> bool {
+        let (asked, told) = oneshot::channel();
+        self.tell(Command::AskBack(id, asked)).await;
+        told.await.unwrap_or(false)
+    }
+
     /// Puts what was drafted in the place of a message of theirs that was never attempted; it has its id.
     ///
     /// # Errors
@@ -73,3 +102,7 @@ impl Gateway {
         Ok(())
     }
 }
+
+/// How often, and how fast, it is looked whether a part came back from its modem.
+const BACK_TRIES: u32 = 40;
+const BACK_PAUSE: Duration = Duration::from_millis(25);

@@ -182,13 +182,16 @@ pub(crate) fn requeue(desk: &mut Desk<'_>, part: &PartRow, at: i64, due_at: i64)
     desk.place(part, place)
 }
 
-/// Nothing went out: the attempt does not count.
+/// Nothing went out: the attempt does not count, and one that was the first never was.
 fn uncount(desk: &Desk<'_>, part: &PartRow) -> rusqlite::Result<()> {
     if part.state == PartState::Queued {
         return Ok(());
     }
     desk.conn
-        .prepare_cached("UPDATE part SET attempts = max(attempts - 1, 0) WHERE key = ?1")?
+        .prepare_cached(
+            "UPDATE part SET attempts = max(attempts - 1, 0),
+                attempted_at = CASE WHEN attempts <= 1 AND NOT maybe_twice THEN NULL ELSE attempted_at END WHERE key = ?1",
+        )?
         .execute([part.key.row()])?;
     Ok(())
 }

@@ -208,13 +208,13 @@ impl Desk {
         let Some((&(Reverse(most), ..), _)) = lane.queue.first_key_value() else {
             return;
         };
-        self.withdraw_below(at, most);
+        self.withdraw(at, |part| part.priority.0 < most);
     }
 
-    /// Asks back what stands behind another part and has less priority than this.
-    pub(super) fn withdraw_below(&mut self, at: usize, priority: u8) {
+    /// Asks back what stands behind another part and is meant.
+    pub(super) fn withdraw(&mut self, at: usize, meant: impl Fn(&DuePart) -> bool) {
         let lane = &mut self.lanes[at];
-        for ticket in lane.withdraw_below(priority) {
+        for ticket in lane.withdraw(meant) {
             let route = lane.id.clone();
             self.actions.push_back(Action::Withdraw { route, ticket });
         }

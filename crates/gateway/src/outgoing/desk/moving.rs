@@ -8,7 +8,7 @@ use router::Decision;
 use store::DuePart;
 
 use super::{Action, Desk, REROUTE_PAUSE, WAITING};
-use crate::outgoing::lane::{Pause, Work};
+use crate::outgoing::lane::{Pause, Stand, Work};
 use crate::outgoing::verdict::Remake;
 
 impl Desk {
@@ -21,9 +21,32 @@ impl Desk {
         }
     }
 
+    /// Asks a message back of which everything that was handed over stands behind other parts; whether there is such a thing.
+    /// Nothing of it begins until it is [let go](Desk::remade).
+    pub(crate) fn ask_back(&mut self, message: MessageId) -> bool {
+        let mut behind = Vec::new();
+        for (at, lane) in self.lanes.iter().enumerate() {
+            for (part, stand) in lane.handed_over().filter(|(part, _)| part.message == message) {
+                if stand == Stand::Front {
+                    return false;
+                }
+                behind.push((at, part.key));
+            }
+        }
+        if behind.is_empty() {
+            return false;
+        }
+        self.forget(message);
+        self.remaking.insert(message);
+        for (at, key) in behind {
+            self.withdraw(at, |part| part.key == key);
+        }
+        true
+    }
+
     /// Takes everything back from a lane that has not begun there.
     pub(super) fn clear(&mut self, at: usize) {
-        self.withdraw_below(at, u8::MAX);
+        self.withdraw(at, |_| true);
         self.unqueue(at);
     }
 

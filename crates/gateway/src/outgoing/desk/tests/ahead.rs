@@ -210,3 +210,28 @@ fn a_desk_that_closes_waits_for_what_has_begun_alone() {
     assert_eq!((seen.ends.len(), seen.handed.len()), (2, 0));
     assert!(!desk.is_working());
 }
+
+#[test]
+fn a_message_that_stands_behind_is_asked_back_and_begins_nowhere_until_it_is_let_go() {
+    let mut desk = deep_desk();
+    desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
+    let seen = serve(&mut desk, t(1));
+    let [(1, first), (2, behind)] = seen.handed[..] else {
+        panic!("{seen:?}")
+    };
+    assert!(!desk.ask_back(id(1)), "it is on its way");
+    assert!(!desk.ask_back(id(7)), "nobody has it");
+    assert!(desk.ask_back(id(2)));
+    assert_eq!(serve(&mut desk, t(1)).withdrawn, [behind]);
+    desk.settled(&a(), behind, not_begun(), t(1));
+    assert_eq!(serve(&mut desk, t(1)).ends, [Settled::Requeued]);
+    desk.arrive([part(2, 1, 1, 1)], t(2));
+    desk.settled(&a(), first, sent(), t(2));
+    assert!(
+        serve(&mut desk, t(2)).handed.is_empty(),
+        "the store shows it, and it is not let go"
+    );
+    desk.remade(id(2), None, t(3));
+    desk.arrive([part(2, 1, 1, 1)], t(3));
+    assert_eq!(serve(&mut desk, t(3)).handed[0].0, 2);
+}
