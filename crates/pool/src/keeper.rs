@@ -393,7 +393,14 @@ impl Keeper {
         }
         let reason = who.stranger();
         tracing::info!(modem = %slot, port = %device.display(), %reason, "the slot leaves the port");
+        let partly = self.config.slots.iter().any(|(name, other)| {
+            let looks = other.enabled && self.slots.get(name).is_some_and(|chair| chair.stay.is_none());
+            looks && name != slot && other.has_identity() && who.may_be(other) && !who.is(other)
+        });
         self.recognise(device, who);
+        if let Some(known) = self.known.get_mut(device).filter(|_| partly) {
+            (known.partly, known.rests_until) = (true, None);
+        }
         if let Some(chair) = self.slots.get_mut(slot) {
             chair.call_back(&reason);
         }
@@ -488,7 +495,7 @@ fn give_up(known: &mut BTreeMap<PathBuf, Knowledge>, device: &Path, reason: &str
         rests_until: Some(Instant::now() + rest),
         failures: entry.failures.saturating_add(1),
         reason: Some(reason.to_owned()),
-        probing: false,
+        ..Knowledge::default()
     };
     let again_s = rest.as_secs();
     tracing::info!(port = %device.display(), %reason, again_s, "the port is left alone");

@@ -31,6 +31,8 @@ pub(crate) struct Situation<'a> {
 pub(crate) struct Knowledge {
     /// Who answered there.
     pub(crate) who: Option<Who>,
+    /// A slot left before it knew all of that, and another one may be looking for the rest: it is asked to the end.
+    pub(crate) partly: bool,
     /// It is left alone until then.
     pub(crate) rests_until: Option<Instant>,
     /// How often it was given up in a row.
@@ -200,7 +202,7 @@ impl Situation<'_> {
         let mut asked = Taken::default();
         for (device, known) in self.known {
             // Who answered at one interface would answer at the others too.
-            if known.probing || known.who.is_some() {
+            if known.probing || (known.who.is_some() && !known.partly) {
                 asked.add(device, self.ports.get(device));
             }
         }

@@ -189,6 +189,45 @@ async fn the_other_interfaces_of_a_modem_are_left_alone() {
 }
 
 #[tokio::test]
+async fn modems_that_exchanged_their_ports_are_found_by_modem_and_by_card() {
+    let network = network();
+    let modems: Vec<_> = (0..3).map(|index| plug(&network, index, |_| {})).collect();
+    let spec = ModemSpec::new;
+    let by_card = SlotConfig {
+        iccid: Some(spec(2).iccid),
+        ..SlotConfig::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = config(
+        network.dir(),
+        [
+            ("first", by_imei(&spec(0).imei)),
+            ("modem", by_imei(&spec(1).imei)),
+            ("card", by_card),
+        ],
+    );
+    settings.hint_file = Some(folder.path().join("hints"));
+    let mut tried = Tried::start_with(settings);
+    tried.until_ready(["first", "modem", "card"]).await;
+    for modem in &modems[1..] {
+        modem.fault(Fault::Unplug).unwrap();
+    }
+    for slot in ["modem", "card"] {
+        tried.until("the end", |tried| tried.is(slot, SlotState::Absent)).await;
+    }
+    for (modem, name) in [(1, "modem-03"), (2, "modem-02")] {
+        let name = Some(String::from(name));
+        modems[modem].fault(Fault::Replug { name }).unwrap();
+    }
+    let back = tried.until_ready(["modem", "card"]).await;
+    assert!(back < Duration::from_secs(20), "after {back:?}");
+    for (slot, index, port) in [("modem", 1, "modem-03"), ("card", 2, "modem-02")] {
+        assert_eq!(tried.shown(slot).imei, Some(spec(index).imei), "{slot}");
+        assert!(tried.shown(slot).port.unwrap().ends_with(port), "{slot}");
+    }
+}
+
+#[tokio::test]
 async fn where_a_modem_was_is_noted_and_looked_at_first() {
     let network = network();
     for index in 0..3 {

@@ -242,3 +242,13 @@ fn an_absent_slot_says_why() {
         "looked at 1 ports, none is its modem's (/dev/a: nobody answers)"
     );
 }
+
+#[test]
+fn a_port_of_which_a_slot_learnt_the_modem_alone_is_asked_to_the_end_for_another_slot() {
+    let mut world = World::new(&["/dev/a"]);
+    world.slot("card", |slot| slot.iccid = Some("89".into()));
+    world.knows("/dev/a", "1", "");
+    assert_eq!(world.plan(), [], "who was asked to the end is not asked again");
+    world.known.get_mut(Path::new("/dev/a")).unwrap().partly = true;
+    assert_eq!(world.plan(), [probe("/dev/a")]);
+}
