@@ -137,7 +137,7 @@ impl Desk {
     pub(super) fn reroute(&mut self, now: Timestamp) {
         if self.is_starved() {
             for at in 0..self.lanes.len() {
-                if self.lanes[at].queue.len() > 1 {
+                if self.lanes[at].load() > 1 {
                     self.unqueue(at);
                 }
             }

@@ -168,6 +168,23 @@ fn what_stands_behind_a_part_that_takes_too_long_goes_elsewhere() {
 }
 
 #[test]
+fn what_waits_for_a_busy_route_goes_by_one_that_has_nothing_to_do() {
+    let mut desk = desk(&["a", "b"]);
+    desk.facts(&deep("a"), t(0));
+    desk.facts(&status("b", Some("no network"), Level::Warning), t(0));
+    desk.arrive((1..=3).map(|message| part(message, 1, 1, 1)), t(1));
+    assert_eq!(serve(&mut desk, t(1)).handed.len(), 2, "one of them stands behind");
+    desk.facts(&status("b", None, Level::Ok), t(2));
+    desk.tick(t(3));
+    let seen = serve(&mut desk, t(3));
+    assert_eq!(
+        (seen.handed[0].0, desk.lanes[1].load()),
+        (3, 1),
+        "the last one that waited"
+    );
+}
+
+#[test]
 fn the_time_of_a_part_behind_counts_from_its_turn() {
     let mut desk = deep_desk();
     desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
