@@ -149,6 +149,8 @@ fn a_redirect_leads_nowhere_a_slow_answer_is_cut_off_and_an_endless_one_is_no_ha
     let (sink, elsewhere) = (Sink::open(&rig, "sink"), Sink::open(&rig, "elsewhere"));
     sink.be(Manner::Redirect(elsewhere.url()));
     let rig = rig.config(&sink.hook("shop", "timeout_s = 1\nevents = [\"received\"]"));
+    // Each try has a line.
+    let rig = rig.config("[log]\nlevel = \"info,consumers=debug\"\n");
     let gateway = rig.start_ready();
     arrive(&rig, &["one"]);
     gateway.wait_log("it answers 307; redirects are not followed");
