@@ -82,6 +82,8 @@ pub(crate) struct Wishes {
     pub(crate) hang_up: bool,
     /// A part went last: whatever else there is to do goes first now.
     pub(crate) part_last: bool,
+    /// A delete went last of what else there is to do.
+    pub(crate) deleted_last: bool,
 }
 
 /// A new set-up.

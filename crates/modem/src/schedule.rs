@@ -63,12 +63,10 @@ impl Modem {
         part.or_else(|| self.rest_of_work()).or_else(|| self.core.next_part())
     }
 
-    /// Work that is not a part's.
+    /// Work that is not a part's: first what somebody waits for, then deletes and upkeep in turns, since each part's report
+    /// is another delete.
     fn rest_of_work(&mut self) -> Option<Task> {
         let core = &mut self.core;
-        if let Some(deletion) = core.inbox.deletes.pop_front() {
-            return Some(Task::Delete(Delete::new(deletion)));
-        }
         if core.wishes.hang_up {
             core.wishes.hang_up = false;
             return Some(Task::Small(Small::HangUp { way: 0 }));
@@ -76,7 +74,12 @@ impl Modem {
         if let Some(action) = core.dialogue.take_request() {
             return Some(Task::Dial(Dial::new(core, action)));
         }
-        self.parked.take().or_else(|| self.core.upkeep())
+        let deletes_turn = !std::mem::take(&mut core.wishes.deleted_last);
+        let deletion = if deletes_turn { core.next_delete() } else { None };
+        deletion
+            .or_else(|| self.parked.take())
+            .or_else(|| self.core.upkeep())
+            .or_else(|| self.core.next_delete())
     }
 
     /// A timer has ended.
@@ -122,6 +125,13 @@ impl Core {
         self.wishes.part_last = true;
         self.outputs.push_back(Output::Begins { ticket: job.ticket });
         Some(Task::Send(Box::new(Sending::new(job))))
+    }
+
+    /// The next delete.
+    fn next_delete(&mut self) -> Option<Task> {
+        let deletion = self.inbox.deletes.pop_front()?;
+        self.wishes.deleted_last = true;
+        Some(Task::Delete(Delete::new(deletion)))
     }
 
     /// Work that nobody waits for.

@@ -70,6 +70,51 @@ fn one_part_goes_out_one_stands_behind_and_a_third_is_refused() {
 }
 
 #[test]
+fn reports_that_are_deleted_all_the_time_hold_up_no_call_no_code_and_no_upkeep() {
+    let mut bench = ready(Partner::new());
+    bench.send(0);
+    bench.send(1);
+    bench
+        .submit(Job::Ussd(UssdAction::Start {
+            code: String::from("*100#"),
+        }))
+        .unwrap();
+    bench.submit(Job::HangUp).unwrap();
+    bench.submit(Job::Refresh).unwrap();
+    for ticket in 2..8 {
+        // Each part has its report, which is kept and deleted.
+        let place = Memory {
+            name: *b"SM",
+            index: u16::try_from(ticket).unwrap(),
+        };
+        bench.partner.store("SM", place.index, 0, bench::DELIVER);
+        bench.says(format!("\r\n+CMTI: \"SM\",{}\r\n", place.index));
+        bench.wait_for("the message", |event| matches!(event, Event::Received(_)).then_some(()));
+        bench
+            .submit(Job::Delete {
+                proof: message::Committed::witnessed(place),
+            })
+            .unwrap();
+        bench.wait_settled();
+        let _full = bench.submit(Job::Send(part(ticket)));
+    }
+    let lines = bench.lines();
+    let parts_before = |wanted: &str| {
+        let at = lines
+            .iter()
+            .position(|line| line.starts_with(wanted))
+            .unwrap_or_else(|| panic!("{wanted}: {lines:?}"));
+        lines[..at].iter().filter(|line| line.starts_with("AT+CMGS=")).count()
+    };
+    assert!(["AT+CUSD=1", "AT+CPIN?"].map(parts_before) <= [4, 6], "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("AT+CHUP") || line == "ATH"),
+        "{lines:?}"
+    );
+    assert!(lines.iter().any(|line| line.starts_with("AT+CMGD=")), "{lines:?}");
+}
+
+#[test]
 fn that_a_part_begins_is_told_before_anything_of_it_is_written() {
     let mut bench = ready(Partner::new());
     bench.send(1);
