@@ -29,6 +29,11 @@ fn ready_with(config: Config, partner: Partner) -> Bench<Partner> {
     bench
 }
 
+fn code() -> Job {
+    let code = String::from("*100#");
+    Job::Ussd(UssdAction::Start { code })
+}
+
 fn failure(outcome: &Outcome) -> &Failure {
     match outcome {
         Outcome::Failed(failure) => failure,
@@ -74,11 +79,7 @@ fn reports_that_are_deleted_all_the_time_hold_up_no_call_no_code_and_no_upkeep()
     let mut bench = ready(Partner::new());
     bench.send(0);
     bench.send(1);
-    bench
-        .submit(Job::Ussd(UssdAction::Start {
-            code: String::from("*100#"),
-        }))
-        .unwrap();
+    bench.submit(code()).unwrap();
     bench.submit(Job::HangUp).unwrap();
     bench.submit(Job::Refresh).unwrap();
     for ticket in 2..8 {
@@ -106,7 +107,10 @@ fn reports_that_are_deleted_all_the_time_hold_up_no_call_no_code_and_no_upkeep()
             .unwrap_or_else(|| panic!("{wanted}: {lines:?}"));
         lines[..at].iter().filter(|line| line.starts_with("AT+CMGS=")).count()
     };
-    assert!(["AT+CUSD=1", "AT+CPIN?"].map(parts_before) <= [4, 6], "{lines:?}");
+    assert!(
+        parts_before("AT+CUSD=1") <= 4 && parts_before("AT+CPIN?") <= 6,
+        "{lines:?}"
+    );
     assert!(
         lines.iter().any(|line| line.starts_with("AT+CHUP") || line == "ATH"),
         "{lines:?}"
@@ -158,11 +162,7 @@ fn a_long_queue_leaves_room_for_other_work() {
     let mut bench = ready(Partner::new());
     bench.send(0);
     bench.send(1);
-    bench
-        .submit(Job::Ussd(UssdAction::Start {
-            code: String::from("*100#"),
-        }))
-        .unwrap();
+    bench.submit(code()).unwrap();
     for ticket in 2..6 {
         bench.wait_settled();
         // As the gateway does: the next stands behind before the modem has ended anything else.

@@ -58,19 +58,31 @@ impl Gateway {
     /// Cancels a message in the store, which forbids it where a part was attempted. Where all such parts only stand behind
     /// others they are asked back, and it is tried again until they are there.
     pub(crate) async fn take_back(&self, id: MessageId) -> Result<Committed<()>, CancelError> {
-        let store = &self.inner.store;
-        let first = store.cancel(id, clock::now()).await;
-        if !matches!(first, Err(CancelError::TooLate { .. })) || !self.ask_back(id).await {
+        let first = self.inner.store.cancel(id, clock::now()).await;
+        if !matches!(first, Err(CancelError::TooLate { .. })) {
             return first;
         }
-        let mut last = first;
-        for _ in 0..BACK_TRIES {
-            tokio::time::sleep(BACK_PAUSE).await;
-            last = store.cancel(id, clock::now()).await;
-            if !matches!(last, Err(CancelError::TooLate { .. })) {
-                break;
+        // In a task of its own: a caller that goes away meanwhile must not leave the message asked back for ever.
+        let gateway = self.clone();
+        let again = tokio::spawn(async move {
+            match gateway.ask_back(id).await {
+                true => Some(gateway.cancel_when_back(id).await),
+                false => None,
             }
-        }
+        });
+        again.await.ok().flatten().unwrap_or(first)
+    }
+
+    async fn cancel_when_back(&self, id: MessageId) -> Result<Committed<()>, CancelError> {
+        let mut tries = BACK_TRIES;
+        let last = loop {
+            tokio::time::sleep(BACK_PAUSE).await;
+            tries -= 1;
+            match self.inner.store.cancel(id, clock::now()).await {
+                Err(CancelError::TooLate { .. }) if tries > 0 => {}
+                last => break last,
+            }
+        };
         self.tell(Command::LetGo(id)).await;
         last
     }
