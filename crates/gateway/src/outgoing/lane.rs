@@ -222,7 +222,7 @@ impl Lane {
 
     /// A part has left the carrier: the oldest of those behind moves up.
     pub(crate) fn move_up(&mut self, now: Timestamp) {
-        if !self.ahead || self.fronts().count() >= self.at_once {
+        if self.fronts().count() >= self.at_once {
             return;
         }
         let behind = self.hands.iter_mut().filter_map(|work| match work {

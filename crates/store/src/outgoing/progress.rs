@@ -136,7 +136,10 @@ fn settle(desk: &mut Desk<'_>, word: &Settle) -> rusqlite::Result<()> {
 /// held, failed or refused by anybody, and hears a late success on the route it was tried on.
 fn has_say(part: &PartRow, route: i64, word: &Settled) -> bool {
     match part.state {
-        PartState::Attempting | PartState::Uncertain => part.route == Some(route),
+        // What may be out already is not refused: that is a word on what waits.
+        PartState::Attempting | PartState::Uncertain => {
+            part.route == Some(route) && !matches!(word, Settled::Refused { .. })
+        }
         PartState::Queued => match word {
             Settled::Sent { .. } => part.route == Some(route),
             Settled::Uncertain { .. } => false,

@@ -3,7 +3,7 @@
 use message::{MessageState, OnUncertain, PartState, Resolution};
 use store::{NewMessage, Policies, ResolveError};
 
-use crate::common::{Bench, message, sent, t, uncertain};
+use crate::common::{Bench, failure, message, sent, t, uncertain};
 
 async fn doubtful(bench: &Bench, rule: OnUncertain) -> store::DuePart {
     let part = bench
@@ -15,6 +15,22 @@ async fn doubtful(bench: &Bench, rule: OnUncertain) -> store::DuePart {
     bench.attempt(part.key, "sim1", t(1)).await;
     bench.settle(part.key, "sim1", t(2), uncertain(t(120))).await;
     part
+}
+
+#[tokio::test]
+async fn it_cannot_be_refused_since_it_may_be_out() {
+    let bench = Bench::new();
+    let part = doubtful(&bench, OnUncertain::Hold).await;
+    let refused = || store::Settled::Refused { failure: failure() };
+    bench.settle(part.key, "sim1", t(3), refused()).await;
+    assert_eq!(bench.states(part.message).await, [PartState::Uncertain]);
+    let waiting = bench.part(message(1)).await;
+    bench.settle(waiting.key, "sim1", t(3), refused()).await;
+    assert_eq!(
+        bench.states(waiting.message).await,
+        [PartState::Refused],
+        "what waits can"
+    );
 }
 
 #[tokio::test]
