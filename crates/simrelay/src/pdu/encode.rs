@@ -76,7 +76,8 @@ pub(crate) struct EncodeArgs {
         default_missing_value = "true")]
     reply_path: bool,
 
-    /// How long to keep trying, 5 minutes to 63 weeks: seconds, 5m, 2h, 3d, 1w, a time, or vp=OCTET
+    /// How long to keep trying, 5 minutes to 63 weeks: seconds, 5m, 2h, 3d, 1w, a time, or the octet itself: vp=170 in
+    /// decimal, vp=0xAA in hexadecimal (0x may be left out where it holds a letter)
     #[arg(long, value_parser = wishes::validity)]
     validity: Option<Validity>,
 

@@ -65,6 +65,10 @@ pub(super) fn lines(object: &Value) -> String {
     for name in FIRST.into_iter().chain(others) {
         match &object[name] {
             Value::Null => {}
+            // As `pdu encode` takes it, where the two digits could be a decimal number.
+            Value::String(octet) if name == "vp" && octet.len() == 2 => {
+                table.row([name.to_owned(), format!("0x{octet}")])
+            }
             Value::String(text) => table.row([name.to_owned(), text.clone()]),
             other => table.row([name.to_owned(), other.to_string()]),
         }

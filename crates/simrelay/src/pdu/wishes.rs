@@ -48,12 +48,16 @@ pub(super) fn ports(text: &str) -> Result<Ports, String> {
     read_ports(text).ok_or_else(|| "two ports such as 2948:9200, the receiver's first".to_owned())
 }
 
-/// A validity period: seconds, `5m`, `2h`, `3d`, `1w`, a moment, `vp=170` for the octet itself, or an object of the
-/// vectors such as `{"relative_seconds": 3600}`.
+/// A validity period: seconds, `5m`, `2h`, `3d`, `1w`, a moment, `vp=170` or `vp=0xAA` for the octet itself, or an object of
+/// the vectors such as `{"relative_seconds": 3600}`.
 pub(super) fn validity(text: &str) -> Result<Validity, String> {
-    let expected =
-        "5 minutes to 63 weeks as seconds, 5m, 2h, 3d, 1w, vp=OCTET, or a time such as 2026-01-02T03:04:05+01:00";
-    read_validity(text).ok_or_else(|| expected.to_owned())
+    read_validity(text).ok_or_else(|| {
+        match text.trim_start().starts_with("vp") {
+            true => "vp=0 to vp=255 in decimal, or vp=0x00 to vp=0xFF in hexadecimal",
+            false => "5 minutes to 63 weeks as seconds, 5m, 2h, 3d, 1w, vp=170 or vp=0xAA, or a time such as 2026-01-02T03:04:05+01:00",
+        }
+        .to_owned()
+    })
 }
 
 fn number(text: &str) -> Option<u16> {
@@ -98,13 +102,21 @@ fn read_validity(text: &str) -> Option<Validity> {
 /// A period under one of the vectors' names.
 fn named(name: &str, value: &str) -> Option<Validity> {
     match name {
-        "vp" => octet(value).ok().map(Validity::Relative),
+        "vp" => octet(value).ok().or_else(|| lettered(value)).map(Validity::Relative),
         "relative_seconds" | "seconds" => lasting(value.parse().ok()?),
         "relative_minutes" | "minutes" => lasting(value.parse::<u64>().ok()?.checked_mul(60)?),
         "absolute" => moment(value),
         "enhanced" => enhanced(value),
         _ => None,
     }
+}
+
+/// An octet as `pdu decode --json` shows it, where it holds a letter. Two digits are decimal here, as they always were.
+fn lettered(text: &str) -> Option<u8> {
+    let [octet] = tpdu::from_hex(text).ok()?[..] else {
+        return None;
+    };
+    Some(octet)
 }
 
 /// Seven octets in hexadecimal, or in words: `relative octet 0`, `255 s`, `3h12m45s`.
@@ -181,6 +193,11 @@ mod tests {
             "1d",
             "vp=167",
             "vp: 167",
+            "vp=0xA7",
+            "vp=A7",
+            "vp=a7",
+            "{\"vp\": 167}",
+            "{\"vp\": \"A7\"}",
             "relative_minutes=1440",
             "{\"relative_seconds\": 86400}",
         ] {
@@ -201,6 +218,10 @@ mod tests {
             "x",
             "5 parsecs",
             "vp=256",
+            "vp=0x100",
+            "vp=A",
+            "vp=A7A7",
+            "vp=G7",
             "99999999999999999999w",
             "{}",
             "0",
@@ -209,6 +230,9 @@ mod tests {
         ] {
             assert!(validity(text).is_err(), "{text}");
         }
+        // Digits alone are one number, whoever writes them.
+        assert_eq!(validity("vp=10"), Ok(Validity::Relative(10)));
+        assert_eq!(validity("vp=0x10"), Ok(Validity::Relative(16)));
     }
 
     #[test]
