@@ -14,8 +14,12 @@ pub(crate) enum Failure {
     Usage(String),
     /// No answer from the gateway: refused connection, TLS, time-out: exit code 3.
     Unreachable(String),
+    /// An answer from somebody whose certificate is not trusted: exit code 3, too, but asking again changes nothing.
+    Untrusted(String),
     /// The token is missing, wrong, or lacks a scope: exit code 4.
     Unauthorised(String),
+    /// Too many wrong tokens came from this address, so that for a while the right one is not looked at either: exit code 4.
+    LockedOut(String),
     /// The configuration is not right, and waiting does not mend it: exit code 78, after which the unit does not start anew.
     Misconfigured(String),
     /// All has been said; only the exit code is left.
@@ -51,10 +55,24 @@ impl Failure {
             Self::Silent => 0,
             Self::Refused(_) => 1,
             Self::Usage(_) => MISUSE,
-            Self::Unreachable(_) => 3,
-            Self::Unauthorised(_) => 4,
+            Self::Unreachable(_) | Self::Untrusted(_) => 3,
+            Self::Unauthorised(_) | Self::LockedOut(_) => 4,
             Self::Misconfigured(_) => MISCONFIGURED,
             Self::Told(code) => *code,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing it.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::LockedOut(_) => true,
+            Self::Refused(refusal) => refusal.data.as_ref().is_some_and(|data| data["retryable"] == true),
+            Self::Usage(_)
+            | Self::Untrusted(_)
+            | Self::Unauthorised(_)
+            | Self::Misconfigured(_)
+            | Self::Told(_)
+            | Self::Silent => false,
         }
     }
 
@@ -64,7 +82,9 @@ impl Failure {
             Self::Refused(refusal) => Some(&refusal.sentence),
             Self::Usage(sentence)
             | Self::Unreachable(sentence)
+            | Self::Untrusted(sentence)
             | Self::Unauthorised(sentence)
+            | Self::LockedOut(sentence)
             | Self::Misconfigured(sentence) => Some(sentence),
             Self::Told(_) | Self::Silent => None,
         }
@@ -75,8 +95,8 @@ impl Failure {
         let sentence = self.sentence()?;
         let kind = match self {
             Self::Usage(_) => "usage",
-            Self::Unreachable(_) => "unreachable",
-            Self::Unauthorised(_) => "unauthorised",
+            Self::Unreachable(_) | Self::Untrusted(_) => "unreachable",
+            Self::Unauthorised(_) | Self::LockedOut(_) => "unauthorised",
             Self::Misconfigured(_) => "configuration",
             Self::Refused(_) | Self::Told(_) | Self::Silent => "refused",
         };
@@ -121,10 +141,12 @@ mod tests {
             Failure::refused(""),
             Failure::Usage(String::new()),
             Failure::Unreachable(String::new()),
+            Failure::Untrusted(String::new()),
             Failure::Unauthorised(String::new()),
+            Failure::LockedOut(String::new()),
             Failure::Misconfigured(String::new()),
         ];
-        assert_eq!(codes.map(|failure| failure.code()), [0, 1, 2, 3, 4, 78]);
+        assert_eq!(codes.map(|failure| failure.code()), [0, 1, 2, 3, 3, 4, 4, 78]);
     }
 
     #[test]

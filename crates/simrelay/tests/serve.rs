@@ -4,11 +4,13 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use modemsim::{Modem, ModemSpec, Network, Settings};
@@ -25,7 +27,7 @@ struct House {
     port: u16,
     token: Value,
     modem: Modem,
-    _network: Network,
+    network: Network,
 }
 
 /// A daemon that runs; dropping it kills it.
@@ -48,7 +50,7 @@ impl House {
             token: new_token("ops"),
             folder,
             modem,
-            _network: network,
+            network,
         };
         house.write(&[&house.token], "");
         house
@@ -115,12 +117,23 @@ impl House {
     }
 
     fn ask_as(&self, token: &Value, arguments: &[&str]) -> Output {
-        simrelay(arguments)
+        let output = self.asking(token, arguments).output();
+        output.expect("the program starts")
+    }
+
+    fn asking(&self, token: &Value, arguments: &[&str]) -> Command {
+        let mut command = simrelay(arguments);
+        command
             .env("SIMRELAY_URL", format!("https://localhost:{}", self.port))
             .env("SIMRELAY_CA", self.path("ca.pem"))
-            .env("SIMRELAY_TOKEN", token["token"].as_str().expect("a token"))
-            .output()
-            .expect("the program starts")
+            .env("SIMRELAY_TOKEN", token["token"].as_str().expect("a token"));
+        command
+    }
+
+    /// Somebody writes to the modem's number.
+    fn text(&self, text: &str) {
+        let sent = self.network.text(self.modem.number(), "+4930555", text);
+        sent.expect("it is on its way");
     }
 
     /// What the daemon says when it does not start.
@@ -134,6 +147,54 @@ impl House {
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
         stderr(&output)
     }
+}
+
+/// `inbox --follow --json`, read line by line.
+struct Follower {
+    child: Child,
+    messages: Receiver<String>,
+    notes: Receiver<String>,
+}
+
+impl Follower {
+    fn start(house: &House) -> Self {
+        let mut child = house
+            .asking(&house.token, &["inbox", "--follow", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let messages = lines_of(child.stdout.take().expect("piped"));
+        let notes = lines_of(child.stderr.take().expect("piped"));
+        Self { child, messages, notes }
+    }
+
+    /// The next message.
+    fn next(&self) -> Value {
+        let line = self.messages.recv_timeout(PATIENCE).expect("a message");
+        serde_json::from_str(&line).expect("an object")
+    }
+
+    /// The next line on standard error.
+    fn note(&self) -> String {
+        self.notes.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    /// Waits for its end: the exit code, and what else it said on standard output.
+    fn end(mut self) -> (Option<i32>, Vec<String>) {
+        let status = self.child.wait().expect("it ends");
+        (status.code(), self.messages.iter().collect())
+    }
+}
+
+fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        let mut read = BufReader::new(from).lines().map_while(Result::ok);
+        // Nobody listens any more at the end of a test.
+        while read.next().is_some_and(|line| sender.send(line).is_ok()) {}
+    });
+    lines
 }
 
 impl Daemon {
@@ -281,6 +342,45 @@ fn a_reload_lets_a_new_token_in_and_an_old_one_out() {
 }
 
 #[test]
+fn a_follower_outlives_a_restart_and_shows_each_message_once() {
+    let house = House::new(Settings::default());
+    let daemon = house.start();
+    let follower = Follower::start(&house);
+    house.text("before");
+    assert_eq!(follower.next()["text"], "before");
+    let gone = std::thread::spawn(move || {
+        daemon.signal(Signal::SIGTERM);
+        daemon.wait()
+    });
+    let told = follower.note();
+    assert!(
+        told.starts_with("simrelay: no answer from https://localhost")
+            && told.ends_with("; trying again until it answers"),
+        "{told}"
+    );
+    assert!(gone.join().expect("it is waited for").success());
+    // It lies on the SIM until somebody reads it.
+    house.text("meanwhile");
+    let daemon = house.start();
+    let told = follower.note();
+    assert!(told.ends_with("/rpc answers again"), "one line at each end: {told}");
+    assert_eq!(follower.next()["text"], "meanwhile");
+    house.text("after");
+    assert_eq!(follower.next()["text"], "after");
+
+    house.write(&[&new_token("other")], "");
+    daemon.signal(Signal::SIGHUP);
+    let told = follower.note();
+    assert!(told.contains("revoked"), "{told}");
+    let (code, rest) = follower.end();
+    assert_eq!(
+        (code, rest),
+        (Some(4), vec![]),
+        "nothing but messages on standard output"
+    );
+}
+
+#[test]
 fn a_message_with_the_modem_is_finished_before_the_end() {
     let house = House::new(Settings {
         latency: Duration::from_secs(2),
@@ -359,6 +459,46 @@ fn the_doctor_looks_at_a_stopped_and_at_a_running_gateway() {
         ["OK it answers"],
         "address and certificate are those of the configuration"
     );
+    // Icinga takes standard error for the text of a plugin, so the plugin has none.
+    for (mode, is_told) in [(0o644, true), (0o640, false)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let port = house.port.to_string();
+        let line = [
+            "check",
+            "--host",
+            "localhost",
+            "--port",
+            &port,
+            "--token-file",
+            file.to_str().unwrap(),
+        ];
+        let checked = simrelay(&line)
+            .env("SIMRELAY_CA", house.path("ca.pem"))
+            .output()
+            .unwrap();
+        let (text, _) = stdout(&checked)
+            .split_once(" | ")
+            .map(|(text, data)| (text.to_owned(), data.len()))
+            .unwrap();
+        assert_eq!(text.contains("(mode 0644): chmod 600 "), is_told, "{text}");
+        assert_eq!(stderr(&checked), "");
+        let asked = simrelay(&[
+            "health",
+            "--url",
+            &format!("https://localhost:{port}"),
+            "--token-file",
+            line[6],
+        ])
+        .env("SIMRELAY_CA", house.path("ca.pem"))
+        .output()
+        .unwrap();
+        assert_eq!(
+            stderr(&asked).contains("(mode 0644): chmod 600 "),
+            is_told,
+            "{}",
+            stderr(&asked)
+        );
+    }
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.wait().success());
 

@@ -2,6 +2,7 @@
 
 mod options;
 mod reply;
+mod spell;
 mod trouble;
 mod trust;
 
@@ -14,8 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::screen::note;
 
-pub(crate) use options::{Aim, CONNECTION, Connection};
+pub(crate) use options::{Aim, CONNECTION, Connection, lies_open};
+pub(crate) use spell::Spell;
 pub(crate) use trouble::certificate_sentence;
 
 /// A gateway somewhere, ready to be asked.
@@ -27,8 +30,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Reads the certificate and the token; connects to nothing yet.
+    /// Reads the certificate and the token; connects to nothing yet. What is wrong with the token's file, standard error is
+    /// told.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
+        connection.complaint().iter().for_each(|told| note(told));
+        Self::quiet(connection)
+    }
+
+    /// The same for who tells what is wrong in a way of its own.
+    pub(crate) fn quiet(connection: &Connection) -> Result<Self, Failure> {
         let url = connection.endpoint()?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)

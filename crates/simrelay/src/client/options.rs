@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(crate) struct Connection {
     )]
     token: Option<String>,
 
-    /// A file that holds the token
+    /// A file that holds the token, for its owner to read, or its group
     #[arg(long, global = true, env = "SIMRELAY_TOKEN_FILE", value_name = "FILE", value_parser = path)]
     token_file: Option<PathBuf>,
 
@@ -140,16 +141,39 @@ impl Connection {
         Ok(Some(header))
     }
 
+    /// What is wrong with the file that the token is taken from, as a sentence.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        lies_open("--token-file", self.secret_file()?)
+    }
+
+    /// The file that the token is taken from.
+    fn secret_file(&self) -> Option<&Path> {
+        let is_said = self.token.as_ref().is_some_and(|token| !token.is_empty());
+        self.token_file.as_deref().filter(|path| !is_said && is_given(path))
+    }
+
     fn secret(&self) -> Result<Option<String>, Failure> {
         if let Some(token) = self.token.as_ref().filter(|token| !token.is_empty()) {
             return Ok(Some(token.trim().to_owned()));
         }
-        let Some(path) = self.token_file.as_deref().filter(|path| is_given(path)) else {
+        let Some(path) = self.secret_file() else {
             return Ok(None);
         };
         let text = fs::read_to_string(path).map_err(|error| unreadable("--token-file", path, &error))?;
         Ok(Some(text.trim().to_owned()))
     }
+}
+
+/// Whom a file of a secret is open to, besides its owner and its group, as a sentence with the cure. It is no reason to refuse
+/// it, as the gateway refuses its own: secrets that a container is given are often 0444, and only this machine's users are in
+/// question. Pipes, as shells make them for `<(…)`, are nobody else's.
+pub(crate) fn lies_open(option: &str, path: &Path) -> Option<String> {
+    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let mode = found.permissions().mode() & 0o7777;
+    let path = path.display();
+    (mode & EVERYBODY != 0).then(|| {
+        format!("{option} {path}: everybody on this machine may use it (mode {mode:04o}): chmod 600 {path}, or 640 for a group")
+    })
 }
 
 /// An empty variable means the same as none, as shells leave them behind.
@@ -164,6 +188,9 @@ fn is_given(path: &Path) -> bool {
 fn unreadable(option: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::Usage(format!("{option} {}: {error}", path.display()))
 }
+
+/// The bits that let everybody read or write a file.
+const EVERYBODY: u32 = 0o006;
 
 /// Where the gateway listens unless it is told otherwise.
 const USUAL_PORT: u16 = 7000;
@@ -206,6 +233,31 @@ mod tests {
         );
         assert!(endpoint("localhost:7000").is_err());
         assert!(endpoint("").is_err());
+    }
+
+    #[test]
+    fn a_token_that_everybody_may_read_is_told_with_the_cure() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let told = |token: Option<&str>, mode| {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let connection = Connection {
+                url: None,
+                token: token.map(str::to_owned),
+                token_file: Some(file.path().to_owned()),
+                ca: None,
+                timeout: None,
+            };
+            connection.complaint()
+        };
+        for closed in [0o600, 0o400, 0o640, 0o660] {
+            assert_eq!(told(None, closed), None, "{closed:o}");
+        }
+        for open in [0o604, 0o644, 0o666, 0o602] {
+            let cure = format!("(mode {open:04o}): chmod 600 {}", file.path().display());
+            assert!(told(None, open).is_some_and(|told| told.contains(&cure)), "{open:o}");
+        }
+        assert_eq!(told(Some("a.b"), 0o644), None, "it is not read");
+        assert_eq!(lies_open("--token-file", Path::new("/dev/null")), None, "it is no file");
     }
 
     #[test]

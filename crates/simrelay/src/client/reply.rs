@@ -14,6 +14,9 @@ pub(super) fn read(url: &str, status: StatusCode, body: &[u8], with_token: bool)
             result: Some(result), ..
         }) => Ok(result),
         _ if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN => Err(no_entry(with_token, None)),
+        _ if AWAY.contains(&status) => Err(Failure::Unreachable(format!(
+            "no answer from {url}: what stands before it says HTTP {status}"
+        ))),
         _ if status.is_success() => Err(Failure::refused(format!(
             "{url} answers, but not as a simrelay gateway does; is the address right?"
         ))),
@@ -47,7 +50,7 @@ impl RpcError {
                 "{}; make a token with that scope: simrelay token new --scope …",
                 self.message
             )),
-            (Some("locked_out"), _) => Failure::Unauthorised(self.message),
+            (Some("locked_out"), _) => Failure::LockedOut(self.message),
             (Some("invalid" | "number" | "text"), _) | (_, INVALID_PARAMS | INVALID_REQUEST | PARSE_ERROR) => {
                 Failure::Usage(self.message)
             }
@@ -82,6 +85,13 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 fn excerpt(body: &[u8]) -> String {
     String::from_utf8_lossy(body).chars().take(EXCERPT).collect()
 }
+
+/// What a proxy says where the gateway behind it does not answer.
+const AWAY: [StatusCode; 3] = [
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
 
 /// How much of a foreign answer is shown, in characters.
 const EXCERPT: usize = 200;
@@ -129,6 +139,32 @@ mod tests {
         let failure = read("u", StatusCode::UNAUTHORIZED, b"", true).expect_err("a failure");
         assert_eq!(failure.code(), 4);
         assert!(failure.sentence().is_some_and(|text| text.contains("SIMRELAY_TOKEN")));
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_from_what_does_not() {
+        let failed = |status, body: &[u8]| read("u", status, body, true).expect_err("a failure");
+        let of = |reason: &str, retryable| {
+            let data = serde_json::json!({ "reason": reason, "retryable": retryable });
+            let body = serde_json::json!({ "error": { "code": 1, "message": "m", "data": data } });
+            failed(StatusCode::OK, body.to_string().as_bytes())
+        };
+        let away = failed(StatusCode::BAD_GATEWAY, b"<html>");
+        assert_eq!((away.code(), away.passes()), (3, true));
+        assert!(of("busy", true).passes());
+        let locked_out = of("locked_out", true);
+        assert_eq!((locked_out.code(), locked_out.passes()), (4, true));
+        for lasting in [
+            of("not_found", false),
+            of("scope", false),
+            of("unauthorized", false),
+            of("invalid", false),
+            failed(StatusCode::OK, b"<html>"),
+            failed(StatusCode::UNAUTHORIZED, b""),
+            Failure::Untrusted("m".into()),
+        ] {
+            assert!(!lasting.passes(), "{lasting:?}");
+        }
     }
 
     #[test]

@@ -10,9 +10,12 @@ use crate::failure::Failure;
 
 /// Explains a call that found no gateway.
 pub(super) fn explain(url: &str, error: &reqwest::Error) -> Failure {
-    let tls = tls_error(error).map(tls_sentence);
+    let tls = tls_error(error);
+    if let Some(rustls::Error::InvalidCertificate(wrong)) = tls {
+        return Failure::Untrusted(format!("no answer from {url}: {}", certificate_sentence(wrong)));
+    }
     let io = || causes(error).find_map(io_sentence);
-    let sentence = match tls.or_else(io) {
+    let sentence = match tls.map(tls_sentence).or_else(io) {
         Some(sentence) => sentence,
         None if error.is_timeout() => {
             "no answer in time; is it overloaded, or a firewall in between? (--timeout SECONDS waits longer)".to_owned()
@@ -24,7 +27,6 @@ pub(super) fn explain(url: &str, error: &reqwest::Error) -> Failure {
 
 fn tls_sentence(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InvalidCertificate(certificate) => certificate_sentence(certificate),
         rustls::Error::InvalidMessage(_) => {
             "it does not speak TLS; is this the gateway's port, and no proxy in between?".to_owned()
         }

@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use crate::config;
 use crate::failure::Failure;
-use crate::screen::Screen;
+use crate::screen::{Screen, note};
 
 /// Look after the configuration
 #[derive(Debug, Subcommand)]
@@ -31,21 +31,31 @@ pub(crate) fn run(command: &ConfigCommand, screen: &Screen) -> Result<(), Failur
         Ok(settings) => (Vec::new(), settings.unseen),
         Err(faults) => (faults, BTreeSet::new()),
     };
+    let mut passed_over = unseen.iter().map(|named| not_looked_at(named, file));
     if screen.is_json() {
+        // The object is the list of faults, and this is none.
+        passed_over.for_each(|told| note(&told));
         screen.value(&faults)?;
     } else {
-        for named in &unseen {
-            let named = named.display();
-            screen.line(format!(
-                "not looked at: {named}, which is not beside the file; the service needs a credential of that name"
-            ))?;
-        }
+        passed_over.try_for_each(|told| screen.line(told))?;
         tell(file, &faults, screen)?;
     }
     match faults.is_empty() {
         true => Ok(()),
         false => Err(Failure::Told(1)),
     }
+}
+
+/// What is said of a secret that only the service may see: where it was looked for, and what takes its place there.
+pub(crate) fn not_looked_at(named: &Path, configuration: &Path) -> String {
+    let beside = config::find(named, configuration);
+    format!(
+        "{}: looked for {}, which is not there; under systemd the credential {} would be used (LoadCredential= of the unit), \
+         which only the service sees",
+        named.display(),
+        beside.display(),
+        named.display()
+    )
 }
 
 fn tell(file: &Path, faults: &[config::Fault], screen: &Screen) -> Result<(), Failure> {

@@ -1,11 +1,12 @@
 //! `simrelay inbox`: received messages, and those still to come.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use clap::Args;
 use message::{FetchPage, FetchQuery, Inbound, InboundKind};
 
-use crate::client::{Client, understood};
+use crate::client::{Client, Spell, understood};
 use crate::failure::Failure;
 use crate::screen::{Screen, Table, harmless};
 use crate::when::local;
@@ -19,7 +20,8 @@ use crate::when::local;
   simrelay inbox --follow --json --text-matches 'code (\\d{6})' | jq -r .text
 
 Without --after the last --limit messages are shown. --follow goes on with whatever arrives, until Ctrl-C;
-with --json it prints one object a line.")]
+with --json it prints one object a line. Where the gateway restarts it asks again until there is an answer, and loses nothing;
+standard error says so. What asking again does not mend, such as a token that was revoked, ends it.")]
 pub(crate) struct InboxArgs {
     /// Go on with what arrives
     #[arg(long, short)]
@@ -67,14 +69,8 @@ pub(crate) async fn run(args: InboxArgs, client: &Client, screen: &Screen) -> Re
     for message in &page.messages {
         show_one(message, screen)?;
     }
-    let mut after = page.next;
-    loop {
-        let page = inbox.page(after, PAGE, WAIT_S).await?;
-        for message in &page.messages {
-            show_one(message, screen)?;
-        }
-        after = page.next;
-    }
+    let Err(failure) = inbox.follow(page.next, screen).await;
+    Err(screen.broken_off(failure))
 }
 
 /// The received messages that fit the arguments.
@@ -84,6 +80,26 @@ struct Inbox<'a> {
 }
 
 impl Inbox<'_> {
+    /// Shows what comes after a cursor, for ever. A page is whole or not there, so nothing is shown twice.
+    async fn follow(&self, mut after: i64, screen: &Screen) -> Result<Infallible, Failure> {
+        let mut spell = Spell::none(self.client);
+        loop {
+            let wait_s = if spell.lasts() { 0 } else { WAIT_S };
+            let page = match self.page(after, PAGE, wait_s).await {
+                Ok(page) => page,
+                Err(failure) => {
+                    spell.bear(failure).await?;
+                    continue;
+                }
+            };
+            spell.over();
+            for message in &page.messages {
+                show_one(message, screen)?;
+            }
+            after = page.next;
+        }
+    }
+
     async fn page(&self, after: i64, limit: u32, wait_s: u32) -> Result<FetchPage, Failure> {
         let query = FetchQuery {
             after,

@@ -8,7 +8,7 @@ use message::{Accepted, Alphabet, MessageState, MessageView, OnUncertain, SendRe
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::client::Client;
+use crate::client::{Client, Spell};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text;
@@ -151,9 +151,18 @@ async fn wait_for(
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + limit;
     let mut pause = FIRST_LOOK;
+    let mut spell = Spell::none(client);
     loop {
-        let view: MessageView = client.call("sms.status", json!({ "id": accepted.id })).await?;
+        let asked = client.call("sms.status", json!({ "id": accepted.id })).await;
         let late = Instant::now() + pause > deadline;
+        let view: MessageView = match asked {
+            Err(failure) if !late => {
+                spell.bear(failure).await?;
+                continue;
+            }
+            asked => asked?,
+        };
+        spell.over();
         if enough.is_end(view.state) || late {
             status::show(&view, screen)?;
             return verdict(&view, enough, limit);

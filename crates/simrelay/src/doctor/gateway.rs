@@ -17,7 +17,9 @@ use super::composite;
 pub(super) async fn look(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> (Vec<Check>, Option<Check>) {
     match ask(client, named).await {
         Ok(checks) => (checks, None),
-        Err(Failure::Unauthorised(sentence)) => (Vec::new(), Some(not_made(client.shows_token(), &sentence))),
+        Err(Failure::Unauthorised(sentence) | Failure::LockedOut(sentence)) => {
+            (Vec::new(), Some(not_made(client.shows_token(), &sentence)))
+        }
         Err(failure) => {
             let silent = Check::warning(
                 SUBJECT,

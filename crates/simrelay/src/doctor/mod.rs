@@ -17,6 +17,7 @@ use clap::Args;
 use message::{Level, RouteId};
 
 use crate::client::{Client, Connection};
+use crate::commands::check::not_looked_at;
 use crate::commands::modems::level_word;
 use crate::config::{self, Settings};
 use crate::failure::Failure;
@@ -82,13 +83,12 @@ async fn here(file: &Path) -> Vec<Check> {
     match config::look(file) {
         Ok(settings) => {
             checks.push(Check::ok(CONFIGURATION, format!("{} is right", file.display())));
-            checks.extend(settings.unseen.iter().map(|named| {
-                let sentence = format!(
-                    "{} is not looked at: only the service sees its credentials",
-                    named.display()
-                );
-                Check::ok(CONFIGURATION, sentence)
-            }));
+            checks.extend(
+                settings
+                    .unseen
+                    .iter()
+                    .map(|named| Check::ok(CONFIGURATION, not_looked_at(named, file))),
+            );
             checks.extend(configured(&settings).await);
         }
         Err(_) if file == Path::new(config::USUAL_FILE) && !file.exists() => {

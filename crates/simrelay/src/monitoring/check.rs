@@ -140,11 +140,13 @@ impl CheckArgs {
             limit,
         });
         let judged = self.look(&connection, Duration::from_secs(limit));
-        judged.unwrap_or_else(|failure| Verdict::of_failure(&failure))
+        let verdict = judged.unwrap_or_else(|failure| Verdict::of_failure(&failure));
+        // Icinga takes what is on standard error for the plugin's text.
+        verdict.noting(connection.complaint())
     }
 
     fn look(&self, connection: &Connection, limit: Duration) -> Result<Verdict, Failure> {
-        let client = Client::new(connection)?;
+        let client = Client::quiet(connection)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::Usage(format!("cannot start: {error}")))?;
         let seen = runtime.block_on(async { tokio::time::timeout(limit, Sight::of(&client)).await });

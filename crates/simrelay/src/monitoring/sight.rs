@@ -29,7 +29,7 @@ impl Sight {
         let upstreams = upstreams::of(client).await?;
         let stats = match client.call("stats", json!({})).await {
             Ok(stats) => Some(stats),
-            Err(Failure::Unauthorised(_)) => None,
+            Err(Failure::Unauthorised(_) | Failure::LockedOut(_)) => None,
             Err(failure) => return Err(failure),
         };
         Ok(Self {

@@ -67,10 +67,16 @@ impl Verdict {
         }
     }
 
+    /// The same with a remark at the end of its text.
+    pub(crate) fn noting(mut self, remark: Option<String>) -> Self {
+        self.text.extend(remark.map(|remark| format!("; {remark}")));
+        self
+    }
+
     /// A gateway that does not answer is what an operator wants to be woken for; a wrong call of the check is not.
     pub(crate) fn of_failure(failure: &Failure) -> Self {
         let is_down = match failure {
-            Failure::Unreachable(_) => true,
+            Failure::Unreachable(_) | Failure::Untrusted(_) => true,
             // Something else answers in its place, such as a proxy in front of a gateway that is gone.
             Failure::Refused(refusal) => refusal.code.is_none(),
             _ => false,

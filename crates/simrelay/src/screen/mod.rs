@@ -66,6 +66,15 @@ impl Screen {
         self.line(text.map_err(|error| Failure::refused(format!("cannot write the result as JSON: {error}")))?)
     }
 
+    /// Tells a failure that ends a stream of results, which alone go to standard output; gives its exit code to end with.
+    pub(crate) fn broken_off(&self, failure: Failure) -> Failure {
+        let Some(sentence) = failure.sentence() else {
+            return failure;
+        };
+        let _ = writeln!(io::stderr(), "{}", told(sentence, false));
+        Failure::Told(failure.code())
+    }
+
     /// Tells a failure: a sentence on standard error, and with `--json` an object on standard output as well.
     pub(crate) fn failure(&self, failure: &Failure) {
         let Some(sentence) = failure.sentence() else { return };
@@ -75,6 +84,12 @@ impl Screen {
             let _ = self.value(&object);
         }
     }
+}
+
+/// Says something beside the results, on standard error.
+pub(crate) fn note(line: &str) {
+    // Whoever closed standard error does not want to know.
+    let _ = writeln!(io::stderr(), "simrelay: {}", harmless(line));
 }
 
 /// A failure in lines. The journal takes each for an error by the mark before it (sd-daemon(3)).

@@ -93,7 +93,7 @@ impl Listener {
     fn explain(&self, error: &io::Error) -> Failure {
         let place = format!("{}:{}", self.host, self.port);
         if let Some(rustls::Error::InvalidCertificate(wrong)) = tls_error(error) {
-            return Failure::Unreachable(format!("{place}: {}", certificate_sentence(wrong)));
+            return Failure::Untrusted(format!("{place}: {}", certificate_sentence(wrong)));
         }
         Failure::Unreachable(match error.kind() {
             io::ErrorKind::ConnectionRefused => format!("nobody listens on {place}; is alerts.listener.listen set?"),

@@ -13,9 +13,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::line::{Listener, Trust};
-use crate::client::Connection;
+use crate::client::{Connection, lies_open};
 use crate::failure::Failure;
-use crate::screen::Screen;
+use crate::screen::{Screen, note};
 
 /// Send an alert to the listener, as a camera's recorder does
 #[derive(Debug, Args)]
@@ -174,6 +174,7 @@ impl SendArgs {
         let Some(file) = &self.alert_token_file else {
             return Ok(None);
         };
+        lies_open("--alert-token-file", file).iter().for_each(|told| note(told));
         let text = fs::read_to_string(file).map_err(|error| unreadable("--alert-token-file", file, &error))?;
         Ok(Some(text.trim().to_owned()))
     }
