@@ -160,6 +160,46 @@ fn what_is_no_plain_text_is_told_for_what_it_is() {
 }
 
 #[test]
+fn what_no_phone_would_show_is_kept_for_who_asks_and_answered_by_nothing() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let (api, number) = (gateway.api(), rig.modems[0].number());
+    // TP-PID and TP-DCS of each (TS 23.040 9.2.3.9). A silent STOP comes first.
+    for (pid, dcs, from, text) in [
+        (0x40, 0x08, "+4930555001", "STOP"),
+        (0x7f, 0x12, "+4930555002", ""),
+        (0x7d, 0xf5, "+4930555003", ""),
+        (0x41, 0x08, "+4930555004", "first of a replaceable type"),
+        (0x41, 0x08, "+4930555004", "second of it"),
+        (0x5f, 0x08, "+4930555005", "call me"),
+    ] {
+        let delivery = Delivery {
+            pid,
+            dcs,
+            ..match text {
+                "" => Delivery::data(from, &[], &[0x02, 0x70, 0x00]),
+                text => Delivery::text(from, text),
+            }
+        };
+        rig.network.pdu(number, &delivery.hex()).expect("delivered");
+    }
+    let mut shown = wait_inbox(&gateway, 3);
+    shown.sort_by_key(|message| message["cursor"].as_i64());
+    assert_eq!(texts(&shown), ["first of a replaceable type", "second of it", "call me"]);
+    assert!(shown.iter().all(|message| message["kind"] == "text"), "{shown:#?}");
+    let page = api.call("sms.fetch", json!({ "hidden": true })).expect("fetched");
+    let all = page["messages"].as_array().expect("messages");
+    let kinds: Vec<_> = all.iter().map(|message| message["kind"].clone()).collect();
+    assert_eq!(kinds, ["silent", "sim_data", "device", "text", "text", "text"], "{all:#?}");
+    assert_eq!(all[0]["text"], "STOP");
+    gateway.wait_log("received a silent message");
+    api.send("+4930555001", "its STOP was none");
+    eventually("the modem is emptied", LONG, || {
+        rig.modems[0].stored().is_empty().then_some(())
+    });
+}
+
+#[test]
 fn flash_messages_that_a_modem_would_lose_are_received_where_the_slot_wants_them() {
     let profile = Profile {
         stores_class0: false,

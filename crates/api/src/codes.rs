@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use gateway::ErrorKind;
 use jsonrpsee::types::ErrorObjectOwned;
+use message::MessageId;
 use serde::Serialize;
 
 /// A kind of error, for good: neither its number nor its word ever changes its meaning.
@@ -69,6 +70,7 @@ codes! {
     UNAVAILABLE = 2011, "unavailable", 200, true, "The store or a modem does not work now.";
     TIMEOUT = 2012, "timeout", 200, true, "The network did not answer in time.";
     NOT_SUPPORTED = 2013, "not_supported", 200, false, "The network does not support that.";
+    STOPPED = 2014, "stopped", 200, false, "Nothing fits among the many messages that one call looks at; `data.before` goes on.";
 }
 
 impl Code {
@@ -101,6 +103,8 @@ pub(crate) struct Refusal {
     pub(crate) field: Option<Cow<'static, str>>,
     /// When to come back, in seconds, where that is known.
     pub(crate) retry_after_s: Option<u64>,
+    /// The message before which a search goes on.
+    pub(crate) before: Option<MessageId>,
 }
 
 impl Refusal {
@@ -110,6 +114,7 @@ impl Refusal {
             sentence: sentence.into(),
             field: None,
             retry_after_s: None,
+            before: None,
         }
     }
 
@@ -118,6 +123,17 @@ impl Refusal {
         Self {
             field: Some(field.into()),
             ..Self::new(Code::PARAMS, sentence)
+        }
+    }
+
+    /// A search that ended before it found anything, and goes on before this message.
+    pub(crate) fn stopped(before: MessageId) -> Self {
+        let sentence = format!(
+            "nothing that fits is among the messages that one call looks at: go on with `before` = \"{before}\""
+        );
+        Self {
+            before: Some(before),
+            ..Self::new(Code::STOPPED, sentence)
         }
     }
 
@@ -134,6 +150,7 @@ impl Refusal {
             reason: self.code.word,
             retryable: self.code.retryable,
             field: self.field.as_deref(),
+            before: self.before,
         };
         ErrorObjectOwned::owned(self.code.number, self.sentence.as_ref(), Some(data))
     }
@@ -162,6 +179,8 @@ struct Data<'a> {
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<MessageId>,
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl World {
             limit: Some(100),
             ..ListQuery::default()
         };
-        let mut found = self.gateway.list(&Origin::operator(), query).await.unwrap();
+        let mut found = self.gateway.list(&Origin::operator(), query).await.unwrap().messages;
         found.reverse();
         let told = found.into_iter();
         told.map(|view| (view.to.to_string(), view.text.unwrap_or_default()))

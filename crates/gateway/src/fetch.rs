@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use message::{FetchPage, FetchQuery, Inbound, InboundKind, Number, RouteId};
 use regex::Regex;
+use store::{Look, Seen};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,15 +16,18 @@ use crate::{Error, ErrorKind, Gateway, Origin};
 struct Search {
     sims: Option<Vec<RouteId>>,
     newest: bool,
+    /// The last cursor that is looked at.
+    upto: i64,
     limit: usize,
     from: Option<Regex>,
     text: Option<Regex>,
     probes: bool,
+    hidden: bool,
 }
 
 impl Gateway {
     /// Received messages after a cursor, the oldest or the newest of them, in ascending order; waits for the first one as
-    /// long as the query says.
+    /// long as the query says. Where few fit, one answer may end before it has enough, and says where.
     pub async fn fetch(&self, origin: &Origin, query: FetchQuery) -> Result<FetchPage, Error> {
         let deadline = Instant::now() + Duration::from_secs(query.wait_s.unwrap_or(0).into());
         let search = self.search(origin, &query)?;
@@ -32,10 +36,10 @@ impl Gateway {
         loop {
             arrivals.borrow_and_update();
             let page = match search.newest {
-                false => self.page(after, &search).await?,
-                true => self.tail(after, &search).await?,
+                false => self.page(after, &search, Patience { deadline }).await?,
+                true => self.tail(after, &search, Patience { deadline }).await?,
             };
-            if !page.messages.is_empty() || Instant::now() >= deadline {
+            if !page.messages.is_empty() || page.stopped.is_some() || Instant::now() >= deadline {
                 return Ok(page);
             }
             after = page.next;
@@ -65,10 +69,12 @@ impl Gateway {
         Ok(Search {
             sims: self.readable(origin, query)?,
             newest: query.newest,
+            upto: query.before.map_or(i64::MAX, |before| before - 1),
             limit: usize::try_from(limit).unwrap_or(1000),
             from: pattern("from_matches", query.from_matches.as_deref())?,
             text: pattern("text_matches", query.text_matches.as_deref())?,
             probes: query.probes,
+            hidden: query.hidden,
         })
     }
 
@@ -104,17 +110,15 @@ impl Gateway {
         Ok(Some(vec![status.route]))
     }
 
-    async fn page(&self, after: i64, search: &Search) -> Result<FetchPage, Error> {
+    async fn page(&self, after: i64, search: &Search, patience: Patience) -> Result<FetchPage, Error> {
         let mut page = FetchPage {
-            messages: Vec::new(),
             next: after,
+            ..FetchPage::default()
         };
+        let mut looked = 0;
         loop {
-            let batch = search.batch(page.messages.len());
-            let read = self.inner.store.fetch(page.next, batch, search.sims.as_deref(), None);
-            let found = read.await.map_err(unavailable)?;
-            let exhausted = found.len() < batch;
-            for message in found {
+            let seen = self.look(search, (page.next, search.upto), page.messages.len()).await?;
+            for message in seen.found {
                 page.next = message.cursor;
                 if search.matches(&message) {
                     page.messages.push(message);
@@ -123,7 +127,14 @@ impl Gateway {
                     return Ok(page);
                 }
             }
-            if exhausted {
+            // All up to there is looked at: whoever goes on from there need not look at it again.
+            page.next = seen.last.unwrap_or(page.next);
+            looked += seen.looked;
+            if !seen.more {
+                return Ok(page);
+            }
+            if patience.ends(looked) {
+                page.stopped = Some(page.next);
                 return Ok(page);
             }
         }
@@ -131,18 +142,21 @@ impl Gateway {
 
     /// The newest messages after a cursor. All up to `next` has been looked at: what is completed meanwhile has a greater
     /// cursor, so that whoever goes on from there misses nothing and sees nothing twice.
-    async fn tail(&self, after: i64, search: &Search) -> Result<FetchPage, Error> {
-        let newest = *self.arrivals().borrow();
+    async fn tail(&self, after: i64, search: &Search, patience: Patience) -> Result<FetchPage, Error> {
+        let newest = search.upto.min(*self.arrivals().borrow());
         let mut upto = newest;
         let mut messages = Vec::new();
+        let (mut looked, mut stopped) = (0, None);
         while messages.len() < search.limit {
-            let batch = search.batch(messages.len());
-            let read = self.inner.store.fetch_back(after, upto, batch, search.sims.as_deref());
-            let found = read.await.map_err(unavailable)?;
-            let exhausted = found.len() < batch;
-            upto = found.last().map_or(upto, |oldest| oldest.cursor - 1);
-            messages.extend(found.into_iter().filter(|message| search.matches(message)));
-            if exhausted {
+            let seen = self.look(search, (after, upto), messages.len()).await?;
+            messages.extend(seen.found.into_iter().filter(|message| search.matches(message)));
+            looked += seen.looked;
+            let Some(last) = seen.last.filter(|_| seen.more) else {
+                break;
+            };
+            upto = last - 1;
+            if messages.len() < search.limit && patience.ends(looked) {
+                stopped = Some(last);
                 break;
             }
         }
@@ -151,7 +165,33 @@ impl Gateway {
         Ok(FetchPage {
             messages,
             next: after.max(newest),
+            stopped,
         })
+    }
+
+    /// Looks at some more, where so many are found already.
+    async fn look(&self, search: &Search, (after, upto): (i64, i64), found: usize) -> Result<Seen, Error> {
+        let look = Look {
+            after,
+            upto,
+            backward: search.newest,
+            limit: search.batch(found),
+            sims: search.sims.clone(),
+            number: None,
+        };
+        self.inner.store.look(&look).await.map_err(unavailable)
+    }
+}
+
+/// How far one answer looks: at so many messages and no more, unless its caller waits anyway.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    deadline: Instant,
+}
+
+impl Patience {
+    fn ends(self, looked: usize) -> bool {
+        looked >= LOOKED_AT && Instant::now() >= self.deadline
     }
 }
 
@@ -171,7 +211,11 @@ impl Search {
             .from
             .as_ref()
             .is_none_or(|pattern| pattern.is_match(&shown_number(&message.from)));
-        let wanted = self.probes || message.kind != InboundKind::Probe;
+        let asked_for = match message.kind {
+            InboundKind::Probe => self.probes,
+            _ => self.hidden,
+        };
+        let wanted = message.kind.is_shown() || asked_for;
         wanted && from && self.text.as_ref().is_none_or(|pattern| pattern.is_match(&message.text))
     }
 }
@@ -192,7 +236,10 @@ fn pattern(field: &'static str, text: Option<&str>) -> Result<Option<Regex>, Err
 const LONGEST_WAIT: u32 = 60;
 
 /// How many messages are read at once to look for a pattern.
-const SCAN: usize = 200;
+const SCAN: usize = 500;
+
+/// How many messages one answer looks at, where its caller does not wait: a fifth of a second's work.
+const LOOKED_AT: usize = 200_000;
 
 /// What a caller's pattern may take, in octets.
 const PATTERN_SIZE: usize = 1 << 20;

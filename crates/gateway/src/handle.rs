@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use message::{
-    CertificateFacts, Finding, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation,
+    CertificateFacts, Finding, ListPage, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation,
     RouteId, Snapshot, TokenId,
 };
 use router::RouteConfig;
@@ -309,8 +309,8 @@ impl Gateway {
         }
     }
 
-    /// Outgoing messages, newest first.
-    pub async fn list(&self, origin: &Origin, query: ListQuery) -> Result<Vec<MessageView>, Error> {
+    /// Outgoing messages, newest first; where few fit, one answer may end before it has enough, and says where.
+    pub async fn list(&self, origin: &Origin, query: ListQuery) -> Result<ListPage, Error> {
         if query.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) {
             return Err(Error::invalid("limit", "the limit is 1 to 1000"));
         }

@@ -166,7 +166,7 @@ impl Keeper {
             return;
         };
         for message in recent.into_iter().filter(|message| message.received_at >= oldest) {
-            if !matches!(message.from, Number::Name(_)) {
+            if !matches!(message.from, Number::Name(_)) && message.kind.is_shown() {
                 self.gateway.tell(Command::Contact(message.from, message.sim)).await;
             }
         }

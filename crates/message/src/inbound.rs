@@ -200,6 +200,24 @@ pub enum InboundKind {
     Undecodable,
     /// A test that the gateway sent between its own SIMs; nobody is told of it.
     Probe,
+    /// Short message type 0 (TS 23.040 9.2.3.9): acknowledged, and shown to nobody. By its report a sender learns
+    /// whether, and with the network's help where, a SIM is.
+    Silent,
+    /// For the programs on the SIM: (U)SIM data download (TS 23.040 9.2.3.9), as an operator's settings.
+    SimData,
+    /// For the modem itself: device triggering, data download, de-personalization (TS 23.040 9.2.3.9).
+    Device,
+}
+
+impl InboundKind {
+    /// Whether anybody is told of it. What no phone would show makes no event and is no answer to anything; it is kept,
+    /// and shown to whoever asks for it.
+    pub fn is_shown(self) -> bool {
+        match self {
+            Self::Text | Self::Data | Self::WapPush | Self::Waiting | Self::Undecodable => true,
+            Self::Probe | Self::Silent | Self::SimData | Self::Device => false,
+        }
+    }
 }
 
 /// The readable content of one received PDU, as the gateway decoded it for the store.

@@ -80,6 +80,6 @@ pub use trace::{TraceView, TraceWish};
 pub use traffic::{FailureReason, Traffic};
 pub use upstream::{UpstreamSnapshot, UpstreamState};
 pub use view::{
-    Direction, FetchPage, FetchQuery, ListQuery, MessageView, PartView, Preview, ReceiptView, Resolution,
+    Direction, FetchPage, FetchQuery, ListPage, ListQuery, MessageView, PartView, Preview, ReceiptView, Resolution,
     RouteExplanation, RouteVerdict, UssdNotice, UssdReply, cursor,
 };

@@ -111,6 +111,9 @@ pub struct FetchQuery {
     /// Only messages completed after this cursor (0: from the oldest kept).
     #[serde(default, deserialize_with = "cursor")]
     pub after: i64,
+    /// Only messages completed before this cursor: [`FetchPage::stopped`] of a search that goes back.
+    #[serde(default, deserialize_with = "maybe_cursor", skip_serializing_if = "Option::is_none")]
+    pub before: Option<i64>,
     /// The newest of them instead of the oldest; the answer is in ascending order all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub newest: bool,
@@ -129,6 +132,9 @@ pub struct FetchQuery {
     /// The gateway's own tests too, which are left out else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub probes: bool,
+    /// What no phone would show too, which is left out else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// The answer to `sms.fetch`.
@@ -138,6 +144,10 @@ pub struct FetchPage {
     pub messages: Vec<Inbound>,
     /// The cursor to ask with next.
     pub next: i64,
+    /// Where the search ended before it had enough, since one answer looks at so many messages and no more. It goes on
+    /// after this cursor, or before it where the newest are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<i64>,
 }
 
 /// Reads a cursor: 0 or more.
@@ -147,6 +157,10 @@ pub struct FetchPage {
 pub fn cursor<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     let read = u64::deserialize(from)?;
     i64::try_from(read).map_err(|_| D::Error::custom("the cursor is too large"))
+}
+
+fn maybe_cursor<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    cursor(from).map(Some)
 }
 
 /// What `sms.list` looks for: outgoing messages, newest first.
@@ -165,6 +179,16 @@ pub struct ListQuery {
     /// At most this many (1 to 1000, default 50).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+}
+
+/// What a search among outgoing messages found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListPage {
+    /// The messages, newest first.
+    pub messages: Vec<MessageView>,
+    /// Where the search ended before it had enough, since one answer looks at so many messages and no more: it goes on
+    /// with what was accepted before this one.
+    pub stopped: Option<MessageId>,
 }
 
 /// Which way a message went.

@@ -80,7 +80,7 @@ pub use events::{Backlog, Delivery, DeliveryId};
 pub use facts::{RoomFacts, RouteTotals};
 pub use folder::FolderFacts;
 pub use health::Health;
-pub use incoming::{Joined, Joiner, Received};
+pub use incoming::{Joined, Joiner, Look, Received, Seen};
 pub use outgoing::{
     AcceptedParts, Attempt, Attempted, Attempting, Budget, DuePart, HistoryLine, NewMessage, Owner, PartKey, Policies,
     Progress, ReportOutcome, Settle, Settled, Ticked,

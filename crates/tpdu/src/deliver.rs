@@ -98,6 +98,13 @@ impl Deliver {
         self.pid == 0x40
     }
 
+    /// Whether the message is for the modem itself and no text for a reader:
+    /// device triggering, ME data download, ME de-personalization (clause
+    /// 9.2.3.9, TS 22.022).
+    pub fn is_for_device(&self) -> bool {
+        matches!(self.pid, 0x48 | 0x7D | 0x7E)
+    }
+
     /// Which of seven replaceable messages of this sender it replaces, 1 to 7
     /// (clause 9.2.3.9).
     pub fn replaces(&self) -> Option<u8> {

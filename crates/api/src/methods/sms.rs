@@ -179,17 +179,24 @@ const LIST: Method = Method {
             Kind::Id,
             "only messages accepted before this one, for the next page",
         ),
-        may("limit", Kind::Whole(1, 1000), "at most this many (default 50)"),
+        may(
+            "limit",
+            Kind::Whole(1, 1000),
+            "at most this many (default 50); fewer are not always all: go on with `before` until none come",
+        ),
     ],
     result: "Messages",
-    errors: &[Code::NUMBER, Code::INVALID],
+    errors: &[Code::NUMBER, Code::INVALID, Code::STOPPED],
     example: r#"{"state": "queued", "limit": 10}"#,
     register: |methods, app, method| plain(methods, app, method, list),
 };
 
 async fn list(app: Arc<App>, caller: Arc<Caller>, query: ListQuery) -> Result<Vec<MessageView>, Refusal> {
-    let listed = app.gateway.list(caller.origin()?, query).await?;
-    Ok(listed)
+    let page = app.gateway.list(caller.origin()?, query).await?;
+    match page.stopped {
+        Some(before) if page.messages.is_empty() => Err(Refusal::stopped(before)),
+        _ => Ok(page.messages),
+    }
 }
 
 #[derive(Deserialize)]
@@ -238,6 +245,11 @@ const FETCH: Method = Method {
             "only messages completed after this cursor: `next` of the last answer (default 0: from the oldest)",
         ),
         may(
+            "before",
+            Kind::Whole(0, i64::MAX),
+            "only messages completed before this cursor: `stopped` of the last answer, with `newest`",
+        ),
+        may(
             "newest",
             Kind::Flag,
             "the newest `limit` of them instead of the oldest, in ascending order all the same; `next` is after all that \
@@ -264,6 +276,11 @@ const FETCH: Method = Method {
             Kind::Flag,
             "the gateway's own tests too, of the kind `probe` (default: false)",
         ),
+        may(
+            "hidden",
+            Kind::Flag,
+            "what no phone would show too, of the kinds `silent`, `sim_data` and `device` (default: false)",
+        ),
     ],
     result: "Page",
     errors: &[
@@ -286,8 +303,8 @@ async fn run_fetch(app: Arc<App>, caller: Arc<Caller>, query: FetchQuery) -> Res
     let principal = caller.principal()?;
     let _room = app.wait_room(principal)?;
     let nothing = FetchPage {
-        messages: Vec::new(),
         next: query.after,
+        ..FetchPage::default()
     };
     tokio::select! {
         page = app.gateway.fetch(caller.origin()?, query) => Ok(page?),

@@ -129,12 +129,11 @@ async fn begin(params: &Params<'_>, app: &App, extensions: &Extensions) -> Resul
         sim: asked.sim,
         number: asked.number,
         after: asked.after.map_or(newest, |Cursor(after)| after),
-        newest: false,
         limit: Some(CHUNK),
         wait_s: Some(WAIT_S),
         from_matches: asked.from_matches,
         text_matches: asked.text_matches,
-        probes: false,
+        ..FetchQuery::default()
     };
     let probe = FetchQuery {
         limit: Some(1),

@@ -85,8 +85,8 @@ async fn get_sms(app: &App, address: IpAddr, given: &mut Given) -> Result<Value,
             limit: Some(limit),
             ..FetchQuery::default()
         };
-        messages = match app.gateway.fetch(who.origin(), query).await {
-            Ok(page) => page.messages,
+        messages = match back_to(app, who.origin(), query, since).await {
+            Ok(messages) => messages,
             Err(error) if error.kind == ErrorKind::NotFound => Vec::new(),
             Err(error) if error.kind == ErrorKind::NotAllowed => return Err(Fault::wrong_token()),
             Err(error) => return Err(error.into()),
@@ -97,6 +97,35 @@ async fn get_sms(app: &App, address: IpAddr, given: &mut Given) -> Result<Value,
     }
     let recent = messages.iter().filter(|message| message.received_at >= since);
     Ok(Value::List(recent.map(message).collect()))
+}
+
+/// The newest messages that fit. One answer of the gateway looks at so many and no more: it is asked on until it has enough,
+/// or what follows came before that time.
+async fn back_to(
+    app: &App,
+    origin: &Origin,
+    mut query: FetchQuery,
+    since: Timestamp,
+) -> Result<Vec<Inbound>, gateway::Error> {
+    let mut messages: Vec<Inbound> = Vec::new();
+    loop {
+        let page = app.gateway.fetch(origin, query.clone()).await?;
+        messages.splice(..0, page.messages);
+        let Some(stopped) = page.stopped else { return Ok(messages) };
+        let next = FetchQuery {
+            before: Some(stopped),
+            newest: true,
+            limit: Some(1),
+            ..FetchQuery::default()
+        };
+        let next = app.gateway.fetch(&Origin::operator(), next).await?.messages;
+        if next.first().is_none_or(|next| next.received_at < since) {
+            return Ok(messages);
+        }
+        let found = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        query.limit = query.limit.map(|limit| limit.saturating_sub(found).max(1));
+        query.before = Some(stopped);
+    }
 }
 
 async fn get_health_state(app: &App, address: IpAddr, given: &mut Given) -> Result<Value, Fault> {

@@ -213,6 +213,9 @@ fn kind(kind: InboundKind) -> &'static str {
         InboundKind::Waiting => "waiting",
         InboundKind::Undecodable => "undecodable",
         InboundKind::Probe => "probe",
+        InboundKind::Silent => "silent",
+        InboundKind::SimData => "sim_data",
+        InboundKind::Device => "device",
     }
 }
 

@@ -136,6 +136,9 @@ fn nothing_to_read(kind: InboundKind) -> &'static str {
         InboundKind::Waiting => "(waiting indication)",
         InboundKind::Undecodable => "(cannot be read)",
         InboundKind::Probe => "(test)",
+        InboundKind::Silent => "(silent message)",
+        InboundKind::SimData => "(data for the SIM)",
+        InboundKind::Device => "(for the modem)",
     }
 }
 
@@ -146,8 +149,8 @@ fn note(sms: &Inbound) -> String {
         let _ = write!(note, " {} of its {} parts did not arrive.", sms.missing, sms.parts);
     }
     note.push_str(match sms.kind {
-        InboundKind::Text | InboundKind::Waiting | InboundKind::Probe => "",
-        InboundKind::Data => " It holds data, which is attached.",
+        InboundKind::Text | InboundKind::Waiting | InboundKind::Probe | InboundKind::Silent => "",
+        InboundKind::Data | InboundKind::SimData | InboundKind::Device => " It holds data, which is attached.",
         InboundKind::WapPush => " It is a WAP push, most often the notice of an MMS.",
         InboundKind::Undecodable => " It cannot be read and is attached as it came.",
     });

@@ -83,7 +83,7 @@ impl Office {
     /// The texts of all messages, the first first.
     async fn texts(&self) -> Vec<String> {
         let found = self.gateway.list(&Origin::operator(), ListQuery::default()).await;
-        let texts = found.expect("a list").into_iter().rev();
+        let texts = found.expect("a list").messages.into_iter().rev();
         texts.map(|view| view.text.unwrap_or_default()).collect()
     }
 }
@@ -117,12 +117,12 @@ async fn a_mail_without_message_id_and_date_is_not_doubled_by_a_retry_after_a_pa
     let full = office.bring(mail, &[ONE, OTHER]).await.unwrap_err();
     assert!(full.is_temporary(), "{full}");
     let kept = office.gateway.list(&Origin::operator(), ListQuery::default()).await;
-    let first = kept.unwrap()[0].id;
+    let first = kept.unwrap().messages[0].id;
     // There is room again.
     office.gateway.cancel(&Origin::operator(), first).await.unwrap();
     assert_eq!(office.bring(mail, &[ONE, OTHER]).await, Ok(()));
     let kept = office.gateway.list(&Origin::operator(), ListQuery::default()).await;
-    let to: Vec<String> = kept.unwrap().iter().map(|view| view.to.to_string()).collect();
+    let to: Vec<String> = kept.unwrap().messages.iter().map(|view| view.to.to_string()).collect();
     assert_eq!(to, [OTHER, ONE]);
 }
 

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use message::{
-    CallNotice, Committed, Event, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Receipt, Reception,
+    CallNotice, Committed, Event, Inbound, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Receipt, Reception,
     RouteId,
 };
 use store::{Received, ReportOutcome, Store};
@@ -144,8 +144,8 @@ impl Intake {
             debug!(modem = %route, "the same message again; it was kept before");
         }
         if let Some(message) = completed {
-            info!(modem = %route, sms = %message.id, parts = message.parts, "received");
-            if !matches!(from, Number::Name(_)) && message.kind != InboundKind::Probe {
+            log_received(route, message);
+            if !matches!(from, Number::Name(_)) && message.kind.is_shown() {
                 // Only where a reply would leave from is lost when the dispatcher is overwhelmed.
                 let _ = self.dispatcher.try_send(Command::Contact(from, route.clone()));
             }
@@ -242,6 +242,20 @@ impl Intake {
         if let Err(error) = self.store.add_event(call, at).await {
             warn!("cannot keep a call: {error}");
         }
+    }
+}
+
+/// What is shown to nobody is named here, for the operator: a silent message may be somebody's who looks where a SIM is.
+fn log_received(route: &RouteId, message: &Inbound) {
+    let (sms, parts) = (message.id, message.parts);
+    match message.kind {
+        InboundKind::Silent => warn!(
+            modem = %route, %sms, parts,
+            "received a silent message (type 0): its sender learns that this SIM is reachable; `simrelay inbox --hidden` shows it"
+        ),
+        InboundKind::SimData => info!(modem = %route, %sms, parts, "received data for the SIM's own programs"),
+        InboundKind::Device => info!(modem = %route, %sms, parts, "received a message for the modem itself"),
+        _ => info!(modem = %route, %sms, parts, "received"),
     }
 }
 

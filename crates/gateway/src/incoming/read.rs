@@ -137,8 +137,13 @@ fn fingerprint(pdu: &[u8]) -> [u8; 32] {
     Sha256::digest(tpdu::fingerprint(pdu)).into()
 }
 
+/// The protocol identifier counts first (TS 23.040 9.2.3.9), whatever the message says. Its replacing types (0x41 to 0x47)
+/// and the return call message (0x5F) are texts for a reader; what a phone would replace is all kept here.
 fn kind(deliver: &Deliver) -> InboundKind {
     match deliver.content() {
+        _ if deliver.is_silent() => InboundKind::Silent,
+        _ if deliver.is_for_sim() => InboundKind::SimData,
+        _ if deliver.is_for_device() => InboundKind::Device,
         _ if is_push(deliver) => InboundKind::WapPush,
         _ if deliver.waiting().is_some() => InboundKind::Waiting,
         Content::Data(_) => InboundKind::Data,
@@ -184,6 +189,47 @@ mod tests {
 
     use super::*;
 
+    fn octets_with(pid: u8, dcs: Dcs, header: Header) -> Deliver {
+        Deliver {
+            more_to_send: false,
+            loop_prevention: false,
+            report_indication: false,
+            reply_path: false,
+            from: Address::international("491711234567"),
+            pid,
+            dcs,
+            time: Scts::from_octets([0; 7]),
+            user_data: UserData {
+                header,
+                body: vec![1, 2],
+                missing: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn the_protocol_identifier_tells_what_is_for_no_reader() {
+        let as_read = |pid, dcs| {
+            let deliver = octets_with(pid, Dcs(dcs), Header::default());
+            kind(&deliver)
+        };
+        let (class_2, class_2_octets, class_1_octets) = (0x12, 0xF6, 0xF5);
+        assert_eq!(as_read(0x40, 0), InboundKind::Silent);
+        assert_eq!(as_read(0x40, 0xC8), InboundKind::Silent, "a voicemail indication, too");
+        for dcs in [class_2, class_2_octets] {
+            assert_eq!(as_read(0x7F, dcs), InboundKind::SimData);
+            assert_eq!(as_read(0x7C, dcs), InboundKind::SimData, "ANSI-136 R-DATA");
+        }
+        assert_eq!(as_read(0x7F, 0), InboundKind::Text, "of no class, it is for a reader");
+        assert_eq!(as_read(0x00, class_2), InboundKind::Text);
+        for pid in [0x48, 0x7D, 0x7E] {
+            assert_eq!(as_read(pid, class_1_octets), InboundKind::Device, "{pid:#x}");
+        }
+        for pid in (0x41..=0x47).chain([0x5F, 0x49, 0x3F]) {
+            assert_eq!(as_read(pid, 0), InboundKind::Text, "{pid:#x}");
+        }
+    }
+
     #[test]
     fn a_message_for_a_port_keeps_it() {
         let to = tpdu::Ports {
@@ -191,21 +237,7 @@ mod tests {
             source: 1,
             bits: 16,
         };
-        let deliver = Deliver {
-            more_to_send: false,
-            loop_prevention: false,
-            report_indication: false,
-            reply_path: false,
-            from: Address::international("491711234567"),
-            pid: 0,
-            dcs: Dcs::DATA,
-            time: Scts::from_octets([0; 7]),
-            user_data: UserData {
-                header: Header::new(vec![to.element()]),
-                body: vec![1, 2],
-                missing: 0,
-            },
-        };
+        let deliver = octets_with(0, Dcs::DATA, Header::new(vec![to.element()]));
         let octets = [vec![0], deliver.encode().expect("it fits")].concat();
         let joined = join(&[None, Some(octets)]);
         assert_eq!(joined.ports, Some(ports(to)), "of the parts that came");

@@ -47,6 +47,10 @@ pub(crate) struct InboxArgs {
     #[arg(long)]
     probes: bool,
 
+    /// What no phone would show too: silent messages, and those for the SIM or the modem itself
+    #[arg(long)]
+    hidden: bool,
+
     /// Only messages after this cursor; 0 begins with the oldest one kept
     #[arg(long, value_name = "CURSOR", value_parser = clap::value_parser!(i64).range(0..))]
     after: Option<i64>,
@@ -60,7 +64,7 @@ pub(crate) struct InboxArgs {
 pub(crate) async fn run(args: InboxArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let inbox = Inbox { client, args: &args };
     let page = match args.after {
-        Some(after) => inbox.page(after, args.limit, 0).await?,
+        Some(after) => inbox.first(after).await?,
         None => inbox.last().await?,
     };
     if !args.follow {
@@ -110,6 +114,17 @@ impl Inbox<'_> {
         self.fetch(query, wait_s).await
     }
 
+    /// The first messages after a cursor.
+    async fn first(&self, after: i64) -> Result<FetchPage, Failure> {
+        let mut page = self.page(after, self.args.limit, 0).await?;
+        while let Some(stopped) = page.stopped {
+            let more = self.page(stopped, self.missing(&page), 0).await?;
+            page.messages.extend(more.messages);
+            (page.next, page.stopped) = (more.next, more.stopped);
+        }
+        Ok(page)
+    }
+
     /// The last messages.
     async fn last(&self) -> Result<FetchPage, Failure> {
         let query = FetchQuery {
@@ -117,7 +132,24 @@ impl Inbox<'_> {
             limit: Some(self.args.limit),
             ..self.filters()
         };
-        self.fetch(query, 0).await
+        let mut page = self.fetch(query.clone(), 0).await?;
+        while let Some(stopped) = page.stopped {
+            let older = FetchQuery {
+                before: Some(stopped),
+                limit: Some(self.missing(&page)),
+                ..query.clone()
+            };
+            let older = self.fetch(older, 0).await?;
+            page.messages.splice(..0, older.messages);
+            page.stopped = older.stopped;
+        }
+        Ok(page)
+    }
+
+    /// How many are wanted still. The gateway stops only where it has not found enough.
+    fn missing(&self, page: &FetchPage) -> u32 {
+        let found = u32::try_from(page.messages.len()).unwrap_or(u32::MAX);
+        self.args.limit.saturating_sub(found).max(1)
     }
 
     fn filters(&self) -> FetchQuery {
@@ -127,6 +159,7 @@ impl Inbox<'_> {
             from_matches: self.args.from_matches.clone(),
             text_matches: self.args.text_matches.clone(),
             probes: self.args.probes,
+            hidden: self.args.hidden,
             ..FetchQuery::default()
         }
     }
@@ -183,6 +216,9 @@ fn words(message: &Inbound) -> String {
         InboundKind::Waiting => format!("[waiting] {}", message.text),
         InboundKind::Undecodable => format!("[unreadable] {}", data()),
         InboundKind::Probe => format!("[test] {}", message.text),
+        InboundKind::Silent => format!("[silent] {}{}", message.text, data()),
+        InboundKind::SimData => format!("[for the SIM] {}{}", message.text, data()),
+        InboundKind::Device => format!("[for the modem] {}{}", message.text, data()),
     };
     match message.missing {
         0 => text,

@@ -5,7 +5,7 @@ use message::{ListQuery, MessageId, MessageState, MessageView};
 use serde_json::Value;
 
 use crate::client::{Client, understood};
-use crate::failure::Failure;
+use crate::failure::{Failure, Refusal};
 use crate::screen::{Screen, Table};
 use crate::when::local;
 
@@ -35,17 +35,11 @@ pub(crate) struct OutboxArgs {
 
 /// Lists the messages.
 pub(crate) async fn run(args: OutboxArgs, client: &Client, screen: &Screen) -> Result<(), Failure> {
-    let query = ListQuery {
-        state: args.state,
-        to: args.to,
-        before: args.before,
-        limit: Some(args.limit),
-    };
-    let messages: Value = client.call("sms.list", query).await?;
+    let messages = all(args, client).await?;
     if screen.is_json() {
         return screen.value(&messages);
     }
-    let messages: Vec<MessageView> = understood("sms.list", messages)?;
+    let messages: Vec<MessageView> = understood("sms.list", Value::from(messages))?;
     let mut table = Table::new(&["ID", "ACCEPTED", "TO", "STATE", ">PARTS", "~TEXT"]);
     for view in messages {
         table.row([
@@ -58,6 +52,43 @@ pub(crate) async fn run(args: OutboxArgs, client: &Client, screen: &Screen) -> R
         ]);
     }
     screen.table(&table, "no outgoing messages")
+}
+
+/// As many as are wanted. The gateway looks at so many messages a call and no more, so it is asked until it finds none.
+async fn all(args: OutboxArgs, client: &Client) -> Result<Vec<Value>, Failure> {
+    let is_search = args.state.is_some() || args.to.is_some();
+    let limit = args.limit as usize;
+    let mut query = ListQuery {
+        state: args.state,
+        to: args.to,
+        before: args.before,
+        limit: Some(args.limit),
+    };
+    let mut messages: Vec<Value> = Vec::new();
+    loop {
+        let more: Vec<Value> = match client.call("sms.list", &query).await {
+            Err(Failure::Refused(refusal)) => match stopped(&refusal) {
+                Some(before) => {
+                    query.before = Some(before);
+                    continue;
+                }
+                None => return Err(Failure::Refused(refusal)),
+            },
+            more => more?,
+        };
+        let last = more.last().and_then(|message| message["id"].as_str()?.parse().ok());
+        messages.extend(more);
+        query.before = match last {
+            Some(last) if is_search && messages.len() < limit => Some(last),
+            _ => return Ok(messages),
+        };
+        query.limit = u32::try_from(limit - messages.len()).ok();
+    }
+}
+
+/// Where a search that found nothing so far goes on.
+fn stopped(refusal: &Refusal) -> Option<MessageId> {
+    refusal.data.as_ref()?.get("before")?.as_str()?.parse().ok()
 }
 
 fn parse_state(text: &str) -> Result<MessageState, String> {

@@ -84,7 +84,6 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         InboundKind::Undecodable => raw(&whole.pdus),
         _ => join(&desk.memory.join, &whole.pdus),
     };
-    let is_probe = whole.kind == InboundKind::Probe;
     desk.memory.cursor += 1;
     let missing = whole.pdus.iter().filter(|pdu| pdu.is_none()).count();
     let inbound = Inbound {
@@ -94,7 +93,10 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         from: whole.sender.clone(),
         to: whole.reception.own.clone(),
         text: joined.text,
-        kind: if is_probe { whole.kind } else { joined.kind },
+        kind: match whole.kind {
+            InboundKind::Probe => whole.kind,
+            _ => joined.kind,
+        },
         class: joined.class,
         alphabet: joined.alphabet,
         network: whole.reception.network.clone(),
@@ -107,7 +109,7 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
     };
     insert(desk, whole, &inbound, at)?;
     desk.memory.tally.add_on(Some(whole.route), Total::Received);
-    if !is_probe {
+    if inbound.kind.is_shown() {
         events::add_message(desk, inbound.cursor, at)?;
     }
     Ok(inbound)
@@ -186,6 +188,9 @@ pub(crate) fn kind_code(kind: InboundKind) -> u8 {
         InboundKind::Waiting => 3,
         InboundKind::Undecodable => 4,
         InboundKind::Probe => 5,
+        InboundKind::Silent => 6,
+        InboundKind::SimData => 7,
+        InboundKind::Device => 8,
     }
 }
 
@@ -197,6 +202,9 @@ pub(crate) fn kind(code: u8) -> InboundKind {
         2 => InboundKind::WapPush,
         3 => InboundKind::Waiting,
         5 => InboundKind::Probe,
+        6 => InboundKind::Silent,
+        7 => InboundKind::SimData,
+        8 => InboundKind::Device,
         _ => InboundKind::Undecodable,
     }
 }
@@ -204,6 +212,14 @@ pub(crate) fn kind(code: u8) -> InboundKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_come_back_as_they_were_kept() {
+        use InboundKind::*;
+        for given in [Text, Data, WapPush, Waiting, Undecodable, Probe, Silent, SimData, Device] {
+            assert_eq!(kind(kind_code(given)), given);
+        }
+    }
 
     #[test]
     fn ports_come_back_as_they_were_kept() {

@@ -11,9 +11,46 @@ use crate::outgoing::row::{alphabet, maybe_number, number};
 use crate::reader::Glance;
 use crate::{Error, Store};
 
+/// Which received messages are looked at, and how many of them are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// Completed after this cursor.
+    pub after: i64,
+    /// Completed at this cursor or before.
+    pub upto: i64,
+    /// From the newest back.
+    pub backward: bool,
+    /// So many at most.
+    pub limit: usize,
+    /// To these SIMs only.
+    pub sims: Option<Vec<RouteId>>,
+    /// To the SIM with this number only.
+    pub number: Option<Number>,
+}
+
+/// What one look found, in the order in which it looked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Seen {
+    /// The messages that fit.
+    pub found: Vec<Inbound>,
+    /// How many were looked at.
+    pub looked: usize,
+    /// The cursor of the last one looked at, whether it fits or not.
+    pub last: Option<i64>,
+    /// Whether there may be more to look at behind it.
+    pub more: bool,
+}
+
 impl Store {
+    /// Looks at some thousand messages, and no more: whoever wants more looks again behind the last one. So a search through
+    /// many never holds a reading connection for longer than a few milliseconds, and whoever searches decides how far.
+    pub async fn look(&self, look: &Look) -> Result<Seen, Error> {
+        let look = look.clone();
+        self.read(move |glance| step(glance, &look)).await
+    }
+
     /// At most `limit` messages completed after the cursor, oldest first; to these SIMs, or to the SIM with this number,
-    /// where given. Looks in steps, so that others can ask in between.
+    /// where given. Looks at all there are, in steps, so that others can ask in between.
     pub async fn fetch(
         &self,
         after: i64,
@@ -21,7 +58,7 @@ impl Store {
         sims: Option<&[RouteId]>,
         number: Option<&Number>,
     ) -> Result<Vec<Inbound>, Error> {
-        let wish = Wish {
+        let mut look = Look {
             after,
             upto: i64::MAX,
             backward: false,
@@ -29,90 +66,41 @@ impl Store {
             sims: sims.map(<[RouteId]>::to_vec),
             number: number.cloned(),
         };
-        self.look(wish).await
-    }
-
-    /// At most `limit` messages completed after one cursor and not after the other, **newest first**; to these SIMs where
-    /// given. Looks in steps as [`Store::fetch`] does.
-    pub async fn fetch_back(
-        &self,
-        after: i64,
-        upto: i64,
-        limit: usize,
-        sims: Option<&[RouteId]>,
-    ) -> Result<Vec<Inbound>, Error> {
-        let wish = Wish {
-            after,
-            upto,
-            backward: true,
-            limit,
-            sims: sims.map(<[RouteId]>::to_vec),
-            number: None,
-        };
-        self.look(wish).await
-    }
-
-    async fn look(&self, mut wish: Wish) -> Result<Vec<Inbound>, Error> {
-        let limit = wish.limit;
         let mut found = Vec::new();
         loop {
-            let step = wish.clone();
-            let (more, last) = self.read(move |glance| fetch(glance, &step)).await?;
-            found.extend(more);
-            match last {
-                Some(last) if found.len() < limit => wish.go_on(last),
+            let seen = self.look(&look).await?;
+            found.extend(seen.found);
+            match seen.last.filter(|_| seen.more) {
+                Some(last) if found.len() < limit => look.after = last,
                 _ => return Ok(found),
             }
-            wish.limit = limit - found.len();
+            look.limit = limit - found.len();
         }
     }
 }
 
-/// What is wanted.
-#[derive(Debug, Clone)]
-struct Wish {
-    after: i64,
-    upto: i64,
-    backward: bool,
-    limit: usize,
-    sims: Option<Vec<RouteId>>,
-    number: Option<Number>,
-}
-
-impl Wish {
-    /// Leaves out what has been looked at: all up to this cursor, or down to it.
-    fn go_on(&mut self, looked_at: i64) {
-        match self.backward {
-            false => self.after = looked_at,
-            true => self.upto = looked_at - 1,
-        }
-    }
-}
-
-/// One step: what was found, and the cursor to go on from where more is to be looked at.
-fn fetch(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<(Vec<Inbound>, Option<i64>)> {
-    let sims = wish.sims.as_deref().map(|sims| known(glance, sims)).transpose()?;
-    let mut statement = glance.conn.prepare_cached(if wish.backward { BACK } else { FORTH })?;
-    let mut rows = statement.query((wish.after, wish.upto, STEP))?;
-    let mut found = Vec::new();
-    let mut looked = 0;
-    let mut last = None;
-    while found.len() < wish.limit {
+fn step(glance: &mut Glance<'_>, look: &Look) -> rusqlite::Result<Seen> {
+    let sims = look.sims.as_deref().map(|sims| known(glance, sims)).transpose()?;
+    let mut statement = glance.conn.prepare_cached(if look.backward { BACK } else { FORTH })?;
+    let mut rows = statement.query((look.after, look.upto, i64::try_from(STEP).unwrap_or(i64::MAX)))?;
+    let mut seen = Seen::default();
+    while seen.found.len() < look.limit {
         let Some(row) = rows.next()? else { break };
-        looked += 1;
-        last = Some(row.get(0)?);
+        seen.looked += 1;
+        seen.last = Some(row.get(0)?);
         let route: i64 = row.get(2)?;
         if sims.as_ref().is_some_and(|sims| !sims.contains(&route)) {
             continue;
         }
-        if let Some(own) = &wish.number
+        if let Some(own) = &look.number
             && !maybe_number(row, 4)?.is_some_and(|to| to.matches(own))
         {
             continue;
         }
-        found.push(read_inbound(glance.conn, glance.names, row)?);
+        seen.found.push(read_inbound(glance.conn, glance.names, row)?);
     }
-    Ok((found, last.filter(|_| looked == STEP)))
+    seen.more = seen.looked == STEP || seen.found.len() == look.limit;
+    Ok(seen)
 }
 
 fn known(glance: &mut Glance<'_>, sims: &[RouteId]) -> rusqlite::Result<Vec<i64>> {
@@ -158,4 +146,4 @@ pub(crate) const ONE: &str = "SELECT cursor, id, route, sender, own, kind, class
         parts, missing, text, data_hex, alphabet, network, ports
      FROM inbound WHERE cursor = ?1";
 /// Messages looked at in one step.
-const STEP: i64 = 5000;
+const STEP: usize = 5000;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use message::{Alphabet, Inbound, InboundKind, Ports};
 
 pub(crate) use complete::overdue;
+pub use fetch::{Look, Seen};
 
 /// Joins the PDUs of a message's parts, in order, `None` where one is missing. Called in the writer thread, so it must
 /// be quick and must not wait for anything.

@@ -133,7 +133,7 @@ pub(crate) fn message_state(conn: &Connection, message: i64) -> rusqlite::Result
     part_states(conn, message).map(MessageState::of)
 }
 
-fn part_states(conn: &Connection, message: i64) -> rusqlite::Result<Vec<PartState>> {
+pub(crate) fn part_states(conn: &Connection, message: i64) -> rusqlite::Result<Vec<PartState>> {
     conn.prepare_cached("SELECT state FROM part WHERE key BETWEEN ?1 AND ?2 ORDER BY key")?
         .query_map(parts_of(message), |row| part_state(row, 0))?
         .collect()

@@ -1,6 +1,8 @@
 //! Events, one delivery per consumer.
 
-use message::{CallNotice, Event, MessageState, Reception, RouteId};
+use std::sync::Arc;
+
+use message::{CallNotice, Event, InboundKind, MessageState, Reception, RouteId};
 use store::{Config, Settled};
 
 use crate::common::{Bench, delivered, failure, message, number, payload, raw, t};
@@ -54,6 +56,38 @@ async fn every_consumer_gets_every_message_in_order_under_one_id() {
     );
     assert_eq!(bench.store.deliveries("hook", t(1), 10).await.expect("read").len(), 2);
     bench.sound().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_what_no_phone_would_show() {
+    let joiner: store::Joiner = Arc::new(|pdus| store::Joined {
+        text: String::new(),
+        kind: match pdus[0].as_deref().and_then(<[u8]>::first) {
+            Some(b's') => InboundKind::Silent,
+            Some(b'c') => InboundKind::SimData,
+            Some(b'd') => InboundKind::Device,
+            _ => InboundKind::Text,
+        },
+        class: None,
+        alphabet: None,
+        data_hex: None,
+        ports: None,
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, _) = store::Store::open(folder.path(), &consumers(&["mail"]), joiner).expect("opens");
+    for text in ["silent", "card", "device", "text"] {
+        let (pdu, read) = (raw(text.as_bytes()), payload(text, None));
+        let kept = store.receive(&RouteId::new("sim1"), pdu, read, Reception::default(), t(1));
+        kept.await.expect("kept");
+    }
+    let told = store.deliveries("mail", t(1), 10).await.expect("read");
+    assert!(matches!(&told[..], [one] if matches!(&one.event, Event::Message(sms) if sms.kind == InboundKind::Text)));
+    let kinds: Vec<_> = store.fetch(0, 9, None, None).await.expect("read");
+    let kinds: Vec<_> = kinds.iter().map(|sms| sms.kind).collect();
+    assert_eq!(
+        kinds,
+        [InboundKind::Silent, InboundKind::SimData, InboundKind::Device, InboundKind::Text]
+    );
 }
 
 #[tokio::test]

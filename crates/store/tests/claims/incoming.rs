@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use message::{Alphabet, Concat, Inbound, InboundKind, Payload, Reception, RouteId};
-use store::{Config, Policies, Received, Store};
+use store::{Config, Look, Policies, Received, Store};
 
 use crate::common::{Bench, number, payload, raw, t};
 
@@ -227,8 +227,16 @@ async fn messages_are_read_from_the_newest_back_as_well() {
     let cursors: Vec<_> = all(&bench).await.iter().map(|one| one.cursor).collect();
     let newest = *bench.store.arrivals().borrow();
     let back = async |after, upto, limit, sims: Option<&[RouteId]>| {
-        let found = bench.store.fetch_back(after, upto, limit, sims).await.expect("read");
-        found.into_iter().map(|one| one.text).collect::<Vec<_>>()
+        let look = Look {
+            after,
+            upto,
+            backward: true,
+            limit,
+            sims: sims.map(<[RouteId]>::to_vec),
+            number: None,
+        };
+        let seen = bench.store.look(&look).await.expect("read");
+        seen.found.into_iter().map(|one| one.text).collect::<Vec<_>>()
     };
     assert_eq!(back(0, newest, 2, None).await, ["5", "4"]);
     assert_eq!(back(0, newest, 9, None).await, ["5", "4", "3", "2", "1"]);
@@ -236,6 +244,35 @@ async fn messages_are_read_from_the_newest_back_as_well() {
     let sims = [RouteId::new("sim1")];
     assert_eq!(back(0, newest, 1, Some(&sims)).await, ["3"]);
     assert!(back(newest, newest, 9, None).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_look_says_how_far_it_came_whether_or_not_anything_fits() {
+    let bench = Bench::new();
+    for (at, sim) in [(1, "sim1"), (2, "sim2"), (3, "sim2")] {
+        receive(&bench, sim, &at.to_string(), None, at).await;
+    }
+    let newest = *bench.store.arrivals().borrow();
+    let look = |limit, backward| Look {
+        upto: i64::MAX,
+        limit,
+        backward,
+        sims: Some(vec![RouteId::new("sim1")]),
+        ..Look::default()
+    };
+    let seen = bench.store.look(&look(9, false)).await.expect("read");
+    assert_eq!(
+        (seen.found.len(), seen.looked, seen.last, seen.more),
+        (1, 3, Some(newest), false)
+    );
+    let seen = bench.store.look(&look(1, false)).await.expect("read");
+    assert_eq!(
+        (seen.looked, seen.last, seen.more),
+        (1, Some(newest - 2), true),
+        "it has enough"
+    );
+    let seen = bench.store.look(&look(9, true)).await.expect("read");
+    assert_eq!((seen.looked, seen.last, seen.more), (3, Some(newest - 2), false));
 }
 
 #[tokio::test]

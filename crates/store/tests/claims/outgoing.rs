@@ -594,7 +594,7 @@ async fn a_token_sees_its_own_messages_newest_first() {
         let store = bench.store.clone();
         async move {
             let views = store.list(query, token.map(TokenId::new).as_ref()).await.expect("read");
-            views.into_iter().map(|view| view.id).collect::<Vec<_>>()
+            views.messages.into_iter().map(|view| view.id).collect::<Vec<_>>()
         }
     };
     let all = message::ListQuery::default;
@@ -663,7 +663,8 @@ async fn a_list_finds_what_lies_thousands_of_messages_back() {
         ..Default::default()
     };
     let found = bench.store.list(query, None).await.expect("read");
-    assert_eq!(found.iter().map(|view| view.id).collect::<Vec<_>>(), [first.message]);
+    assert_eq!(found.messages.iter().map(|view| view.id).collect::<Vec<_>>(), [first.message]);
+    assert_eq!(found.stopped, None);
 }
 
 #[tokio::test]
@@ -691,4 +692,44 @@ async fn messages_that_come_together_share_a_commit_and_a_bad_one_is_bad_alone()
         "its id is taken: {answers:?}"
     );
     assert_eq!(bench.store.due(t(0), 10).await.expect("read").len(), 6);
+}
+
+#[tokio::test]
+async fn a_search_among_many_ends_and_says_where_it_goes_on() {
+    let bench = Bench::new();
+    let oldest = bench.part(message(1)).await;
+    bench.send(oldest.key, "sim1", t(1), 1).await;
+    bench.part(message(1)).await;
+    bench.store.close().await;
+    fill(&bench, 200_000);
+    let bench = Bench::at(bench.folder, bench.config);
+    let mut query = message::ListQuery {
+        state: Some(MessageState::Sent),
+        ..Default::default()
+    };
+    let first = bench.store.list(query.clone(), None).await.expect("read");
+    assert_eq!(first.messages, []);
+    assert!(first.stopped.is_some());
+    query.before = first.stopped;
+    let second = bench.store.list(query, None).await.expect("read");
+    let found: Vec<_> = second.messages.iter().map(|view| view.id).collect();
+    assert_eq!((found, second.stopped), (vec![oldest.message], None));
+}
+
+/// Puts copies of the second message behind it.
+fn fill(bench: &Bench, count: u32) {
+    let conn = rusqlite::Connection::open(bench.folder.path().join("simrelay.db")).expect("opens");
+    let sql = format!(
+        "BEGIN;
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+         INSERT INTO message (row, id, token, origin, strict, priority, report, alphabet, on_uncertain, parts, accepted_at,
+            expires_at, recipient, text)
+         SELECT row + i, randomblob(16), token, origin, strict, priority, report, alphabet, on_uncertain, parts, accepted_at,
+            expires_at, recipient, text FROM n, (SELECT * FROM message ORDER BY row DESC LIMIT 1);
+         INSERT INTO part (key, state, token, origin, attempts, maybe_twice)
+         SELECT row << 8 | 1, 0, token, origin, 0, 0 FROM message
+         WHERE NOT EXISTS (SELECT 1 FROM part WHERE key = row << 8 | 1);
+         COMMIT;"
+    );
+    conn.execute_batch(&sql).expect("filled");
 }
