@@ -185,12 +185,19 @@ fn what_no_phone_would_show_is_kept_for_who_asks_and_answered_by_nothing() {
     }
     let mut shown = wait_inbox(&gateway, 3);
     shown.sort_by_key(|message| message["cursor"].as_i64());
-    assert_eq!(texts(&shown), ["first of a replaceable type", "second of it", "call me"]);
+    assert_eq!(
+        texts(&shown),
+        ["first of a replaceable type", "second of it", "call me"]
+    );
     assert!(shown.iter().all(|message| message["kind"] == "text"), "{shown:#?}");
     let page = api.call("sms.fetch", json!({ "hidden": true })).expect("fetched");
     let all = page["messages"].as_array().expect("messages");
     let kinds: Vec<_> = all.iter().map(|message| message["kind"].clone()).collect();
-    assert_eq!(kinds, ["silent", "sim_data", "device", "text", "text", "text"], "{all:#?}");
+    assert_eq!(
+        kinds,
+        ["silent", "sim_data", "device", "text", "text", "text"],
+        "{all:#?}"
+    );
     assert_eq!(all[0]["text"], "STOP");
     gateway.wait_log("received a silent message");
     api.send("+4930555001", "its STOP was none");

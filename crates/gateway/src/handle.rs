@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use message::{
-    CertificateFacts, Finding, ListPage, ListQuery, MessageId, MessageView, Number, Preview, Resolution, RouteExplanation,
-    RouteId, Snapshot, TokenId,
+    CertificateFacts, Finding, ListPage, ListQuery, MessageId, MessageView, Number, Preview, Resolution,
+    RouteExplanation, RouteId, Snapshot, TokenId,
 };
 use router::RouteConfig;
 use store::{CancelError, Joiner, ResolveError, Store};

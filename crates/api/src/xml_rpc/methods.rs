@@ -111,7 +111,9 @@ async fn back_to(
     loop {
         let page = app.gateway.fetch(origin, query.clone()).await?;
         messages.splice(..0, page.messages);
-        let Some(stopped) = page.stopped else { return Ok(messages) };
+        let Some(stopped) = page.stopped else {
+            return Ok(messages);
+        };
         let next = FetchQuery {
             before: Some(stopped),
             newest: true,

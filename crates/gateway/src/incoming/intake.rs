@@ -6,8 +6,8 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use message::{
-    CallNotice, Committed, Event, Inbound, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Receipt, Reception,
-    RouteId,
+    CallNotice, Committed, Event, Inbound, InboundKind, JournalEntry, Memory, Number, PartState, RawInbound, Receipt,
+    Reception, RouteId,
 };
 use store::{Received, ReportOutcome, Store};
 use tokio::sync::mpsc;

@@ -216,7 +216,17 @@ mod tests {
     #[test]
     fn kinds_come_back_as_they_were_kept() {
         use InboundKind::*;
-        for given in [Text, Data, WapPush, Waiting, Undecodable, Probe, Silent, SimData, Device] {
+        for given in [
+            Text,
+            Data,
+            WapPush,
+            Waiting,
+            Undecodable,
+            Probe,
+            Silent,
+            SimData,
+            Device,
+        ] {
             assert_eq!(kind(kind_code(given)), given);
         }
     }

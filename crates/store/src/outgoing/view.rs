@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, Row};
 
 use message::{
-    ListPage, ListQuery, MessageId, MessageState, MessageView, Number, PartState, PartView, PeerId, ReceiptView, TokenId,
+    ListPage, ListQuery, MessageId, MessageState, MessageView, Number, PartState, PartView, PeerId, ReceiptView,
+    TokenId,
 };
 
 use super::receipt::status as status_of;

@@ -76,9 +76,9 @@ async fn nobody_is_told_of_what_no_phone_would_show() {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, _) = store::Store::open(folder.path(), &consumers(&["mail"]), joiner).expect("opens");
     for text in ["silent", "card", "device", "text"] {
-        let (pdu, read) = (raw(text.as_bytes()), payload(text, None));
-        let kept = store.receive(&RouteId::new("sim1"), pdu, read, Reception::default(), t(1));
-        kept.await.expect("kept");
+        let (sim, pdu, read) = (RouteId::new("sim1"), raw(text.as_bytes()), payload(text, None));
+        let kept = store.receive(&sim, pdu, read, Reception::default(), t(1)).await;
+        kept.expect("kept");
     }
     let told = store.deliveries("mail", t(1), 10).await.expect("read");
     assert!(matches!(&told[..], [one] if matches!(&one.event, Event::Message(sms) if sms.kind == InboundKind::Text)));
@@ -86,7 +86,12 @@ async fn nobody_is_told_of_what_no_phone_would_show() {
     let kinds: Vec<_> = kinds.iter().map(|sms| sms.kind).collect();
     assert_eq!(
         kinds,
-        [InboundKind::Silent, InboundKind::SimData, InboundKind::Device, InboundKind::Text]
+        [
+            InboundKind::Silent,
+            InboundKind::SimData,
+            InboundKind::Device,
+            InboundKind::Text
+        ]
     );
 }
 

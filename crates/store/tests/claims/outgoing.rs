@@ -663,7 +663,10 @@ async fn a_list_finds_what_lies_thousands_of_messages_back() {
         ..Default::default()
     };
     let found = bench.store.list(query, None).await.expect("read");
-    assert_eq!(found.messages.iter().map(|view| view.id).collect::<Vec<_>>(), [first.message]);
+    assert_eq!(
+        found.messages.iter().map(|view| view.id).collect::<Vec<_>>(),
+        [first.message]
+    );
     assert_eq!(found.stopped, None);
 }
 
