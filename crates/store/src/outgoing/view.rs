@@ -45,9 +45,9 @@ impl Store {
         let mut page = ListPage::default();
         for _ in 0..LIST_STEPS {
             let step = wish.clone();
-            let (more, last) = self.read(move |glance| list(glance, &step)).await?;
-            page.messages.extend(more);
-            let Some((row, id)) = last.filter(|_| page.messages.len() < limit) else {
+            let step = self.read(move |glance| list(glance, &step)).await?;
+            page.messages.extend(step.found);
+            let Some((row, id)) = step.last.filter(|_| page.messages.len() < limit) else {
                 return Ok(ListPage { stopped: None, ..page });
             };
             (wish.before, wish.limit) = (row, limit - page.messages.len());
@@ -202,12 +202,19 @@ struct Wish {
     limit: usize,
 }
 
-/// One step: what was found, and the message to go on from where more is to be looked at.
-fn list(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<(Vec<MessageView>, Option<(i64, MessageId)>)> {
+/// What one step of a list found.
+#[derive(Default)]
+struct Step {
+    found: Vec<MessageView>,
+    /// The message to go on from, where more is to be looked at.
+    last: Option<(i64, MessageId)>,
+}
+
+fn list(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<Step> {
     let token = match &wish.token {
         Some(token) => match glance.names.find_token(glance.conn, token)? {
             Some(row) => row,
-            None => return Ok((Vec::new(), None)),
+            None => return Ok(Step::default()),
         },
         None => 0,
     };
@@ -239,7 +246,8 @@ fn list(glance: &mut Glance<'_>, wish: &Wish) -> rusqlite::Result<(Vec<MessageVi
             break;
         }
     }
-    Ok((found, last.filter(|_| looked == LIST_STEP)))
+    let last = last.filter(|_| looked == LIST_STEP);
+    Ok(Step { found, last })
 }
 
 fn owner(glance: &mut Glance<'_>, id: MessageId) -> rusqlite::Result<Option<Owner>> {
