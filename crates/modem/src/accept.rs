@@ -148,9 +148,17 @@ impl Modem {
 
     fn unlock(&mut self) {
         self.core.pin.release();
-        if self.core.facts.state == SlotState::Locked {
-            self.core.facts.set(|facts| &mut facts.lock, message::Lock::Unknown);
-            self.core.restart("the operator released the slot", None);
+        match self.core.facts.state {
+            SlotState::Locked => {
+                self.core.facts.set(|facts| &mut facts.lock, message::Lock::Unknown);
+                self.core.restart("the operator released the slot", None);
+            }
+            // Whatever modem answers now is the slot's, unless the settings name another.
+            SlotState::WrongSim => {
+                self.core.imei = None;
+                self.core.restart("the operator accepts what is in it", None);
+            }
+            _ => {}
         }
     }
 

@@ -105,6 +105,26 @@ fn the_operator_releases_the_slot_for_one_more_try_but_never_for_the_last() {
 }
 
 #[test]
+fn another_modem_in_the_slot_is_left_alone_until_the_operator_accepts_it() {
+    for (named, accepted) in [(None, true), (Some("490154203237518"), false)] {
+        let config = Config {
+            imei: named.map(str::to_owned),
+            ..Config::default()
+        };
+        let mut bench = Bench::new(config, Partner::new());
+        bench.until_state(SlotState::Ready);
+        bench.partner.on("AT+CGSN", "350000000000006\r\n\r\nOK");
+        bench.says("\r\nRDY\r\n");
+        bench.until_state(SlotState::WrongSim);
+        bench.run(secs(600));
+        assert_eq!(bench.modem.facts().state, SlotState::WrongSim);
+        bench.submit(Job::Unlock).unwrap();
+        bench.run(secs(60));
+        assert_eq!(bench.modem.facts().state == SlotState::Ready, accepted, "{named:?}");
+    }
+}
+
+#[test]
 fn without_a_pin_the_modem_stays_locked_and_says_so() {
     let mut bench = Bench::new(Config::default(), locked("1234"));
     bench.until_state(SlotState::Locked);

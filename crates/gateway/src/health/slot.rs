@@ -63,7 +63,8 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
         SlotState::NoSim => (Level::Critical, "put a SIM in, or clean its contacts"),
         SlotState::WrongSim => (
             Level::Critical,
-            "put the right SIM in, or accept this one: `simrelay sim unlock SLOT`",
+            "put the right one in, or accept this one: `simrelay sim unlock SLOT`; where the slot's `imei` or `iccid` names \
+             another, correct that",
         ),
         SlotState::Quarantined => (
             Level::Critical,

@@ -73,7 +73,7 @@ fn is_meant(text: &str, slot: &SlotSnapshot) -> bool {
 fn what_is_released(before: Option<&SlotSnapshot>) -> &'static str {
     match before {
         Some(slot) if slot.state == SlotState::WrongSim => {
-            "the SIM that is in now is accepted; look with: simrelay modems"
+            "what is in it now is accepted, unless the settings name another; look with: simrelay modems"
         }
         Some(slot) if slot.lock == Lock::Open => "its SIM is open, so there was nothing to unlock",
         _ => "the PIN may be entered once more when its modem is set up; look with: simrelay modems",
