@@ -74,6 +74,12 @@ fn each_limit_of_a_sim_holds_says_so_and_survives_a_restart() {
                 (&json!("queued"), &json!(0)),
                 "{view}"
             );
+            let waits = view["parts"][0]["waits"].clone();
+            let reason = waits["reason"].as_str().unwrap_or_default();
+            assert!(
+                reason.contains("its limit of 2") && waits["until"].is_string(),
+                "{view}"
+            );
         }
     };
     check(&gateway);

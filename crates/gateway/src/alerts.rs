@@ -6,7 +6,7 @@ use message::{Alert, AlertReceipt, Counted, NewAlert, RawAlert};
 use tokio::sync::Semaphore;
 
 use crate::outgoing::send::unavailable;
-use crate::{Error, ErrorKind, Gateway, clock};
+use crate::{Error, Gateway, clock};
 
 /// Room for alerts on their way into the store.
 #[derive(Debug, Clone)]
@@ -41,8 +41,13 @@ impl Gateway {
         let size: usize = alerts.iter().map(|alert| alert.size()).sum();
         // What is larger than the room has it to itself.
         let share = u32::try_from(size.div_ceil(1024).min(ROOM_KIB)).unwrap_or(u32::MAX);
-        let stopping = |_| Error::new(ErrorKind::Unavailable, "the gateway is stopping");
-        let _place = self.inner.antechamber.0.acquire_many(share).await.map_err(stopping)?;
+        let _place = self
+            .inner
+            .antechamber
+            .0
+            .acquire_many(share)
+            .await
+            .map_err(|_| Error::stopping())?;
         let kinds: Vec<Counted> = alerts.iter().map(|alert| kind_of(&alert.alert)).collect();
         let kept = self.inner.store.raise(alerts).await.map_err(unavailable)?;
         kinds.into_iter().for_each(|kind| self.inner.tally.count(kind));

@@ -87,6 +87,11 @@ impl Error {
         Self::invalid(field, error.to_string())
     }
 
+    /// Whoever was to answer has ended.
+    pub(crate) fn stopping() -> Self {
+        Self::new(ErrorKind::Unavailable, "the gateway is stopping")
+    }
+
     pub(crate) fn unknown_message() -> Self {
         Self::new(
             ErrorKind::NotFound,

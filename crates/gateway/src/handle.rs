@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use message::{
-    CertificateFacts, Finding, ListPage, ListQuery, MessageId, MessageView, Number, Preview, Resolution,
+    CertificateFacts, Finding, ListPage, ListQuery, MessageId, MessageView, Number, PartState, Preview, Resolution,
     RouteExplanation, RouteId, Snapshot, TokenId,
 };
 use router::RouteConfig;
@@ -23,7 +23,7 @@ use crate::in_force::{InForce, Terms};
 use crate::incoming::read;
 use crate::keeper::Keeper;
 use crate::outgoing::compose::{Composer, Form};
-use crate::outgoing::desk::{Desk, Question};
+use crate::outgoing::desk::{Desk, Question, Wait};
 use crate::outgoing::dispatch::{COMMANDS, Command, Dispatcher};
 use crate::outgoing::lane::Lane;
 use crate::outgoing::remake::Remaker;
@@ -309,6 +309,28 @@ impl Gateway {
         }
     }
 
+    /// Where a message stands, and what each of its parts that is queued waits for.
+    pub async fn inquire(&self, origin: &Origin, id: MessageId) -> Result<MessageView, Error> {
+        let mut view = self.status(origin, id).await?;
+        if view.parts.iter().any(|part| part.state == PartState::Queued) {
+            let waits = self.waits(id).await?;
+            for part in &mut view.parts {
+                let wait = waits.iter().find(|wait| wait.key.part == part.part);
+                part.waits = wait
+                    .filter(|_| part.state == PartState::Queued)
+                    .map(|found| found.wait.clone());
+            }
+        }
+        Ok(view)
+    }
+
+    async fn waits(&self, id: MessageId) -> Result<Vec<Wait>, Error> {
+        let parts = self.inner.store.due_of(id).await.map_err(unavailable)?;
+        let (answer, told) = oneshot::channel();
+        self.tell(Command::Waits(parts, answer)).await;
+        told.await.map_err(|_| Error::stopping())
+    }
+
     /// Outgoing messages, newest first; where few fit, one answer may end before it has enough, and says where.
     pub async fn list(&self, origin: &Origin, query: ListQuery) -> Result<ListPage, Error> {
         if query.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) {
@@ -390,9 +412,7 @@ impl Gateway {
             answer,
         ))
         .await;
-        let mut told = told
-            .await
-            .map_err(|_| Error::new(ErrorKind::Unavailable, "the gateway is stopping"))?;
+        let mut told = told.await.map_err(|_| Error::stopping())?;
         if let Some(kind) = self.terms().guard.refusal(&to) {
             refuse(
                 &mut told,

@@ -68,6 +68,9 @@ pub struct PartView {
     /// When it is tried next, while it is queued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// Why it waits, while it is queued; only `sms.status` tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<WaitView>,
     /// What went wrong last, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -79,6 +82,16 @@ pub struct PartView {
     /// What its upstream said of it, in the order in which that came. The first final word counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<ReceiptView>,
+}
+
+/// What a queued part waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitView {
+    /// In words for people.
+    pub reason: String,
+    /// When that ends, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A receipt of an upstream, as it is shown.

@@ -103,41 +103,47 @@ impl Usage {
         }
     }
 
-    /// Whether one more part to `recipient` is within the limits.
+    /// Whether one more part to `recipient` is within the limits. Of several that are used up, the one that lasts longest
+    /// is told: before its end none of them matters.
     pub fn permits(&mut self, now: Timestamp, recipient: &Number) -> Result<(), Exceeded> {
         self.turn_month(now);
-        for (window, limit, length) in self.sliding() {
-            let left = limit.saturating_sub(self.under_way());
-            if let Some(until) = self.blocked_until(left, length, now) {
-                let until = if left == 0 && limit > 0 { now + SOON } else { until };
-                return Err(Exceeded { window, limit, until });
-            }
-        }
-        let month = self.month_count.saturating_add(self.under_way());
-        if let Some(limit) = self.limits.per_month.filter(|limit| month >= *limit) {
-            return Err(Exceeded {
-                window: Window::Month,
-                limit,
-                until: self.month_ends(self.month_count >= limit, now),
-            });
-        }
+        let sliding = self.sliding().filter_map(|limit| self.sliding_full(limit, now));
+        let monthly = [self.month_full(now), self.recipients_full(recipient, now)];
+        let full = sliding.chain(monthly.into_iter().flatten());
+        full.max_by_key(|full| full.until).map_or(Ok(()), Err)
+    }
+
+    fn sliding_full(&self, (window, limit, length): (Window, u32, SignedDuration), now: Timestamp) -> Option<Exceeded> {
+        let left = limit.saturating_sub(self.under_way());
+        let until = self.blocked_until(left, length, now)?;
+        let until = if left == 0 && limit > 0 { now + SOON } else { until };
+        Some(Exceeded { window, limit, until })
+    }
+
+    fn month_full(&self, now: Timestamp) -> Option<Exceeded> {
+        let used = self.month_count.saturating_add(self.under_way());
+        let limit = self.limits.per_month.filter(|limit| used >= *limit)?;
+        Some(Exceeded {
+            window: Window::Month,
+            limit,
+            until: self.month_ends(self.month_count >= limit, now),
+        })
+    }
+
+    fn recipients_full(&self, recipient: &Number, now: Timestamp) -> Option<Exceeded> {
+        let limit = self.limits.recipients_per_month?;
         let hash = hash(recipient);
-        let new_recipient = !self.recipients.contains(&hash) && !self.open.contains(&hash);
-        let others: HashSet<&u64> = self
-            .open
-            .iter()
-            .filter(|open| !self.recipients.contains(open))
-            .collect();
-        let known = self.recipients.len() + others.len();
-        let full = |limit: &u32| new_recipient && known >= *limit as usize;
-        match self.limits.recipients_per_month.filter(full) {
-            Some(limit) => Err(Exceeded {
-                window: Window::Recipients,
-                limit,
-                until: self.month_ends(self.recipients.len() >= limit as usize, now),
-            }),
-            None => Ok(()),
+        if self.recipients.contains(&hash) || self.open.contains(&hash) {
+            return None;
         }
+        let open = self.open.iter().filter(|open| !self.recipients.contains(open));
+        let others: HashSet<&u64> = open.collect();
+        let full = self.recipients.len() + others.len() >= limit as usize;
+        full.then(|| Exceeded {
+            window: Window::Recipients,
+            limit,
+            until: self.month_ends(self.recipients.len() >= limit as usize, now),
+        })
     }
 
     /// How far each limit is used up.
@@ -250,15 +256,17 @@ impl Window {
         }
     }
 
-    /// The words for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Minute => "parts a minute",
-            Self::Hour => "parts an hour",
-            Self::Day => "parts a day",
-            Self::Month => "parts a month",
-            Self::Recipients => "different recipients a month",
-        }
+    /// The words for people: `2 parts a minute`.
+    pub fn words(self, limit: u32) -> String {
+        let (what, window) = match self {
+            Self::Minute => ("part", "a minute"),
+            Self::Hour => ("part", "an hour"),
+            Self::Day => ("part", "a day"),
+            Self::Month => ("part", "a month"),
+            Self::Recipients => ("different recipient", "a month"),
+        };
+        let plural = if limit == 1 { "" } else { "s" };
+        format!("{limit} {what}{plural} {window}")
     }
 }
 
@@ -325,6 +333,21 @@ mod tests {
             (Window::Recipients, at("2026-12-01T00:00:00Z"))
         );
         assert_eq!(usage.permits(full.until, &number(3)), Ok(()));
+    }
+
+    #[test]
+    fn of_several_limits_that_are_used_up_the_one_that_lasts_longest_is_told() {
+        let mut usage = usage(Limits {
+            per_minute: Some(1),
+            per_hour: Some(1),
+            recipients_per_month: Some(1),
+            ..Default::default()
+        });
+        let now = at("2026-11-22T10:00:00Z");
+        usage.record(now, &number(1));
+        let told = |usage: &mut Usage, to| usage.permits(now, &number(to)).expect_err("full").window;
+        assert_eq!(told(&mut usage, 2), Window::Recipients, "a new recipient");
+        assert_eq!(told(&mut usage, 1), Window::Hour, "a known one");
     }
 
     #[test]

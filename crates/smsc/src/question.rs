@@ -118,6 +118,7 @@ mod tests {
             sent_at: None,
             settled_at: None,
             due_at: None,
+            waits: None,
             error: None,
             code: code.map(str::to_owned),
             maybe_twice: false,

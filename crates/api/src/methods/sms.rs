@@ -103,7 +103,7 @@ struct One {
 
 const STATUS: Method = Method {
     name: "sms.status",
-    about: "Says where a message stands, part by part.",
+    about: "Says where a message stands, part by part, and what a part waits for.",
     need: Need::Scope(Scope::Send),
     place: Place::Shared,
     fields: &[must("id", Kind::Id, "the id that sms.send gave")],
@@ -114,7 +114,7 @@ const STATUS: Method = Method {
 };
 
 async fn status(app: Arc<App>, caller: Arc<Caller>, one: One) -> Result<MessageView, Refusal> {
-    Ok(app.gateway.status(caller.origin()?, one.id).await?)
+    Ok(app.gateway.inquire(caller.origin()?, one.id).await?)
 }
 
 const CANCEL: Method = Method {

@@ -228,6 +228,10 @@ fn upstreams_and_what_they_said_are_as_the_document_describes_them() {
         sent_at: Some(now),
         settled_at: Some(now),
         due_at: None,
+        waits: Some(message::WaitView {
+            reason: "sim1: its limit of 2 parts a minute is used up".into(),
+            until: Some(now),
+        }),
         error: Some("undeliverable".into()),
         code: Some("err 069".into()),
         maybe_twice: false,

@@ -9,6 +9,7 @@ mod attempts;
 mod by_clock;
 mod lanes;
 mod moving;
+mod waits;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use super::verdict::{Remake, Rules};
 use crate::carrier::RouteStatus;
 pub(crate) use attempts::End;
 pub(crate) use lanes::Reordered;
+pub(crate) use waits::Wait;
 
 /// The desk.
 #[derive(Debug)]

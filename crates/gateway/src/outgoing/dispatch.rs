@@ -17,7 +17,7 @@ use store::{Attempted, DuePart, PartKey, Progress, Settle, Settled, Store};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, info_span, warn};
 
-use super::desk::{Action, Desk, End, Ended, Handover, Question, Reordered};
+use super::desk::{Action, Desk, End, Ended, Handover, Question, Reordered, Wait};
 use super::look::Page;
 use super::remake::Remaker;
 use crate::carrier::{Carrier, RouteStatus};
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Reorder(Box<Reordered>),
     /// How would this be routed?
     Explain(Question, oneshot::Sender<RouteExplanation>),
+    /// What do these parts wait for?
+    Waits(Vec<DuePart>, oneshot::Sender<Vec<Wait>>),
     /// Is this loop alive? Any answer says so.
     Turn(oneshot::Sender<()>),
     /// How things stand with the routes.
@@ -181,6 +183,7 @@ impl Dispatcher {
             }
             // An asker that went away needs no answer.
             Command::Explain(question, answer) => drop(answer.send(self.desk.explain(&question, now))),
+            Command::Waits(parts, answer) => drop(answer.send(self.desk.waits(&parts, now))),
             Command::Turn(turned) => drop(turned.send(())),
             Command::Facts(routes) => self.take_facts(routes, now),
             Command::ClockMoved(by) => self.desk.clock_moved(by, now),

@@ -286,7 +286,7 @@ impl Lane {
     }
 
     /// The parts that are on their way.
-    fn under_way(&self) -> impl Iterator<Item = &DuePart> {
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = &DuePart> {
         self.hands.iter().filter_map(|work| match work {
             Work::Recording { next: Some(part), .. } | Work::Sending { part, .. } => Some(&**part),
             _ => None,
@@ -311,7 +311,7 @@ impl Lane {
         let exceeded = self.usage.as_mut().and_then(|usage| usage.permits(now, to).err());
         let limit = exceeded.map(|full| {
             (
-                format!("its limit of {} {} is used up", full.limit, full.window.words()),
+                format!("its limit of {} is used up", full.window.words(full.limit)),
                 full.until,
             )
         });

@@ -1,7 +1,7 @@
 //! `simrelay status`, `cancel` and `resolve`: one outgoing message.
 
 use clap::Args;
-use message::{MessageId, MessageView, PartView, Resolution};
+use message::{MessageId, MessageView, PartView, Resolution, WaitView};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -114,11 +114,19 @@ fn remark(part: &PartView) -> String {
     let mut remarks = Vec::new();
     remarks.extend(part.error.clone());
     remarks.extend(part.code.as_ref().map(|code| format!("({code})")));
-    remarks.extend(part.due_at.map(|due| format!("next try {}", local(due))));
+    remarks.extend(match &part.waits {
+        Some(waits) => Some(waiting(waits)),
+        None => part.due_at.map(|due| format!("next try {}", local(due))),
+    });
     if part.maybe_twice {
         remarks.push("maybe twice".to_owned());
     }
     remarks.join(" ")
+}
+
+fn waiting(waits: &WaitView) -> String {
+    let until = waits.until.map(|until| format!(", until {}", local(until)));
+    format!("waits: {}{}", waits.reason, until.unwrap_or_default())
 }
 
 fn indented(text: &str) -> String {

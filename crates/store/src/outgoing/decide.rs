@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use message::{Alphabet, Committed, MessageId, MessageState, PartState, Resolution, RouteId};
 
 use super::accept::insert_part;
-use super::due::{OF_MESSAGE, read_due};
+use super::due::of_message;
 use super::progress::exclude;
 use super::row::{Line, MessageFacts, PartRow, Place, alphabet_code, message_row, message_state, parts_of, rank};
 use super::tick::{give_up, resend};
@@ -141,7 +141,7 @@ fn move_message(
     desk.conn
         .prepare_cached("UPDATE message SET parts = ?2, alphabet = ?3 WHERE row = ?1")?
         .execute((message, tpdus.len() as i64, alphabet_code(alphabet)))?;
-    waiting(desk, message).map(Ok)
+    of_message(desk.conn, &mut desk.memory.names, message).map(Ok)
 }
 
 /// The part that forbids moving, from 1.
@@ -172,16 +172,6 @@ fn remove(desk: &mut Desk<'_>, message: i64, parts: &[PartRow]) -> rusqlite::Res
         .prepare_cached("DELETE FROM part WHERE key BETWEEN ?1 AND ?2")?
         .execute(parts_of(message))?;
     Ok(())
-}
-
-fn waiting(desk: &mut Desk<'_>, message: i64) -> rusqlite::Result<Vec<DuePart>> {
-    let mut statement = desk.conn.prepare_cached(OF_MESSAGE)?;
-    let mut rows = statement.query(parts_of(message))?;
-    let mut parts = Vec::new();
-    while let Some(row) = rows.next()? {
-        parts.push(read_due(desk.conn, &mut desk.memory.names, row)?);
-    }
-    Ok(parts)
 }
 
 const DROPPED: &str = "the operator gave it up while nobody could tell whether it went out";

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row};
 
 use message::{MessageId, Priority, RouteId};
 
-use super::row::{number, on_uncertain, parts_of, rank};
+use super::row::{message_row, number, on_uncertain, parts_of, rank};
 use super::{Attempting, DuePart, PartKey};
 use crate::clock::{maybe_timestamp, millis, timestamp};
 use crate::names::Names;
@@ -35,6 +35,15 @@ impl Store {
         let (priority, key) = after;
         self.read(move |glance| ready(glance, (rank(priority.0), key.row()), limit))
             .await
+    }
+
+    /// The parts of a message that wait, in order, whether their time has come or not.
+    pub async fn due_of(&self, message: MessageId) -> Result<Vec<DuePart>, Error> {
+        self.read(move |glance| match message_row(glance.conn, message)? {
+            Some(row) => of_message(glance.conn, glance.names, row),
+            None => Ok(Vec::new()),
+        })
+        .await
     }
 
     /// The earliest time at which [`Store::tick`] or [`Store::due`] will have something to do; it may lie in the past,
@@ -84,6 +93,17 @@ fn ready(glance: &mut Glance<'_>, after: (i64, i64), limit: usize) -> rusqlite::
         while let Some(row) = rows.next()? {
             parts.push(read_due(glance.conn, glance.names, row)?);
         }
+    }
+    Ok(parts)
+}
+
+/// The parts of the message in this row that wait, in order.
+pub(crate) fn of_message(conn: &Connection, names: &mut Names, message: i64) -> rusqlite::Result<Vec<DuePart>> {
+    let mut statement = conn.prepare_cached(OF_MESSAGE)?;
+    let mut rows = statement.query(parts_of(message))?;
+    let mut parts = Vec::new();
+    while let Some(row) = rows.next()? {
+        parts.push(read_due(conn, names, row)?);
     }
     Ok(parts)
 }
@@ -214,8 +234,7 @@ const LATER: &str = select_due!(
      WHERE p.state = 0 AND p.timer IS NOT NULL AND p.timer <= ?1 ORDER BY p.timer LIMIT ?2"
 );
 
-/// The parts of one message that wait, in order.
-pub(crate) const OF_MESSAGE: &str = select_due!(
+const OF_MESSAGE: &str = select_due!(
     "FROM part p JOIN message m ON m.row = p.key >> 8
      WHERE p.key BETWEEN ?1 AND ?2 AND p.state = 0 ORDER BY p.key"
 );

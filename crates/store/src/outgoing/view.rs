@@ -120,6 +120,7 @@ fn part_views(glance: &mut Glance<'_>, message: i64) -> rusqlite::Result<Vec<Par
             sent_at: maybe_timestamp(row.get(6)?),
             settled_at: maybe_timestamp(row.get(7)?),
             due_at: maybe_timestamp(row.get(8)?),
+            waits: None,
             error,
             code,
             maybe_twice: row.get(9)?,

@@ -8,6 +8,7 @@ use store::Attempt;
 use super::*;
 
 mod ahead;
+mod waits;
 mod wide;
 
 fn t(seconds: i64) -> Timestamp {
