@@ -4,8 +4,10 @@
 //!
 //! - `server` accepts, gives out places for connections, does TLS (`tls`) and picks HTTP/1.1 or 2 by ALPN;
 //! - `patience` watches every socket and closes those that keep us waiting;
-//! - `web` tells requests apart, asks `keeper` who shows the token, and reads the body; `socket` opens WebSockets;
-//! - `rpc` checks scope, rate and places before a call reaches its method;
+//! - `web` tells requests apart, asks `keeper` who shows the token, and reads the body; `socket` opens WebSockets and reads
+//!   their messages;
+//! - `envelope` reads a call, or a batch of them, from either; `rpc` checks scope and rate, and `calls` finds it a place
+//!   before it reaches its method;
 //! - `methods` is the one table of methods: it registers them, checks their parameters (`params`) and writes the OpenRPC
 //!   document (`openrpc`). Each method asks the [`gateway::Gateway`] and returns what it says;
 //! - `xml_rpc` answers the clients of Pentagrid's SMSgate, over the same keeper and the same gateway;
@@ -20,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod calls;
 mod clock;
 mod codes;
 mod config;

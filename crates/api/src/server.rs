@@ -14,7 +14,6 @@ use gateway::{Desks, Gateway, Neighbour};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use jsonrpsee::server::{ServerHandle, stop_channel};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -60,7 +59,6 @@ pub struct Server {
     acceptor: TlsAcceptor,
     places: Arc<Places>,
     watch: Arc<Watch>,
-    sockets: ServerHandle,
 }
 
 /// Changes a serving API from outside. Cheap to clone.
@@ -94,8 +92,10 @@ impl Server {
         let acceptor = TlsAcceptor::from(certificate.server_config()?);
         gateway.shows_certificate(certificate.facts());
         let app = Arc::new(App::new(gateway, desks, keeper, config));
-        let (stop, sockets) = stop_channel();
-        let front = Front::new(app.clone(), methods::register(&app)?, stop);
+        let front = Front {
+            methods: methods::register(&app)?,
+            app: app.clone(),
+        };
         Ok(Self {
             places: Places::new(&config.limits),
             shared: Arc::new(Shared {
@@ -106,7 +106,6 @@ impl Server {
             router: router(Arc::new(front)),
             acceptor,
             watch: Arc::default(),
-            sockets,
         })
     }
 
@@ -126,8 +125,6 @@ impl Server {
         }
         drop(listener);
         self.shared.app.stopping.cancel();
-        // An error says that no WebSocket is open.
-        let _ = self.sockets.stop();
         let still_slow = self.watch.sweep(limits);
         tokio::select! {
             () = self.places.all_free() => return Ok(()),

@@ -12,28 +12,23 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use http::header::{
-    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::core::server::Methods;
-use jsonrpsee::server::{
-    BatchRequestConfig, ConnectionState, PingConfig, RandomStringIdProvider, ServerConfig, StopHandle,
-};
 use message::Level;
 use serde_json::json;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
+use crate::calls::Calls;
 use crate::codes::{Code, Refusal};
 use crate::config::seconds;
-use crate::envelope::{self, Ids};
+use crate::envelope::{self, Id};
 use crate::keeper::Principal;
 use crate::metrics;
 use crate::patience::Activity;
-use crate::rpc::{App, Caller, GuardLayer};
+use crate::rpc::{App, Caller};
 use crate::socket;
 use crate::xml_rpc;
 
@@ -41,10 +36,6 @@ use crate::xml_rpc;
 pub(crate) struct Front {
     pub(crate) app: Arc<App>,
     pub(crate) methods: Methods,
-    pub(crate) rpc: ServerConfig,
-    pub(crate) stop: StopHandle,
-    /// What the library wants to count for each request. Connections and calls are bounded elsewhere.
-    permits: Arc<Semaphore>,
 }
 
 /// The connection a request came over.
@@ -54,42 +45,6 @@ pub(crate) struct Peer {
     /// Held as long as anything of the connection lives, a WebSocket too.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) place: crate::server::ConnectionPlace,
-}
-
-impl Front {
-    pub(crate) fn new(app: Arc<App>, methods: Methods, stop: StopHandle) -> Self {
-        let limits = &app.limits;
-        let ping = seconds(limits.idle_s.div_ceil(2));
-        let pings = PingConfig::new()
-            .ping_interval(ping)
-            .inactive_limit(seconds(limits.idle_s))
-            .max_failures(1);
-        let rpc = ServerConfig::builder()
-            .max_request_body_size(limits.body_bytes)
-            // The library measures a WebSocket's incoming messages by this one; answers are measured by ourselves.
-            .max_response_body_size(limits.body_bytes)
-            .set_batch_request_config(BatchRequestConfig::Limit(limits.batch))
-            .max_subscriptions_per_connection(limits.subscriptions)
-            .set_message_buffer_capacity(SOCKET_QUEUE)
-            .set_id_provider(RandomStringIdProvider::new(SUBSCRIPTION_ID))
-            .enable_ws_ping(pings)
-            .build();
-        let permits = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        Self {
-            app,
-            methods,
-            rpc,
-            stop,
-            permits,
-        }
-    }
-
-    /// What the library wants to know of a connection.
-    pub(crate) fn connection(&self, id: u32) -> Result<ConnectionState, Refusal> {
-        let permit = self.permits.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Refusal::new(Code::BUSY, "too many requests are being worked"))?;
-        Ok(ConnectionState::new(self.stop.clone(), id, permit))
-    }
 }
 
 /// The routes of this port.
@@ -105,7 +60,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
 
 /// `/` and `/rpc`, which speak everything.
 async fn entry(State(front): State<Arc<Front>>, Extension(peer): Extension<Arc<Peer>>, request: Request) -> Response {
-    if jsonrpsee::server::ws::is_upgrade_request(&request) {
+    if socket::is_wanted(request.headers()) {
         let opened = socket::open(front, peer, request).await;
         return opened.unwrap_or_else(|refusal| told(&refusal));
     }
@@ -151,7 +106,7 @@ async fn pass_over(request: Request) {
 }
 
 async fn drain(body: Body) {
-    let rest = Limited::new(body, MOST_PASSED_OVER);
+    let rest = Limited::new(body, MOST_PASSED_OVER as usize);
     let mut rest = std::pin::pin!(rest);
     let whole = async { while let Some(Ok(_)) = rest.frame().await {} };
     // Whoever sends more, or slower, finds the stream reset.
@@ -229,47 +184,17 @@ async fn stranger_body<'a>(app: &'a App, request: Request) -> Result<(Bytes, Opt
 async fn json_rpc(front: &Front, peer: &Peer, request: Request) -> Result<Response, Refusal> {
     let app = &front.app;
     let (principal, body) = receive(app, peer, request).await?;
-    let (body, ids) = Ids::stand_in(body)?;
-    let caller = Caller::new(peer.address, principal, false);
-
-    let mut inner = http::Request::new(Full::new(body.clone()));
-    *inner.method_mut() = Method::POST;
-    inner
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    inner.extensions_mut().insert(caller.clone());
-    let guard = GuardLayer {
-        app: app.clone(),
-        caller: caller.clone(),
+    let asked = match envelope::read(&body, app.limits.batch) {
+        Ok(asked) => asked,
+        Err(fault) => return Ok(refused(fault.id, &fault.refusal)),
     };
-    let layers = RpcServiceBuilder::new().layer(guard);
-    let state = front.connection(0)?;
-    let methods = front.methods.clone();
-    let answer =
-        jsonrpsee::server::http::call_with_service_builder(inner, front.rpc.clone(), state, methods, layers).await;
-
-    if !caller.was_understood() {
-        let (id, refusal) = envelope::explain(&body, app.limits.batch);
-        return Ok(refused(id, &refusal));
-    }
-    let mut answer = match ids.is_empty() {
-        true => answer.map(Body::new),
-        false => with_ids(answer.map(Body::new), &ids).await?,
-    };
+    let caller = Caller::new(peer.address, principal, None);
+    let calls = Calls::new(app.clone(), front.methods.clone(), caller.clone());
+    let mut answer = json(calls.answer(asked).await.text);
     if let Some((code, retry_after_s)) = caller.refusal() {
         dress(&mut answer, code, retry_after_s);
     }
     Ok(answer)
-}
-
-/// The answer with the ids that others stood in for.
-async fn with_ids(answer: Response, ids: &Ids) -> Result<Response, Refusal> {
-    let failed = |_| Refusal::new(Code::INTERNAL, "the gateway failed; its log says more");
-    let (mut parts, body) = answer.into_parts();
-    let body = body.collect().await.map_err(failed)?.to_bytes();
-    parts.headers.remove(CONTENT_LENGTH);
-    let body = ids.put_back(&String::from_utf8_lossy(&body));
-    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 /// Who calls, and the whole body.
@@ -337,7 +262,8 @@ async fn read_body(request: Request, longest: u32, app: &App, remains: Rest) -> 
     }
 }
 
-fn too_large(longest: u32) -> Refusal {
+/// What is sent is too long.
+pub(crate) fn too_large(longest: u32) -> Refusal {
     Refusal::new(Code::BODY_TOO_LARGE, format!("the body is longer than {longest} bytes"))
 }
 
@@ -368,14 +294,17 @@ async fn scrape(
 /// The answer to a request that never became a call.
 fn told(refusal: &Refusal) -> Response {
     tracing::debug!(code = refusal.code.word, "{}", refusal.sentence);
-    refused(serde_json::Value::Null, refusal)
+    refused(Id::NULL, refusal)
 }
 
-fn refused(id: serde_json::Value, refusal: &Refusal) -> Response {
-    let body = json!({"jsonrpc": "2.0", "id": id, "error": refusal.object()});
-    let mut response = Json(body).into_response();
+fn refused(id: Id<'_>, refusal: &Refusal) -> Response {
+    let mut response = json(id.refused(refusal));
     dress(&mut response, refusal.code, refusal.retry_after_s.unwrap_or(0));
     response
+}
+
+fn json(text: String) -> Response {
+    ([(CONTENT_TYPE, "application/json; charset=utf-8")], text).into_response()
 }
 
 /// Sets the status of a refusal and the headers that go with it.
@@ -394,12 +323,5 @@ fn dress(response: &mut Response, code: &'static Code, retry_after_s: u64) {
 const ANONYMOUS_BODY: u32 = 4096;
 
 /// How much of a body that nobody wants is read, in bytes, and for how long: enough for what is sent by mistake.
-const MOST_PASSED_OVER: usize = 16 << 20;
+pub(crate) const MOST_PASSED_OVER: u32 = 16 << 20;
 const PASS_OVER: Duration = Duration::from_secs(5);
-
-/// Answers and notifications that wait for a WebSocket's client to read; while it is full, calls and subscriptions of
-/// that connection wait.
-const SOCKET_QUEUE: u32 = 64;
-
-/// The length of a subscription's id, in characters.
-const SUBSCRIPTION_ID: usize = 16;

@@ -15,12 +15,9 @@ use std::sync::Arc;
 
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{MethodCallback, MethodResponse, Methods, ResponsePayload};
-use jsonrpsee::types::Request;
 use jsonrpsee::types::error::OVERSIZED_RESPONSE_CODE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::codes::{Code, Refusal};
 use crate::params::{self, Field};
@@ -29,7 +26,7 @@ use crate::token::Scope;
 
 pub(crate) use look::visible;
 pub use look::{Health, SlotCounts, Stats, UpstreamCounts};
-pub(crate) use subscribe::{NOTICE, SUBSCRIBE, UNSUBSCRIBE};
+pub(crate) use subscribe::{NOTICE, SUBSCRIBE};
 
 /// One method.
 pub(crate) struct Method {
@@ -143,14 +140,12 @@ where
             };
             let result = match outcome {
                 Ok(result) => result,
-                Err(refusal) => return caller.refuse(id, &refusal),
+                Err(refusal) => return caller.refuse(&refusal),
             };
-            let answer = MethodResponse::response(id.clone(), ResponsePayload::success(result), room);
+            let answer = MethodResponse::response(id, ResponsePayload::success(result), room);
             if answer.as_error_code() == Some(OVERSIZED_RESPONSE_CODE) {
-                return caller.refuse(
-                    id,
-                    &Refusal::new(Code::RESPONSE_TOO_LARGE, "the answer is too large; ask for less"),
-                );
+                let sentence = "the answer is too large; ask for less";
+                return caller.refuse(&Refusal::new(Code::RESPONSE_TOO_LARGE, sentence));
             }
             answer
         })
@@ -159,24 +154,16 @@ where
     Ok(())
 }
 
-/// `sms.unsubscribe` takes its parameter by name as all methods do; the library below wants a list.
-pub(crate) fn positional_subscription(request: &mut Request<'_>) -> Result<(), Refusal> {
-    let method = by_name(UNSUBSCRIBE).ok_or_else(nobody)?;
-    let params = request.params.as_ref().map(|params| params.get());
-    let read: subscribe::Unsubscribe = params::read(method, params)?;
-    let list: Box<RawValue> = to_raw_value(&[Value::from(read.subscription)]).map_err(|_| nobody())?;
-    request.params = Some(std::borrow::Cow::Owned(list));
-    Ok(())
-}
-
 /// What cannot happen: every door puts a caller beside the call.
-fn nobody() -> Refusal {
+pub(crate) fn nobody() -> Refusal {
     Refusal::new(Code::INTERNAL, "the gateway failed; its log says more")
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use serde_json::Value;
 
     use super::*;
 

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Extensions;
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::core::SubscriptionError;
-use jsonrpsee::core::server::{Methods, PendingSubscriptionSink, RpcModule, SubscriptionSink};
+use jsonrpsee::core::server::{MethodCallback, MethodResponse, Methods, ResponsePayload};
 use jsonrpsee::types::Params;
 use message::FetchQuery;
 use serde::Deserialize;
-use serde_json::value::to_raw_value;
 
-use super::{Method, Need, Place, by_name, nobody};
+use super::{Method, Need, Place, nobody, plain};
 use crate::codes::{Code, Refusal};
 use crate::params::{self, Kind, may, must};
 use crate::rpc::{App, Caller};
+use crate::socket::{Notice, Subscription};
 use crate::token::Scope;
 
 pub(super) const METHODS: &[Method] = &[SUBSCRIBE_METHOD, UNSUBSCRIBE_METHOD];
@@ -54,11 +52,11 @@ const SUBSCRIBE_METHOD: Method = Method {
         Code::SUBSCRIPTIONS,
     ],
     example: r#"{"after": 0}"#,
-    register: register_both,
+    register,
 };
 
 const UNSUBSCRIBE_METHOD: Method = Method {
-    name: UNSUBSCRIBE,
+    name: "sms.unsubscribe",
     about: "Ends a subscription; true if there was one.",
     need: Need::Scope(Scope::Fetch),
     place: Place::Socket,
@@ -66,8 +64,7 @@ const UNSUBSCRIBE_METHOD: Method = Method {
     result: "Flag",
     errors: &[Code::WEBSOCKET],
     example: r#"{"subscription": "Xq2f9GmQp1sT0aZb"}"#,
-    // Comes with its counterpart.
-    register: |_, _, _| Ok(()),
+    register: |methods, app, method| plain(methods, app, method, unsubscribe),
 };
 
 #[derive(Deserialize)]
@@ -86,43 +83,45 @@ struct Cursor(#[serde(deserialize_with = "message::cursor")] i64);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Unsubscribe {
-    pub(super) subscription: String,
+struct Unsubscribe {
+    subscription: String,
 }
 
-fn register_both(methods: &mut Methods, app: &Arc<App>, _: &'static Method) -> Result<(), RegisterMethodError> {
-    let mut module = RpcModule::from_arc(app.clone());
-    module.register_subscription(SUBSCRIBE, NOTICE, UNSUBSCRIBE, run)?;
-    methods.merge(module)
-}
-
-async fn run(
-    params: Params<'static>,
-    pending: PendingSubscriptionSink,
-    app: Arc<App>,
-    extensions: Extensions,
-) -> Result<(), SubscriptionError> {
-    let begun = begin(&params, &app, &extensions).await;
-    let (caller, mut query) = match begun {
-        Ok(begun) => begun,
-        Err(refusal) => {
-            pending.reject(refusal.object()).await;
-            return Ok(());
-        }
-    };
-    // An error means that the client is gone already.
-    let Ok(sink) = pending.accept().await else {
-        return Ok(());
-    };
-    stream(&app, &caller, &mut query, &sink)
-        .await
-        .map_err(|refusal| closing(&refusal))
+fn register(methods: &mut Methods, app: &Arc<App>, method: &'static Method) -> Result<(), RegisterMethodError> {
+    let app = app.clone();
+    let callback = MethodCallback::Async(Arc::new(move |id, params, _, room, extensions| {
+        let app = app.clone();
+        Box::pin(async move {
+            let Some(caller) = extensions.get::<Arc<Caller>>().cloned() else {
+                return MethodResponse::error(id, nobody().object());
+            };
+            let (subscription, query) = match begin(&params, &app, &caller, method).await {
+                Ok(begun) => begun,
+                Err(refusal) => return caller.refuse(&refusal),
+            };
+            let answer = ResponsePayload::success(subscription.id().to_owned());
+            let (answer, answered) = answer.notify_on_completion();
+            tokio::spawn(async move {
+                // Messages come after the answer; an error means that the client is gone already.
+                if answered.await.is_ok() {
+                    serve(&app, &caller, query, &subscription).await;
+                }
+            });
+            MethodResponse::response(id, answer, room)
+        })
+    }));
+    methods.verify_and_insert(method.name, callback)?;
+    Ok(())
 }
 
 /// Reads the parameters and asks once, so that a wrong one is told in the answer and not in the stream.
-async fn begin(params: &Params<'_>, app: &App, extensions: &Extensions) -> Result<(Arc<Caller>, FetchQuery), Refusal> {
-    let method = by_name(SUBSCRIBE).ok_or_else(nobody)?;
-    let caller = extensions.get::<Arc<Caller>>().cloned().ok_or_else(nobody)?;
+async fn begin(
+    params: &Params<'_>,
+    app: &App,
+    caller: &Caller,
+    method: &Method,
+) -> Result<(Subscription, FetchQuery), Refusal> {
+    let subscription = caller.line().ok_or_else(nobody)?.subscribe()?;
     let asked: Subscribe = params::read(method, params.as_str())?;
     let newest = *app.gateway.arrivals().borrow();
     let query = FetchQuery {
@@ -141,49 +140,55 @@ async fn begin(params: &Params<'_>, app: &App, extensions: &Extensions) -> Resul
         ..query.clone()
     };
     app.gateway.fetch(caller.origin()?, probe).await?;
-    Ok((caller, query))
+    Ok((subscription, query))
 }
 
-/// Sends what comes until the client has enough. A client that reads slowly is read for slowly: the next page is
-/// fetched when the last one is in the connection's queue, so nothing piles up but in the store.
-async fn stream(app: &App, caller: &Caller, query: &mut FetchQuery, sink: &SubscriptionSink) -> Result<(), Refusal> {
+/// Sends what comes until the client has enough, or the gateway stops.
+async fn serve(app: &App, caller: &Caller, query: FetchQuery, subscription: &Subscription) {
+    let refusal = tokio::select! {
+        biased;
+        () = subscription.ended() => return,
+        () = app.stopping.cancelled() => return,
+        refusal = stream(app, caller, query, subscription) => refusal,
+    };
+    let told = subscription.tell(Notice::Error(refusal.object())).await;
+    if let Err(error) = told {
+        tracing::warn!(%error, "cannot say why a subscription ends");
+    }
+}
+
+/// Sends what comes, and says why that ends. A client that reads slowly is read for slowly: the next page is fetched when
+/// the last one is in the connection's queue, so nothing piles up but in the store.
+async fn stream(app: &App, caller: &Caller, mut query: FetchQuery, subscription: &Subscription) -> Refusal {
     loop {
-        let page = tokio::select! {
-            page = app.gateway.fetch(caller.origin()?, query.clone()) => page,
-            () = sink.closed() => return Ok(()),
-            () = app.stopping.cancelled() => return Ok(()),
+        let origin = match caller.origin() {
+            Ok(origin) => origin,
+            Err(refusal) => return refusal,
         };
-        let page = match page {
+        let page = match app.gateway.fetch(origin, query.clone()).await {
             Ok(page) => page,
             Err(error) if error.kind.retryable() => {
                 tokio::time::sleep(SICK_PAUSE).await;
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return error.into(),
         };
         for message in &page.messages {
-            let message = to_raw_value(message).map_err(|_| nobody())?;
-            if sink.send(message).await.is_err() {
-                return Ok(());
+            if subscription.tell(Notice::Result(message)).await.is_err() {
+                return nobody();
             }
         }
         query.after = page.next;
     }
 }
 
-/// The last notification of a subscription that ends by our fault: `error` holds what a refused call would be told.
-fn closing(refusal: &Refusal) -> SubscriptionError {
-    let object = refusal.object();
-    match to_raw_value(&object) {
-        Ok(object) => SubscriptionError::from_json(object),
-        Err(_) => SubscriptionError::from(object.message()),
-    }
+async fn unsubscribe(_: Arc<App>, caller: Arc<Caller>, asked: Unsubscribe) -> Result<bool, Refusal> {
+    let line = caller.line().ok_or_else(nobody)?;
+    Ok(line.unsubscribe(&asked.subscription))
 }
 
 /// The name of the method that begins a subscription.
 pub(crate) const SUBSCRIBE: &str = "sms.subscribe";
-/// The name of the method that ends it.
-pub(crate) const UNSUBSCRIBE: &str = "sms.unsubscribe";
 /// The method of the notifications.
 pub(crate) const NOTICE: &str = "sms.message";
 

@@ -203,7 +203,7 @@ async fn a_batch_is_answered_call_by_call() {
 }
 
 #[tokio::test]
-async fn an_id_is_a_text_or_any_whole_number() {
+async fn an_id_is_a_text_or_any_number() {
     let ops = token("ops", &[Scope::Send]);
     let house = House::new(&[&ops]).await;
     let ask = async |id: &str| {
@@ -215,6 +215,8 @@ async fn an_id_is_a_text_or_any_whole_number() {
         "-1",
         "-9223372036854775808",
         "18446744073709551615",
+        "1.5",
+        "null",
         r#""a""#,
         r#""-1""#,
     ] {
@@ -222,16 +224,16 @@ async fn an_id_is_a_text_or_any_whole_number() {
         assert_eq!(answer.result(), "pong");
         assert_eq!(answer.body["id"].to_string(), id);
     }
-    for id in ["1.5", "1e3", "18446744073709551616", "{}", "[]", "true"] {
+    for id in ["{}", "[]", "true"] {
         let answer = ask(id).await;
         assert_eq!(answer.error(), (400, -32600, None), "{id}");
         let sentence = answer.body["error"]["message"].as_str().unwrap();
-        assert!(sentence.contains("is a text or a whole number, not"), "{sentence}");
+        assert!(sentence.contains("is a text or a number, not"), "{sentence}");
     }
     let batch = json!([
         {"jsonrpc": "2.0", "id": -5, "method": "ping"},
         {"jsonrpc": "2.0", "id": -6, "method": "sms.preview", "params": {}},
-        {"jsonrpc": "2.0", "id": 1.5, "method": "ping"},
+        {"jsonrpc": "2.0", "id": {}, "method": "ping"},
     ]);
     let answer = house.post(Some(&ops), &batch).await;
     assert_eq!(answer.body[0], json!({"jsonrpc": "2.0", "id": -5, "result": "pong"}));

@@ -9,4 +9,5 @@ mod house;
 mod limits;
 mod sockets;
 mod stopping;
+mod wire;
 mod xml_rpc;

@@ -13,10 +13,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::house::{House, bound, soon, token};
 
-struct Socket(WebSocketStream<TlsStream<TcpStream>>);
+pub(crate) struct Socket(pub(crate) WebSocketStream<TlsStream<TcpStream>>);
 
 impl Socket {
-    async fn open(house: &House, token: Option<&str>) -> Result<Self, tungstenite::Error> {
+    pub(crate) async fn open(house: &House, token: Option<&str>) -> Result<Self, tungstenite::Error> {
         let mut request = "wss://localhost/rpc".into_client_request().unwrap();
         if let Some(token) = token {
             request
@@ -27,11 +27,11 @@ impl Socket {
         client_async(request, stream).await.map(|(socket, _)| Self(socket))
     }
 
-    async fn with(house: &House, token: &Token) -> Self {
+    pub(crate) async fn with(house: &House, token: &Token) -> Self {
         Self::open(house, Some(token.plain())).await.unwrap()
     }
 
-    async fn say(&mut self, id: u32, method: &str, params: Value) {
+    pub(crate) async fn say(&mut self, id: u32, method: &str, params: Value) {
         let call = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         self.0.send(Message::text(call.to_string())).await.unwrap();
     }
@@ -47,11 +47,11 @@ impl Socket {
         }
     }
 
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         self.heard().await.expect("a message")
     }
 
-    async fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.say(1, method, params).await;
         self.hear().await
     }
@@ -179,7 +179,7 @@ async fn too_much_at_once_is_refused_on_a_websocket() {
     .await;
     let mut socket = Socket::with(&house, &reader).await;
     socket.0.send(Message::text("x".repeat(3_000))).await.unwrap();
-    assert_eq!(socket.hear().await["error"]["code"], -32007);
+    assert_eq!(socket.hear().await["error"]["code"], 1006);
     socket.call("sms.subscribe", json!({})).await;
     let refused = socket.call("sms.subscribe", json!({})).await;
     assert_eq!(
