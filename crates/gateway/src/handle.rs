@@ -33,7 +33,7 @@ use crate::pump::Pump;
 use crate::tally::Tally;
 use crate::unkept::Unkept;
 use crate::ussd::Dialogues;
-use crate::{CareSettings, Config, Error, ErrorKind, Origin, RouteSettings, clock, health};
+use crate::{CareSettings, Config, Error, ErrorKind, Origin, RouteSettings, auditor, clock, health};
 
 /// The one handle on the flows. Clones share everything.
 #[derive(Debug, Clone)]
@@ -79,6 +79,7 @@ struct Tasks {
     dispatcher: Option<JoinHandle<()>>,
     keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     caretaker: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    auditor: Option<JoinHandle<()>>,
     pumps: Vec<JoinHandle<()>>,
 }
 
@@ -199,6 +200,7 @@ impl Gateway {
         let caretaker = tokio::spawn(Caretaker::new(self).run(stopped));
         let tasks = Tasks {
             caretaker: Some((stop_caretaker, caretaker)),
+            auditor: Some(tokio::spawn(auditor::run(self.clone()))),
             dispatcher: Some(tokio::spawn(dispatching.run())),
             keeper: Some((stop_keeper, keeper)),
             pumps,
@@ -209,6 +211,9 @@ impl Gateway {
     /// Stops: nothing new begins, what is with a modem is finished. The store stays open; carriers are stopped by
     /// whoever started them.
     pub async fn stop(&self) {
+        let auditor = self.tasks().auditor.take();
+        // It only reads, and begins anew after the next start.
+        auditor.iter().for_each(JoinHandle::abort);
         let caretaker = self.tasks().caretaker.take();
         if let Some((stop, caretaker)) = caretaker {
             let _ = stop.send(());

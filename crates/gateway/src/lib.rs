@@ -5,7 +5,8 @@
 //! - [`Failures`] is who showed front ends wrong secrets, and is locked out.
 //! - [`Carrier`] is what carries messages: the pool of modems ([`PoolCarrier`]) now, an SMPP upstream later.
 //! - Outgoing parts are decided on by a desk without clock or I/O and dispatched by one task; incoming ones are kept by
-//!   one task per carrier; a keeper looks after deadlines, retention and the [`Snapshot`](message::Snapshot).
+//!   one task per carrier; a keeper looks after deadlines, retention and the [`Snapshot`](message::Snapshot), an auditor
+//!   whether the audit log is whole.
 //!
 //! Promises: nothing is answered before it is kept, nothing is written to a modem before its attempt is kept, nothing
 //! is deleted from a modem before it is kept. All of it lies in the store; what this crate holds may be lost at any
@@ -16,6 +17,7 @@
 mod alerts;
 mod applications;
 mod audit;
+mod auditor;
 mod care;
 mod carrier;
 mod clock;

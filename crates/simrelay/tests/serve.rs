@@ -513,6 +513,53 @@ fn the_doctor_looks_at_a_stopped_and_at_a_running_gateway() {
 }
 
 #[test]
+fn an_audit_log_that_somebody_changed_is_told_after_the_start() {
+    let house = House::new(Settings::default());
+    let daemon = house.start();
+    let told = || {
+        let health = house.ask(&["health", "--json"]);
+        let health: Value = serde_json::from_slice(&health.stdout).unwrap();
+        let findings = health["findings"].as_array().cloned().unwrap_or_default();
+        let about = findings.into_iter().find(|finding| finding["subject"] == "audit log");
+        about.map(|finding| {
+            format!(
+                "{} {}",
+                finding["level"].as_str().unwrap(),
+                finding["sentence"].as_str().unwrap()
+            )
+        })
+    };
+    assert_eq!(told(), None);
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+    // The first entry tells of the start; nothing is in the write-ahead log of a gateway that was stopped.
+    let file = house.path("data/simrelay.db");
+    let mut octets = fs::read(&file).unwrap();
+    let (word, forged) = (b"\"what\":\"start\"", b"\"what\":\"stage\"");
+    let is_there = |place: &usize| octets[*place..].starts_with(word);
+    let places: Vec<usize> = (0..octets.len()).filter(is_there).collect();
+    assert!(!places.is_empty(), "it is noted");
+    for place in places {
+        octets[place..place + word.len()].copy_from_slice(forged);
+    }
+    fs::write(&file, octets).unwrap();
+
+    let _daemon = house.start();
+    let end = Instant::now() + PATIENCE;
+    let found = loop {
+        if let Some(found) = told() {
+            break found;
+        }
+        assert!(Instant::now() < end, "nothing is told");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(
+        found.starts_with("WARNING entr") && found.ends_with("changed, moved or exchanged"),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_pin_comes_from_a_file_or_a_credential_and_nothing_secret_is_logged() {
     let spec = ModemSpec {
         pin: Some("86429731".to_owned()),

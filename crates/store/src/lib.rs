@@ -71,7 +71,7 @@ pub use alerts::{
 pub use attendance::{
     AttendanceKnown, AttendanceQuery, AttendanceRequest, AttendanceRuling, Attended, ProjectionError,
 };
-pub use audit::{AuditEntry, AuditHead, AuditLine, AuditVerdict, audit_read, audit_verify};
+pub use audit::{AuditEntry, AuditHead, AuditLine, AuditVerdict, AuditWalk, audit_read, audit_verify};
 pub use backup::{Copied, CopyError, back_up, restore};
 pub use care::{BalanceRow, BalanceState, ProbeKind, ProbeRow};
 pub use config::{AuditNumbers, Config, Retention};

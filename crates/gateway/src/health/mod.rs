@@ -96,6 +96,13 @@ pub(crate) fn of_store(health: &store::Health) -> Option<Finding> {
     }
 }
 
+/// An audit log that is not as the gateway wrote it. The gateway can send all the same, and cannot mend it.
+pub(crate) fn of_audit(fault: &str, now: Timestamp) -> Finding {
+    let hint =
+        "somebody wrote to the database by hand: `simrelay audit verify` names every place; compare with a backup";
+    finding(Level::Warning, "audit log", fault.to_owned(), hint, now)
+}
+
 /// A clock nobody can believe.
 pub(crate) fn of_clock(now: Timestamp) -> Finding {
     let sentence = format!(

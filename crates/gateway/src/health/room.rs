@@ -91,6 +91,7 @@ mod tests {
     use message::{DatabaseFacts, DiskFacts};
 
     use super::*;
+    use crate::health::Known;
 
     fn at(day: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + day * 86_400).unwrap()
@@ -176,5 +177,25 @@ mod tests {
         );
         let since = of_certificate(&certificate, at(99)).map(|found| found.since);
         assert_eq!(since, Some(at(86)), "the same whenever it is looked at");
+    }
+
+    #[test]
+    fn a_new_certificate_is_not_told_since_the_time_of_the_old_one() {
+        let since = |known: &mut Known, not_after| {
+            let certificate = CertificateFacts {
+                not_before: at(0),
+                not_after,
+            };
+            let mut found = Vec::from_iter(of_certificate(&certificate, at(140)));
+            known.compare(&mut found);
+            found.first().map(|found| found.since)
+        };
+        let (expired, soon) = (at(100), at(147));
+        let mut known = Known::default();
+        assert_eq!(since(&mut known, expired), Some(expired));
+        let told = since(&mut known, soon);
+        assert_eq!(told, Some(at(133)), "it takes nothing over from the one before it");
+        assert_eq!(since(&mut Known::default(), soon), told, "a restart changes nothing");
+        assert_eq!(since(&mut Known::default(), expired), Some(expired));
     }
 }

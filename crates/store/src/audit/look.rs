@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use message::{MessageId, Number};
 
-use super::chain::{Hash, Line, TRIMMED, as_hash, hex, link, newest, trimmed, values, veil};
+use super::chain::{Line, hex, newest, values};
+use super::walk::Check;
 use crate::clock::{millis, timestamp};
 use crate::fault::opening;
 use crate::store::DATABASE_FILE;
@@ -172,130 +173,5 @@ fn shown(line: Line<'_>, sealed: &str) -> AuditLine {
         sim: line.sim.map(Into::into),
         facts: line.facts.map(Into::into),
         number,
-    }
-}
-
-/// A walk along the chain.
-struct Check {
-    /// The number the next entry must have, and the hash before it.
-    next: u64,
-    hash: Hash,
-    /// What an entry must say of the beginning, where it is not the first there ever was.
-    beginning: Option<String>,
-    /// Whether the row before is missing, so that the next one's hash says nothing.
-    torn: bool,
-    entries: u64,
-    erased: u64,
-    faults: Vec<String>,
-    met: bool,
-}
-
-impl Check {
-    fn run(conn: &Connection, expected: Option<&AuditHead>) -> rusqlite::Result<AuditVerdict> {
-        let moment = conn.unchecked_transaction()?;
-        let (next, hash): (i64, Vec<u8>) = moment.query_row("SELECT next, hash FROM audit_anchor", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-        let (first, hash) = (next.unsigned_abs(), as_hash(&hash));
-        let mut check = Self {
-            next: first,
-            hash,
-            beginning: (first > 1).then(|| trimmed(first, &hash)),
-            torn: false,
-            entries: 0,
-            erased: 0,
-            faults: Vec::new(),
-            met: expected.is_none_or(|head| head.entry + 1 == first && head.hash == hex(&hash)),
-        };
-        let mut statement = moment.prepare("SELECT first, entries, body, private, hash FROM audit ORDER BY first")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (first, entries): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let (body, private): (String, String) = (row.get(2)?, row.get(3)?);
-            let hash: Vec<u8> = row.get(4)?;
-            check.row(first.unsigned_abs(), entries.unsigned_abs(), &body, &hash);
-            check.lines(first.unsigned_abs(), &body, &private);
-            check.met |= expected.is_some_and(|head| head.entry + 1 == check.next && head.hash == hex(&check.hash));
-        }
-        if let Some(words) = &check.beginning {
-            check.faults.push(format!(
-                "no entry says that {words}: what stood before was removed by hand"
-            ));
-        }
-        if let Some(head) = expected.filter(|_| !check.met) {
-            check.faults.push(format!(
-                "entry {} with hash {} is not in it: the log was cut off, or is another one",
-                head.entry, head.hash
-            ));
-        }
-        Ok(AuditVerdict {
-            entries: check.entries,
-            first,
-            erased: check.erased,
-            head: AuditHead {
-                entry: check.next.saturating_sub(1),
-                hash: hex(&check.hash),
-            },
-            faults: check.faults,
-        })
-    }
-
-    /// Looks at a row against the one before.
-    fn row(&mut self, first: u64, entries: u64, body: &str, hash: &[u8]) {
-        self.torn = first != self.next;
-        if first > self.next {
-            self.faults.push(format!("{} missing", named(self.next, first)));
-        } else if first < self.next {
-            self.faults.push(format!("entry {first} is there twice"));
-        }
-        let end = first.saturating_add(entries);
-        let right = link(&self.hash, first, body);
-        if !self.torn && right != hash {
-            self.faults
-                .push(format!("{} changed, moved or exchanged", named(first, end)));
-        }
-        self.next = end;
-        // What is no hash at all says nothing of the next row.
-        self.hash = hash.try_into().unwrap_or(right);
-    }
-
-    /// Looks at the entries of a row.
-    fn lines(&mut self, first: u64, body: &str, private: &str) {
-        let mut sealed = private.lines();
-        for (n, line) in (first..).zip(body.lines()) {
-            self.entries += 1;
-            let sealed = sealed.next();
-            let Ok(line) = serde_json::from_str::<Line<'_>>(line) else {
-                self.faults.push(format!("entry {n} cannot be read"));
-                continue;
-            };
-            if line.n != n {
-                self.faults.push(format!("entry {n} says that it is entry {}", line.n));
-            }
-            if line.what == TRIMMED && line.facts.as_deref() == self.beginning.as_deref() {
-                self.beginning = None;
-            }
-            match (&line.veil, sealed) {
-                (None, Some("")) => {}
-                (Some(_), Some("")) => self.erased += 1,
-                (Some(kept), Some(sealed))
-                    if sealed
-                        .split_once(' ')
-                        .is_some_and(|(salt, value)| veil(salt, value) == *kept) => {}
-                _ => self.faults.push(format!("the number of entry {n} was changed")),
-            }
-        }
-        if self.next != first.saturating_add(body.lines().count() as u64) {
-            self.faults
-                .push(format!("{} not as many as said", named(first, self.next)));
-        }
-    }
-}
-
-/// Entries from one to before another, with a verb.
-fn named(first: u64, end: u64) -> String {
-    match end.saturating_sub(first) {
-        0 | 1 => format!("entry {first} is"),
-        _ => format!("entries {first} to {} are", end - 1),
     }
 }

@@ -9,6 +9,7 @@
 
 mod chain;
 mod look;
+mod walk;
 
 use std::borrow::Cow;
 
@@ -20,6 +21,7 @@ use crate::{Error, Store};
 
 pub(crate) use chain::{Ledger, Mark, erase, traces, trim};
 pub use look::{AuditHead, AuditLine, AuditVerdict, audit_read, audit_verify};
+pub use walk::AuditWalk;
 
 /// One thing that was done, or asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
