@@ -56,6 +56,25 @@ fn what_the_network_says_by_itself_is_shown_to_who_asks_and_is_in_no_log() {
 }
 
 #[test]
+fn what_the_network_asks_by_itself_can_be_answered() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let menu = UssdNode::menu("1 Yes 2 No", [("1", UssdNode::end("Thank you"))]);
+    rig.modems[0].ussd(menu).expect("asked");
+    gateway.wait_log("the network said something by itself");
+    let shown = rig.cli(&gateway, &["ussd", "sim-0", "--heard"]);
+    assert!(shown.out.contains("simrelay ussd sim-0 --reply TEXT"), "{shown:?}");
+    let answered = rig.cli(&gateway, &["ussd", "sim-0", "--reply", "1"]);
+    assert_eq!(
+        (answered.code, answered.out.as_str()),
+        (0, "Thank you\n"),
+        "{answered:?}"
+    );
+    let over = rig.cli(&gateway, &["ussd", "sim-0", "--reply", "1"]);
+    assert!(over.code != 0 && over.err.contains("no dialogue is open"), "{over:?}");
+}
+
+#[test]
 fn a_cancelled_dialogue_is_over_for_the_gateway_and_for_the_network() {
     let rig = Rig::new(1);
     let gateway = rig.start_ready();

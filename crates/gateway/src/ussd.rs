@@ -37,6 +37,8 @@ enum Owner {
     Caller(Option<TokenId>),
     /// The gateway's own, which asks for the balance: nobody else has a say in it.
     Balance,
+    /// Nobody's yet: the network asked something by itself, and whoever answers first has it.
+    Network,
 }
 
 /// Who takes a step.
@@ -51,9 +53,10 @@ impl Dialogues {
     pub(crate) fn told(&self, route: &RouteId, reply: Result<UssdReply, UssdFailure>, asked: bool) {
         let mut open = self.lock();
         let Some(dialogue) = open.get_mut(route).filter(|_| asked) else {
+            by_itself(&mut open, route, reply.as_ref().is_ok_and(|reply| reply.open));
             drop(open);
             if let Ok(reply) = reply {
-                self.heard(route, reply.text);
+                self.heard(route, reply);
             }
             return;
         };
@@ -68,16 +71,22 @@ impl Dialogues {
     }
 
     /// Keeps what the network said by itself for whoever asks. It may be a balance or a password, so it is not logged.
-    fn heard(&self, route: &RouteId, text: String) {
+    fn heard(&self, route: &RouteId, reply: UssdReply) {
         info!(modem = %route, "the network said something by itself: `simrelay ussd {route} --heard` shows it");
-        let notice = UssdNotice { text, at: clock::now() };
+        let notice = UssdNotice {
+            text: reply.text,
+            open: reply.open,
+            at: clock::now(),
+        };
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.insert(route.clone(), notice);
     }
 
     fn begin(&self, route: &RouteId, asker: Asker<'_>) -> Result<Waiting, Error> {
         let mut open = self.lock();
-        if let Some(other) = open.get(route).filter(|other| !other.is_abandoned()) {
+        // Where the network's own question is open still, the modem refuses.
+        let taken = |other: &&Dialogue| !other.is_abandoned() && other.owner != Owner::Network;
+        if let Some(other) = open.get(route).filter(taken) {
             return Err(Error::new(ErrorKind::Conflict, other.conflict(route)));
         }
         let (tell, told) = oneshot::channel();
@@ -105,6 +114,7 @@ impl Dialogues {
         let (tell, told) = oneshot::channel();
         dialogue.waiting = Some(tell);
         dialogue.since = Instant::now();
+        dialogue.owner = asker.owner_after(&dialogue.owner);
         Ok(told)
     }
 
@@ -136,6 +146,7 @@ impl Dialogue {
         match (asker, &self.owner) {
             (Asker::Balance, owner) => *owner == Owner::Balance,
             (Asker::Caller(_), Owner::Balance) => false,
+            (Asker::Caller(_), Owner::Network) => true,
             (Asker::Caller(origin), Owner::Caller(token)) => origin.admin || *token == origin.token,
         }
     }
@@ -149,7 +160,9 @@ impl Dialogue {
     fn conflict(&self, route: &RouteId) -> String {
         match self.owner {
             Owner::Balance => format!("the gateway is asking for the balance on '{route}': try again in a minute"),
-            Owner::Caller(_) => format!("a dialogue is going on on '{route}': answer it, cancel it, or wait"),
+            Owner::Caller(_) | Owner::Network => {
+                format!("a dialogue is going on on '{route}': answer it, cancel it, or wait")
+            }
         }
     }
 }
@@ -160,6 +173,31 @@ impl Asker<'_> {
             Self::Caller(origin) => Owner::Caller(origin.token.clone()),
             Self::Balance => Owner::Balance,
         }
+    }
+
+    /// Whose a dialogue is after this one took a step in it: an administrator's answer does not take it from its owner.
+    fn owner_after(self, before: &Owner) -> Owner {
+        match before {
+            Owner::Network => self.owner(),
+            other => other.clone(),
+        }
+    }
+}
+
+/// The network spoke by itself: what it asks (`open`) waits for anybody's answer, and anything else ends that.
+fn by_itself(dialogues: &mut HashMap<RouteId, Dialogue>, route: &RouteId, open: bool) {
+    let known = dialogues.get(route).map(|dialogue| &dialogue.owner);
+    match (known, open) {
+        (None | Some(Owner::Network), true) => {
+            let dialogue = Dialogue {
+                owner: Owner::Network,
+                waiting: None,
+                since: Instant::now(),
+            };
+            dialogues.insert(route.clone(), dialogue);
+        }
+        (Some(Owner::Network), false) => drop(dialogues.remove(route)),
+        _ => {}
     }
 }
 
@@ -408,6 +446,37 @@ mod tests {
             ErrorKind::Conflict
         );
         assert!(dialogues.go_on(&route, Asker::Balance).is_err());
+    }
+
+    #[test]
+    fn what_the_network_asks_by_itself_is_answered_by_whoever_comes_first() {
+        let (dialogues, route) = (Dialogues::default(), RouteId::new("sim1"));
+        let page = |open| {
+            Ok(UssdReply {
+                text: "1 Yes 2 No".into(),
+                open,
+                status: u8::from(open),
+                raw: String::new(),
+            })
+        };
+        let first = Origin {
+            token: Some(TokenId::new("first")),
+            admin: false,
+            ..Origin::operator()
+        };
+        let second = Origin {
+            token: Some(TokenId::new("second")),
+            ..first.clone()
+        };
+        dialogues.told(&route, page(true), false);
+        assert!(dialogues.go_on(&route, Asker::Balance).is_err());
+        let _told = dialogues.go_on(&route, Asker::Caller(&first)).unwrap();
+        assert!(dialogues.go_on(&route, Asker::Caller(&second)).is_err());
+        dialogues.told(&route, page(false), true);
+
+        dialogues.told(&route, page(true), false);
+        dialogues.told(&route, page(false), false);
+        assert!(dialogues.go_on(&route, Asker::Caller(&first)).is_err(), "it is over");
     }
 
     #[test]

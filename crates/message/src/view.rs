@@ -286,6 +286,9 @@ pub struct UssdReply {
 pub struct UssdNotice {
     /// The text, decoded.
     pub text: String,
+    /// Whether the network asked something, and may wait for an answer still (`ussd.reply`).
+    #[serde(default)]
+    pub open: bool,
     /// When.
     pub at: Timestamp,
 }

@@ -111,9 +111,9 @@ fn parts(parts: &[PartView]) -> Table {
 }
 
 fn remark(part: &PartView) -> String {
-    let mut remarks = Vec::new();
-    remarks.extend(part.error.clone());
-    remarks.extend(part.code.as_ref().map(|code| format!("({code})")));
+    let code = part.code.as_ref().map(|code| format!("({code})"));
+    let failed: Vec<String> = part.error.clone().into_iter().chain(code).collect();
+    let mut remarks = vec![failed.join(" ")];
     remarks.extend(match &part.waits {
         Some(waits) => Some(waiting(waits)),
         None => part.due_at.map(|due| format!("next try {}", local(due))),
@@ -121,7 +121,8 @@ fn remark(part: &PartView) -> String {
     if part.maybe_twice {
         remarks.push("maybe twice".to_owned());
     }
-    remarks.join(" ")
+    remarks.retain(|remark| !remark.is_empty());
+    remarks.join("; ")
 }
 
 fn waiting(waits: &WaitView) -> String {

@@ -18,6 +18,7 @@ use crate::screen::{Screen, harmless_lines};
   simrelay ussd sim1 '*104#' --reply 2 --reply 1
   simrelay ussd sim1 --cancel
   simrelay ussd sim1 --heard
+  simrelay ussd sim1 --reply 1        (answers a question that is open: the network's own, or one that was left)
 
 Where the network waits for an answer and this is a terminal, the answer is asked for; an empty line ends the
 dialogue. Elsewhere --reply answers in turn, and a dialogue that is still open at the end is cancelled.")]
@@ -26,7 +27,7 @@ pub(crate) struct UssdArgs {
     sim: String,
 
     /// The code
-    #[arg(required_unless_present_any = ["cancel", "heard"])]
+    #[arg(required_unless_present_any = ["cancel", "heard", "reply"])]
     code: Option<String>,
 
     /// An answer to the network's question; may be given more than once
@@ -48,12 +49,18 @@ pub(crate) async fn run(args: UssdArgs, client: &Client, screen: &Screen) -> Res
     if args.heard {
         return dialogue.heard(screen).await;
     }
-    let Some(code) = &args.code else {
+    if args.cancel {
         dialogue.cancel().await?;
         return say(screen, "the dialogue is ended");
-    };
+    }
     let mut answers = args.reply.into_iter();
-    let mut reply = dialogue.ask("ussd.start", "code", code).await?;
+    let mut reply = match args.code {
+        Some(code) => dialogue.ask("ussd.start", "code", &code).await?,
+        None => {
+            let answer = answers.next().unwrap_or_default();
+            dialogue.ask("ussd.reply", "text", &answer).await?
+        }
+    };
     loop {
         show(&reply, screen)?;
         if !reply.parsed.open {
@@ -94,7 +101,16 @@ impl Dialogue<'_> {
         }
         let notice: Option<UssdNotice> = understood("ussd.heard", raw["notice"].clone())?;
         match notice {
-            Some(notice) => screen.line(format!("{:.0}: {}", notice.at, harmless_lines(&notice.text))),
+            Some(notice) => {
+                screen.line(format!("{:.0}: {}", notice.at, harmless_lines(&notice.text)))?;
+                match notice.open {
+                    true => screen.line(format!(
+                        "(it asked for an answer: simrelay ussd {} --reply TEXT)",
+                        self.sim
+                    )),
+                    false => Ok(()),
+                }
+            }
             None => screen.line("the network has said nothing by itself since the gateway's start"),
         }
     }
