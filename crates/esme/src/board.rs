@@ -28,6 +28,8 @@ pub(crate) struct Board {
     /// The time between two parts.
     interval: Duration,
     ever_bound: bool,
+    /// It takes nothing more.
+    closed: bool,
 }
 
 /// A connection that there should be.
@@ -103,6 +105,7 @@ impl Board {
             window,
             interval: Duration::from_secs(1).checked_div(config.rate).unwrap_or_default(),
             ever_bound: false,
+            closed: false,
         };
         board.look();
         board
@@ -148,6 +151,12 @@ impl Board {
         }
         self.queue.push_back(waiting);
         Ok(())
+    }
+
+    /// It takes nothing more; what waited for a connection.
+    pub(crate) fn close(&mut self) -> Vec<Waiting> {
+        self.closed = true;
+        self.queue.drain(..).collect()
     }
 
     /// The next part for a connection with room.
@@ -288,6 +297,9 @@ impl Board {
 
     /// Why nothing can be sent now.
     fn obstacle(&self) -> Option<String> {
+        if self.closed {
+            return Some("it has other settings now, or is not configured any more".to_owned());
+        }
         if !self.enabled {
             return Some(self.shown.reason.clone());
         }
@@ -397,6 +409,17 @@ mod tests {
         let homeless = board.down(0, "gone".into(), false);
         assert_eq!(homeless.len(), 1);
         assert_eq!(board.status().obstacle.map(|it| it.sentence), Some("gone".into()));
+    }
+
+    #[test]
+    fn one_that_is_closed_gives_back_what_waits_and_takes_nothing_more() {
+        let mut board = board(Config::default());
+        board.bound(0);
+        board.submit(waiting(1)).unwrap();
+        assert_eq!(board.close().len(), 1);
+        assert!(board.submit(waiting(2)).is_err() && board.status().obstacle.is_some());
+        board.bound(0);
+        assert!(board.submit(waiting(2)).is_err(), "a bind that comes late changes nothing");
     }
 
     #[test]

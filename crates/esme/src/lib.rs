@@ -41,7 +41,7 @@ mod upstream;
 #[cfg(test)]
 mod vectors_test;
 
-pub use carrier::{StartError, Upstreams};
+pub use carrier::{Prepared, StartError, Upstreams};
 pub use config::{Bind, Charset, Config, Form, Long, Password, Problem};
 pub use dial::{Dialer, Dialled, Stream, Trust, host_and_port};
 pub use pauses::Pauses;

@@ -14,7 +14,7 @@ use crate::dial::{Dialer, Dialled};
 use crate::pauses::Pauses;
 use crate::talk::{self, Left};
 use crate::trace::{Opener, Traces};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Wanted};
 
 /// Keeps one connection of an upstream.
 pub(crate) struct Line {
@@ -24,8 +24,8 @@ pub(crate) struct Line {
     pub(crate) mode: BindMode,
     pub(crate) dialer: Arc<Dialer>,
     pub(crate) traces: Arc<Traces>,
-    /// Becomes true when the gateway stops.
-    pub(crate) stopping: watch::Receiver<bool>,
+    /// Whether it is still to be there.
+    pub(crate) wanted: watch::Receiver<Wanted>,
 }
 
 /// How an attempt to be bound ended.
@@ -38,14 +38,14 @@ struct End {
 }
 
 impl Line {
-    /// Runs until the gateway stops.
+    /// Runs until it is not wanted any more.
     pub(crate) async fn keep(mut self) {
         let config = &self.upstream.config;
         let mut pauses = Pauses::new(seconds(config.reconnect_s), seconds(config.reconnect_most_s));
         let name = self.upstream.name.clone();
-        while !*self.stopping.borrow() {
+        while self.is_wanted() {
             let end = self.speak().await;
-            if *self.stopping.borrow() {
+            if !self.is_wanted() {
                 break;
             }
             let pause = match end.refused {
@@ -58,23 +58,27 @@ impl Line {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 // A sender that is gone means stop as well.
-                _ = self.stopping.wait_for(|stopping| *stopping) => {}
+                _ = self.wanted.wait_for(|wanted| *wanted != Wanted::Kept) => {}
             }
         }
         let homeless = self
             .upstream
             .board()
-            .down(self.place, "the gateway is stopping".to_owned(), false);
+            .down(self.place, OVER.to_owned(), false);
         self.upstream.changed(homeless).await;
+    }
+
+    fn is_wanted(&self) -> bool {
+        *self.wanted.borrow() == Wanted::Kept
     }
 
     /// One connection from its beginning to its end.
     async fn speak(&mut self) -> End {
         let limit = seconds(self.upstream.config.connect_s);
-        let mut stopping = self.stopping.clone();
+        let mut wanted = self.wanted.clone();
         let dialled = tokio::select! {
             dialled = timeout(limit, self.dialer.dial()) => dialled,
-            _ = stopping.wait_for(|stopping| *stopping) => return End::before("the gateway is stopping".to_owned()),
+            _ = wanted.wait_for(|wanted| *wanted != Wanted::Kept) => return End::before(OVER.to_owned()),
         };
         let address = &self.upstream.config.address;
         let Dialled { stream, ends } = match dialled {
@@ -88,7 +92,7 @@ impl Line {
             (stream, tap),
             &self.upstream,
             (self.place, self.mode),
-            self.stopping.clone(),
+            self.wanted.clone(),
         )
         .await;
         let now = clock::steady();
@@ -110,5 +114,7 @@ impl End {
     }
 }
 
+/// Why there is no connection that is not wanted any more.
+const OVER: &str = "it is unbound";
 /// Refusals of a bind that stay until somebody corrects name, password or account.
 const NEEDS_A_PERSON: [Status; 3] = [Status::INVALID_PASSWORD, Status::INVALID_SYSTEM_ID, Status::BIND_FAILED];

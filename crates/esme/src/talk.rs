@@ -20,7 +20,7 @@ use crate::deliver::{self, Delivered};
 use crate::dial::Stream;
 use crate::stamps::Stamp;
 use crate::trace::Tap;
-use crate::upstream::{Ended, Upstream, unsent};
+use crate::upstream::{Ended, Upstream, Wanted, unsent};
 use crate::{clock, refusal, submit};
 
 /// How a conversation ended.
@@ -81,7 +81,7 @@ pub(crate) async fn over(
     (stream, tap): (impl Stream, Tap),
     upstream: &Arc<Upstream>,
     (place, mode): (usize, BindMode),
-    mut stopping: watch::Receiver<bool>,
+    mut wanted: watch::Receiver<Wanted>,
 ) -> Left {
     let (mut news, mut again) = (upstream.news.subscribe(), upstream.again.subscribe());
     let (kept, mut told) = mpsc::channel(usize::from(upstream.config.window) + 1);
@@ -113,9 +113,11 @@ pub(crate) async fn over(
         let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
         tokio::select! {
             biased;
-            _ = stopping.wait_for(|stopping| *stopping), if !leaving => {
+            now = wanted.wait_for(|wanted| *wanted != Wanted::Kept), if !leaving => {
                 leaving = true;
-                talk.leave();
+                // A sender that is gone means that the gateway stops.
+                let now = now.map_or(Wanted::Closed, |now| *now);
+                talk.leave(now);
             }
             Some(letter) = told.recv() => talk.answer(letter),
             written = put(&mut write, talk.session.outgoing()), if to_write || unflushed => match written {
@@ -450,9 +452,11 @@ impl Talk {
         while self.unwritten.pop_front_if(|(ends, _)| *ends <= self.written).is_some() {}
     }
 
-    /// The gateway stops: nothing is kept any more, so nothing else will be answered.
-    fn leave(&mut self) {
-        self.hand_over_again(Duration::ZERO);
+    /// The connection is to end. Where the gateway stops, nothing is kept any more, so nothing else will be answered.
+    fn leave(&mut self, wanted: Wanted) {
+        if wanted == Wanted::Closed {
+            self.hand_over_again(Duration::ZERO);
+        }
         self.session.unbind(clock::steady());
     }
 

@@ -10,9 +10,9 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, mpsc};
 use std::thread;
 
 use gateway::{Error, ErrorKind, WireDesk};
@@ -24,7 +24,8 @@ use smpp::capture::{Cutter, Stamp, Writer, veil};
 #[derive(Debug)]
 pub struct Traces {
     folder: Option<PathBuf>,
-    accounts: Vec<Traced>,
+    /// Whoever was there since the start: an index stays valid.
+    accounts: RwLock<Vec<Arc<Traced>>>,
     /// The way to the thread, once there is one.
     writer: Mutex<Option<mpsc::SyncSender<Piece>>>,
     lost: Arc<AtomicU64>,
@@ -37,6 +38,8 @@ struct Traced {
     /// What an operator calls it; its file is called so too.
     name: String,
     wish: Mutex<Option<TraceWish>>,
+    /// Whether nobody is called so any more.
+    gone: AtomicBool,
 }
 
 /// Who opened a connection.
@@ -67,8 +70,8 @@ pub struct Tap {
 /// What the thread is told.
 #[derive(Debug)]
 enum Piece {
-    /// A trace begins.
-    Begun(usize),
+    /// A trace begins, in this file.
+    Begun(usize, PathBuf),
     /// A PDU, `forth` from the one who opened the connection.
     Pdu {
         account: usize,
@@ -98,17 +101,39 @@ impl Traces {
     /// Traces that lie in this folder, none of them switched on.
     /// `names`: what sessions are told by, and what an operator calls that.
     pub fn new(folder: Option<PathBuf>, names: impl IntoIterator<Item = (String, String)>) -> Arc<Self> {
-        let traced = |(who, name)| Traced {
-            who,
-            name,
-            wish: Mutex::default(),
-        };
-        Arc::new(Self {
+        let traces = Self {
             folder,
-            accounts: names.into_iter().map(traced).collect(),
+            accounts: RwLock::default(),
             writer: Mutex::default(),
             lost: Arc::default(),
-        })
+        };
+        traces.adopt(names);
+        Arc::new(traces)
+    }
+
+    /// There are these from now on. Nothing more is written of the others; what was switched on of the rest stays so.
+    pub fn adopt(&self, names: impl IntoIterator<Item = (String, String)>) {
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut there = Vec::new();
+        for (who, name) in names {
+            let known = accounts.iter().position(|traced| traced.who == who);
+            there.push(known.unwrap_or(accounts.len()));
+            if known.is_none() {
+                let (wish, gone) = (Mutex::default(), AtomicBool::default());
+                accounts.push(Arc::new(Traced { who, name, wish, gone }));
+            }
+        }
+        for (at, traced) in accounts.iter().enumerate() {
+            let gone = !there.contains(&at);
+            traced.gone.store(gone, Ordering::Relaxed);
+            if gone {
+                *traced.wish() = None;
+            }
+        }
+    }
+
+    fn accounts(&self) -> RwLockReadGuard<'_, Vec<Arc<Traced>>> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For a connection; `ends`: the peer's address, and our own.
@@ -131,7 +156,8 @@ impl Traces {
 
     /// Whether texts are written of this account's sessions; `None`: nothing is.
     fn texts(&self, account: usize) -> Option<bool> {
-        let traced = self.accounts.get(account)?;
+        let accounts = self.accounts();
+        let traced = accounts.get(account)?;
         let mut wish = traced.wish();
         let texts = wish.as_ref()?.texts;
         if wish.as_ref().is_some_and(|wish| Timestamp::now() >= wish.until) {
@@ -162,11 +188,10 @@ impl Traces {
         let folder = folder.ok_or_else(|| io::Error::other("no folder is known"))?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let (sender, pieces) = mpsc::sync_channel(WAITING);
-        let paths: Vec<PathBuf> = self.accounts.iter().filter_map(|traced| self.path(traced)).collect();
         let lost = Arc::clone(&self.lost);
         let named = thread::Builder::new().name("smpp-trace".into());
         // It runs until the senders are gone.
-        named.spawn(move || write_all(&paths, &pieces, &lost))?;
+        named.spawn(move || write_all(&pieces, &lost))?;
         *writer = Some(sender);
         Ok(())
     }
@@ -189,7 +214,7 @@ impl Traces {
     }
 
     fn switch(&self, account: usize, wish: Option<TraceWish>) -> Result<Option<TraceView>, Error> {
-        let Some(traced) = self.accounts.get(account) else {
+        let Some(traced) = self.accounts().get(account).map(Arc::clone) else {
             return Ok(None);
         };
         let before = self.texts(account);
@@ -197,8 +222,11 @@ impl Traces {
             let refused = |error| Error::new(ErrorKind::Unavailable, format!("the trace cannot be written: {error}"));
             self.start().map_err(refused)?;
         }
-        if wish.is_some() && before.is_none() {
-            self.pass(Piece::Begun(account));
+        if wish.is_some()
+            && before.is_none()
+            && let Some(path) = self.path(&traced)
+        {
+            self.pass(Piece::Begun(account, path));
         }
         let on = wish.is_some();
         *traced.wish() = wish;
@@ -209,18 +237,19 @@ impl Traces {
             lost,
             "writing down SMPP sessions was switched"
         );
-        Ok(self.view(traced))
+        Ok(self.view(&traced))
     }
 }
 
 impl WireDesk for Traces {
     fn trace(&self, name: &str, wish: Option<TraceWish>) -> Option<Result<Option<TraceView>, Error>> {
-        let account = self.accounts.iter().position(|traced| traced.name == name)?;
+        let there = |traced: &Arc<Traced>| traced.name == name && !traced.gone.load(Ordering::Relaxed);
+        let account = self.accounts().iter().position(there)?;
         Some(self.switch(account, wish))
     }
 
     fn traces(&self) -> Vec<TraceView> {
-        self.accounts.iter().filter_map(|traced| self.view(traced)).collect()
+        self.accounts().iter().filter_map(|traced| self.view(traced)).collect()
     }
 }
 
@@ -243,7 +272,7 @@ impl Tap {
 
     /// Somebody was let in as this account. A name alone is not enough: anybody can give one.
     pub fn is(&mut self, who: &str) {
-        let account = self.traces.accounts.iter().position(|traced| traced.who == who);
+        let account = self.traces.accounts().iter().position(|traced| traced.who == who);
         if account != self.account {
             self.close();
             self.account = account;
@@ -311,11 +340,11 @@ impl Drop for Tap {
     }
 }
 
-fn write_all(paths: &[PathBuf], pieces: &mpsc::Receiver<Piece>, lost: &AtomicU64) {
+fn write_all(pieces: &mpsc::Receiver<Piece>, lost: &AtomicU64) {
     let mut books: HashMap<usize, Book> = HashMap::new();
     for piece in pieces {
         let written = match piece {
-            Piece::Begun(account) => begin(paths.get(account), account, &mut books),
+            Piece::Begun(account, path) => begin(&path, account, &mut books),
             Piece::Pdu { account, .. } | Piece::Closed { account, .. } => match books.get_mut(&account) {
                 Some(book) => book.write(piece),
                 None => Ok(true),
@@ -329,10 +358,7 @@ fn write_all(paths: &[PathBuf], pieces: &mpsc::Receiver<Piece>, lost: &AtomicU64
     }
 }
 
-fn begin(path: Option<&PathBuf>, account: usize, books: &mut HashMap<usize, Book>) -> io::Result<bool> {
-    let Some(path) = path else {
-        return Ok(true);
-    };
+fn begin(path: &Path, account: usize, books: &mut HashMap<usize, Book>) -> io::Result<bool> {
     books.remove(&account);
     let mut file = OpenOptions::new()
         .create(true)
@@ -378,7 +404,7 @@ impl Book {
                     self.writer.close(number, at, &mut out);
                 }
             }
-            Piece::Begun(_) => {}
+            Piece::Begun(..) => {}
         }
         self.length += out.len();
         self.file.write_all(&out).map(|()| true)
@@ -490,6 +516,24 @@ mod tests {
         drop((tap, second));
         ended(traces);
         assert_eq!(pieces(&path, 0).len(), 2);
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn whoever_comes_later_is_written_down_and_whoever_goes_is_not() {
+        let folder = std::env::temp_dir().join(format!("esme-trace-later-{}", std::process::id()));
+        let traces = traces(folder.clone());
+        traces.trace("smpp.shop", wish(60)).expect("an account").expect("on");
+        traces.adopt([("bank".to_owned(), "smpp.bank".to_owned())]);
+        assert!(traces.traces().is_empty());
+        assert!(traces.trace("smpp.shop", wish(60)).is_none(), "it is gone");
+        traces.trace("smpp.bank", wish(60)).expect("an account").expect("on");
+        let mut tap = traces.tap(ends(), Opener::Peer);
+        tap.is("bank");
+        tap.heard(&ENQUIRE);
+        assert_eq!(pieces(&folder.join("smpp.bank.pcapng"), 1), [ENQUIRE]);
+        drop(tap);
+        ended(traces);
         fs::remove_dir_all(folder).expect("removed");
     }
 

@@ -1,6 +1,6 @@
 //! One upstream: what its connections share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use gateway::CarrierEvent;
@@ -19,14 +19,26 @@ pub(crate) struct Upstream {
     pub(crate) name: RouteId,
     pub(crate) config: Config,
     board: Mutex<Board>,
-    stamps: Mutex<Stamps>,
+    /// These two go on where its settings change: a place is of one message, and what is repeated is known again.
+    stamps: Arc<Mutex<Stamps>>,
     /// What waits for our answer.
-    pub(crate) places: Places,
+    pub(crate) places: Arc<Places>,
     /// Changes when something waits for a connection.
     pub(crate) news: watch::Sender<u64>,
     /// Changes when what is not answered yet is to be handed over again.
     pub(crate) again: watch::Sender<u64>,
     events: mpsc::Sender<CarrierEvent>,
+}
+
+/// Whether the connections of an upstream are to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// They are.
+    Kept,
+    /// It has other settings, or is configured no more: what is open is finished, and then they are unbound.
+    Drained,
+    /// The gateway stops.
+    Closed,
 }
 
 /// A part that a connection is done with.
@@ -42,11 +54,17 @@ pub(crate) struct Ended {
 }
 
 impl Upstream {
-    pub(crate) fn new(name: RouteId, config: Config, events: mpsc::Sender<CarrierEvent>) -> Self {
+    /// An upstream; `before`: what it was with other settings.
+    pub(crate) fn new(
+        name: RouteId,
+        config: Config,
+        events: mpsc::Sender<CarrierEvent>,
+        before: Option<&Self>,
+    ) -> Self {
         Self {
             board: Mutex::new(Board::new(&name, &config)),
-            stamps: Mutex::default(),
-            places: Places::default(),
+            stamps: before.map(|before| Arc::clone(&before.stamps)).unwrap_or_default(),
+            places: before.map(|before| Arc::clone(&before.places)).unwrap_or_default(),
             news: watch::Sender::new(0),
             again: watch::Sender::new(0),
             name,

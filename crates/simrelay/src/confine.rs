@@ -36,6 +36,12 @@ impl Confined {
         lacks.map(|lack| format!("{lack} {UNTIL}")).collect()
     }
 
+    /// Whether this port of another machine may be connected to.
+    pub(crate) fn reaches(&self, port: u16) -> bool {
+        let ports = self.allowance.as_ref().and_then(|had| had.connect.as_ref());
+        ports.is_none_or(|ports| ports.contains(&port))
+    }
+
     /// The faults of a file that was read again, with a word where they may come from the gateway itself.
     pub(crate) fn explained(&self, faults: &[Fault]) -> Vec<String> {
         let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -231,7 +237,7 @@ const SYSTEM: [&str; 26] = [
 const AUTHORITIES: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZDIR", "CREDENTIALS_DIRECTORY"];
 
 /// Why a reload is not enough.
-const UNTIL: &str = "before a restart: the gateway is confined to what it was started with ([hardening])";
+pub(crate) const UNTIL: &str = "before a restart: the gateway is confined to what it was started with ([hardening])";
 
 /// How the system tells it.
 const DENIED: &str = "Permission denied";

@@ -33,6 +33,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod handover;
+mod held_back;
 mod import;
 mod intake;
 mod logging;

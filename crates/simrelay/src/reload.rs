@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::config::{self, Difference, Log, Settings};
 use crate::confine::Confined;
 use crate::consuming;
+use crate::held_back::hold_back;
 use crate::logging;
 use crate::running::Running;
 
@@ -98,14 +99,15 @@ pub(crate) async fn reload(start: &Start, running: &mut Running) -> Reloaded {
 
 impl Running {
     /// Takes other settings as far as a running gateway can; what is different.
-    async fn take(&mut self, settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
+    async fn take(&mut self, mut settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
         let told = |fault: String| vec![fault];
+        let held = hold_back(&self.settings, &mut settings, |port| start.confined.reaches(port));
         let mut difference = Difference::between(&self.settings, &settings);
+        difference.needs_restart.extend(held);
         let doubled = named_twice(&self.settings, &settings);
         if !doubled.is_empty() {
             return Err(doubled);
         }
-        let settings = self.with_upstreams(settings);
         // Nothing has changed up to here, nor by any of these.
         let same_consumers = settings.consumers() == self.settings.consumers()
             && settings.alert_consumers() == self.settings.alert_consumers();
@@ -125,6 +127,8 @@ impl Running {
         if !troubles.is_empty() {
             return Err(troubles.iter().map(|trouble| format!("[pool]: {trouble}")).collect());
         }
+        let upstreams = self.upstreams.prepare(&settings.upstreams);
+        let upstreams = upstreams.map_err(|error| told(error.to_string()))?;
         let (config, retention) = (settings.gateway.clone(), settings.retention.clone());
         let prepared = self
             .gateway()
@@ -149,6 +153,11 @@ impl Running {
         if let Err(troubles) = self.pool.reload(settings.pool()).await {
             // They were checked above.
             troubles.iter().for_each(|trouble| error!("[pool]: {trouble}"));
+        }
+        {
+            // As at the start.
+            let _apart = self.threads.enter();
+            self.upstreams.adopt(upstreams);
         }
         self.gateway().look_at_routes().await;
         if let Some(office) = &self.office {
@@ -179,25 +188,6 @@ impl Running {
         }
     }
 
-    /// Other settings with the upstreams that are bound to: which there are, and how, is settled at the start. One that
-    /// the file has no more keeps its prefixes, cost and limits too.
-    fn with_upstreams(&self, mut settings: Settings) -> Settings {
-        let old = &self.settings;
-        for name in old
-            .upstreams
-            .keys()
-            .filter(|name| !settings.upstreams.contains_key(*name))
-        {
-            let route = old.upstream_routes.get(name).cloned().unwrap_or_default();
-            settings.upstream_routes.insert(name.clone(), route);
-        }
-        settings.upstreams = old.upstreams.clone();
-        settings
-            .upstream_routes
-            .retain(|name, _| old.upstreams.contains_key(name));
-        settings
-    }
-
     /// What is in force after other settings were taken: what needs a restart is as it was, so that it is told again by
     /// the next reload.
     fn in_force(&self, settings: Settings, same_consumers: bool) -> Settings {
@@ -213,7 +203,6 @@ impl Running {
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),
             smpp: old.smpp.clone(),
-            upstreams: old.upstreams.clone(),
             ..settings
         };
         now.api = api::Config {
@@ -247,14 +236,13 @@ impl Running {
     }
 }
 
-/// Slots with the name of an upstream that is bound to: it stays until the gateway starts again, and no two routes may have
-/// one name.
+/// Names that would go from a slot to an upstream or back at once: what the one has under way is still told by that name.
 fn named_twice(old: &Settings, new: &Settings) -> Vec<String> {
-    let both = new.pool.slots.keys().filter(|name| old.upstreams.contains_key(*name));
-    both.map(|name| {
-        format!("slots.{name}: an upstream that is in use has this name: choose another name, or restart the gateway")
-    })
-    .collect()
+    let slots = new.pool.slots.keys().filter(|name| old.upstreams.contains_key(*name));
+    let slots = slots.map(|name| format!("slots.{name}: an upstream had this name until now: {TWICE}"));
+    let upstreams = new.upstreams.keys().filter(|name| old.pool.slots.contains_key(*name));
+    let upstreams = upstreams.map(|name| format!("upstreams.{name}: a slot had this name until now: {TWICE}"));
+    slots.chain(upstreams).collect()
 }
 
 /// The slots whose attempts are journalled on the modem.
@@ -274,6 +262,8 @@ fn listed(what: &[String]) -> String {
     }
 }
 
+/// What to do about a name that is still in use.
+const TWICE: &str = "choose another name, or take out the one and reload before the other comes";
 /// Wishes that may wait while the settings are read; more wishers wait for a place.
 const WISHES: usize = 4;
 
@@ -297,5 +287,7 @@ mod tests {
         );
         let other = settings("[slots.other]\nport = '/dev/a'\n");
         assert!(named_twice(&old, &other).is_empty());
+        let slot = settings("[slots.phone]\nport = '/dev/a'\n");
+        assert!(named_twice(&slot, &old)[0].starts_with("upstreams.phone: "));
     }
 }

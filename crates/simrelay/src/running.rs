@@ -34,8 +34,9 @@ pub(crate) struct Running {
     gateway: Gateway,
     pub(crate) pool: PoolHandle,
     pub(crate) carrier: Arc<PoolCarrier>,
-    /// Nothing where none are configured.
-    upstreams: Option<Arc<Upstreams>>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    /// The threads of the API, and of whatever is not to hold up a modem.
+    pub(crate) threads: Handle,
     pub(crate) room: Room,
     pub(crate) alerts: Alerts,
     post: Option<PostOffice>,
@@ -97,11 +98,9 @@ impl Running {
             Failure::refused(format!("[pool]: {}", told.join("; ")))
         })?;
         let (carrier, events) = PoolCarrier::new(pool.clone(), events, journals(&settings));
-        let mut carriers = vec![(Arc::clone(&carrier) as Arc<dyn Carrier>, events)];
-        let upstreams = bind_to(&settings, &door.api)?.map(|(upstreams, events)| {
-            carriers.push((Arc::clone(&upstreams) as Arc<dyn Carrier>, events));
-            upstreams
-        });
+        let modems = (Arc::clone(&carrier) as Arc<dyn Carrier>, events);
+        let (upstreams, events) = bind_to(&settings, &door.api)?;
+        let carriers = vec![modems, (Arc::clone(&upstreams) as Arc<dyn Carrier>, events)];
         let parts = Parts {
             uncertain_wait: settings.store.uncertain_wait(),
             config: settings.gateway.clone(),
@@ -155,6 +154,7 @@ impl Running {
             pool,
             carrier,
             upstreams,
+            threads: door.api,
             room,
             alerts,
             post,
@@ -216,22 +216,17 @@ impl Running {
         tracing::info!("the API is closed; waiting for the consumers and the modems");
         self.room.stop().await;
         self.gateway.stop().await;
-        if let Some(upstreams) = self.upstreams {
-            upstreams.stop().await;
-        }
+        self.upstreams.stop().await;
         self.pool.stop().await;
         self.store.close().await;
     }
 }
 
 /// Begins to bind to the upstreams, on the threads of the API: TLS is not to hold up a modem.
-fn bind_to(settings: &Settings, threads: &Handle) -> Result<Option<(Arc<Upstreams>, CarrierEvents)>, Failure> {
-    if settings.upstreams.is_empty() {
-        return Ok(None);
-    }
+fn bind_to(settings: &Settings, threads: &Handle) -> Result<(Arc<Upstreams>, CarrierEvents), Failure> {
     let _apart = threads.enter();
     let started = Upstreams::start(&settings.upstreams, settings.data.join("trace"));
-    started.map(Some).map_err(|error| Failure::refused(error.to_string()))
+    started.map_err(|error| Failure::refused(error.to_string()))
 }
 
 fn api_refused(error: &api::Error) -> Failure {

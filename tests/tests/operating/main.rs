@@ -4,3 +4,4 @@ mod audit;
 mod backup;
 mod certificate;
 mod reload;
+mod upstreams;

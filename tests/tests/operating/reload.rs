@@ -266,7 +266,7 @@ fn another_certificate_more_of_the_log_and_other_tests_are_taken_and_told_once()
 }
 
 /// Writes the configuration as `change` makes it.
-fn edit(rig: &Rig, change: impl FnOnce(&str) -> String) {
+pub(crate) fn edit(rig: &Rig, change: impl FnOnce(&str) -> String) {
     let file = rig.folder().join("simrelay.toml");
     let text = fs::read_to_string(&file).expect("the configuration");
     let kept = rig.folder().join("first.toml");
@@ -304,13 +304,13 @@ fn without_slot(text: &str, slot: &str) -> String {
 }
 
 /// Has it read the file again and takes its answer; it is taken.
-fn reload(rig: &Rig, gateway: &Gateway) -> Value {
+pub(crate) fn reload(rig: &Rig, gateway: &Gateway) -> Value {
     let told = rig.cli_json(gateway, &["reload"]);
     assert_eq!(told["taken"], true, "{told:#}");
     told
 }
 
-fn status(gateway: &Gateway, id: &str) -> Value {
+pub(crate) fn status(gateway: &Gateway, id: &str) -> Value {
     gateway
         .api()
         .call("sms.status", json!({ "id": id }))
@@ -318,7 +318,7 @@ fn status(gateway: &Gateway, id: &str) -> Value {
 }
 
 /// A number outside of the simulated network.
-const FAR: &str = "+4915112345678";
+pub(crate) const FAR: &str = "+4915112345678";
 
 /// How long anything may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -21,7 +21,7 @@ struct Rig {
     events: mpsc::Receiver<CarrierEvent>,
     centre: Centre,
     talking: JoinHandle<Left>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Wanted>,
 }
 
 impl Centre {
@@ -106,12 +106,12 @@ impl Rig {
             ..config
         };
         let (tell, events) = mpsc::channel(64);
-        let upstream = Arc::new(Upstream::new(RouteId::new("phone"), config, tell));
+        let upstream = Arc::new(Upstream::new(RouteId::new("phone"), config, tell, None));
         let (ours, theirs) = tokio::io::duplex(pipe);
-        let (stop, stopping) = watch::channel(false);
+        let (stop, wanted) = watch::channel(Wanted::Kept);
         let talking = tokio::spawn({
             let upstream = Arc::clone(&upstream);
-            async move { over((ours, untapped()), &upstream, (0, BindMode::Transceiver), stopping).await }
+            async move { over((ours, untapped()), &upstream, (0, BindMode::Transceiver), wanted).await }
         });
         let centre = Centre {
             session: Session::new(Role::Smsc, SessionConfig::default(), clock::steady()),
@@ -514,7 +514,7 @@ fn untapped() -> crate::trace::Tap {
 #[tokio::test(start_paused = true)]
 async fn no_more_late_answers_are_waited_for_than_that() {
     let (tell, mut events) = mpsc::channel(1);
-    let upstream = Arc::new(Upstream::new(RouteId::new("phone"), Config::default(), tell));
+    let upstream = Arc::new(Upstream::new(RouteId::new("phone"), Config::default(), tell, None));
     let (kept, _told) = mpsc::channel(1);
     let mut talk = Talk::new(&upstream, untapped(), 0, kept);
     talk.written = 1;
@@ -595,7 +595,7 @@ async fn a_stop_waits_for_the_last_answer_and_unbinds() {
     let (owed, _) = rig.centre.asked().await;
     rig.centre.submit(&message("too late"), 1).await;
     rig.received().await;
-    rig.stop.send_replace(true);
+    rig.stop.send_replace(Wanted::Closed);
     assert_eq!(rig.centre.answer_to(1).await, Status::TEMPORARY_APPLICATION_ERROR);
     rig.centre.respond(owed, Answer::taken("1")).await;
     assert_eq!(rig.settled().await.1, Outcome::Sent { reference: None });

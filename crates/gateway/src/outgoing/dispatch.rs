@@ -178,6 +178,8 @@ impl Dispatcher {
             Command::Contact(number, route) => self.desk.contact(number, route),
             Command::RestrictTokens(token_sims) => self.desk.restrict_tokens(token_sims),
             Command::Reorder(other) => {
+                // A route may come back elsewhere.
+                self.homes.clear();
                 self.desk.reorder(*other, now);
                 self.desk.tick(now);
             }

@@ -46,12 +46,17 @@ impl Difference {
         }
     }
 
-    /// Prefixes, cost and limits are taken as they come; all else of an upstream when the gateway starts.
+    /// Prefixes, cost and limits are taken as they come; for all else the upstream is bound to anew.
     fn upstreams(&mut self, old: &Settings, new: &Settings) {
         let names: BTreeSet<&RouteId> = old.upstreams.keys().chain(new.upstreams.keys()).collect();
         for name in names {
-            if old.upstreams.get(name) != new.upstreams.get(name) {
-                self.needs_restart.push(format!("upstreams.{name}"));
+            let of = |settings: &Settings| settings.upstreams.contains_key(name);
+            if !of(old) {
+                self.changed.push(format!("upstreams.{name} (new)"));
+            } else if !of(new) {
+                self.changed.push(format!("upstreams.{name} (gone)"));
+            } else if old.upstreams.get(name) != new.upstreams.get(name) {
+                self.changed.push(format!("upstreams.{name}"));
             } else if old.upstream_routes.get(name) != new.upstream_routes.get(name) {
                 self.changed.push(format!("upstreams.{name} (prefixes, cost, limits)"));
             }
@@ -221,15 +226,16 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_of_an_upstream_are_taken_and_its_address_is_not() {
+    fn upstreams_are_told_one_by_one() {
         let with = |address, cost| {
             format!("[upstreams.phone]\naddress = '{address}'\nsystem_id = 'relay'\ncost_micros = {cost}\n")
         };
         let costs = "upstreams.phone (prefixes, cost, limits)".to_owned();
         assert_eq!(told(&with("a:1", 1), &with("a:1", 2)), (vec![costs], vec![]));
-        let restart = vec!["upstreams.phone".to_owned()];
-        assert_eq!(told(&with("a:1", 1), &with("b:1", 2)), (vec![], restart.clone()));
-        assert_eq!(told(&with("a:1", 1), ""), (vec![], restart));
+        let changed = |name: &str| (vec![name.to_owned()], vec![]);
+        assert_eq!(told(&with("a:1", 1), &with("b:1", 2)), changed("upstreams.phone"));
+        assert_eq!(told(&with("a:1", 1), ""), changed("upstreams.phone (gone)"));
+        assert_eq!(told("", &with("a:1", 1)), changed("upstreams.phone (new)"));
     }
 
     #[test]
