@@ -37,6 +37,6 @@ mod worker;
 pub use consumer::{Consumer, FAREWELL, Patience, Verdict, Wish};
 pub use places::{Place, Places};
 pub use problem::Problem;
-pub use room::Room;
+pub use room::{Change, Room};
 pub use rules::{Pattern, Rule, Rules, Then};
 pub use worker::LONGEST_REST;

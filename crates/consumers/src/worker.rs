@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::room::House;
+use crate::room::{Duty, House};
 use crate::spell::{Said, Spell};
 use crate::{Consumer, FAREWELL, Verdict, clock};
 
@@ -28,7 +28,8 @@ pub const LONGEST_REST: Duration = Duration::from_secs(60);
 pub(crate) struct Worker {
     store: Store,
     house: Arc<House>,
-    place: usize,
+    /// As it was when it was looked at last; one that is gone stays so.
+    consumer: Arc<dyn Consumer>,
     /// Taken from the store and not begun.
     taken: VecDeque<Delivery>,
     /// Being worked or marked.
@@ -61,11 +62,11 @@ struct Hands {
 }
 
 impl Worker {
-    pub(crate) fn new(store: Store, house: Arc<House>, place: usize) -> Self {
+    pub(crate) fn new(store: Store, house: Arc<House>, consumer: Arc<dyn Consumer>) -> Self {
         Self {
             store,
             house,
-            place,
+            consumer,
             taken: VecDeque::new(),
             begun: HashSet::new(),
             more: true,
@@ -82,6 +83,7 @@ impl Worker {
         let mut health = self.store.health();
         let mut hands = Hands::default();
         while !*stopped.borrow_and_update() {
+            self.look();
             if news.has_changed().unwrap_or(false) {
                 news.mark_unchanged();
                 self.more = true;
@@ -107,7 +109,7 @@ impl Worker {
                 () = sleep_until(due) => self.more = true,
             }
         }
-        let each = self.consumer().patience().each + MARK_PAUSE;
+        let each = self.consumer.patience().each + MARK_PAUSE;
         let end = async {
             while let Some(worked) = hands.working.next().await {
                 self.worked(worked, &mut hands).await;
@@ -116,11 +118,14 @@ impl Worker {
         };
         // What does not end by then is worked again after the next start.
         let _ = timeout(each, end).await;
-        let _ = timeout(FAREWELL, self.consumer().stop()).await;
+        let _ = timeout(FAREWELL, self.consumer.stop()).await;
     }
 
-    fn consumer(&self) -> Arc<dyn Consumer> {
-        self.house.consumer(self.place)
+    /// Looks whether the consumer has other settings.
+    fn look(&mut self) {
+        if let Some(duty) = self.house.duty(self.consumer.name()) {
+            self.consumer = Arc::clone(duty.consumer());
+        }
     }
 
     fn may_begin(&mut self, health: &watch::Receiver<Health>, hands: &Hands) -> bool {
@@ -143,7 +148,7 @@ impl Worker {
         }
         // Those being worked are still due in the store, and come again here.
         let limit = PORTION + self.begun.len();
-        match self.store.deliveries(self.consumer().name(), clock::now(), limit).await {
+        match self.store.deliveries(self.consumer.name(), clock::now(), limit).await {
             Ok(found) => {
                 self.more = found.len() == limit;
                 let fresh = found.into_iter().filter(|one| !self.begun.contains(&one.id));
@@ -161,12 +166,12 @@ impl Worker {
 
     fn begin(&mut self, hands: &mut Hands) {
         while !self.is_full(hands)
+            // Nothing is begun for one that is gone: whoever said so is about to stop this.
+            && let Some(duty) = self.house.duty(self.consumer.name())
             && let Some(delivery) = self.taken.pop_front()
         {
             self.begun.insert(delivery.id);
-            hands
-                .working
-                .push(work(Arc::clone(&self.house), self.place, delivery).boxed());
+            hands.working.push(work(duty, delivery).boxed());
         }
     }
 
@@ -188,7 +193,7 @@ impl Worker {
             Some(false) if self.rest.is_some() => {}
             Some(false) => {
                 self.away = self.away.saturating_add(1);
-                let pause = self.consumer().patience().pause(self.away).min(LONGEST_REST);
+                let pause = self.consumer.patience().pause(self.away).min(LONGEST_REST);
                 self.rest = Some(Instant::now() + pause);
                 // They are read again after the rest, since they may be others by then.
                 self.taken.clear();
@@ -199,7 +204,7 @@ impl Worker {
 
     /// Says what came of a try: each one at debug, and of those that fail no more than is of use.
     async fn log(&mut self, mark: &Mark, delivery: &Delivery) {
-        let (id, consumer) = (&delivery.event_id, self.consumer());
+        let (id, consumer) = (&delivery.event_id, Arc::clone(&self.consumer));
         let name = consumer.name();
         match mark {
             Mark::Done => {
@@ -223,8 +228,7 @@ impl Worker {
     }
 
     async fn tell(&self, said: Said, why: &str) {
-        let consumer = self.consumer();
-        let name = consumer.name();
+        let name = self.consumer.name();
         let backlog = self.store.backlog().await.unwrap_or_default();
         let own = backlog.iter().find(|one| one.consumer == name);
         let waiting = match own.map_or(0, |own| own.waiting) {
@@ -263,7 +267,7 @@ impl Worker {
             // Whoever ends, or the store when it is well again, wakes us.
             return Instant::now() + LONGEST_SLEEP;
         }
-        let next = self.store.next_delivery(self.consumer().name()).await.ok().flatten();
+        let next = self.store.next_delivery(self.consumer.name()).await.ok().flatten();
         let wait = match next {
             Some(due) if self.begun.is_empty() => until(due),
             // The earliest may be the one that is being worked.
@@ -274,14 +278,14 @@ impl Worker {
     }
 
     fn places(&self) -> usize {
-        self.consumer().patience().at_once.max(1)
+        self.consumer.patience().at_once.max(1)
     }
 }
 
 /// Works one delivery.
-async fn work(house: Arc<House>, place: usize, delivery: Delivery) -> Worked {
-    let consumer = house.consumer(place);
-    if !house.concerns(place, &delivery.event) {
+async fn work(duty: Duty, delivery: Delivery) -> Worked {
+    let consumer = duty.consumer();
+    if !duty.concerns(&delivery) {
         return Worked {
             delivery,
             mark: Mark::Done,

@@ -419,7 +419,10 @@ mod tests {
         assert_eq!(board.close().len(), 1);
         assert!(board.submit(waiting(2)).is_err() && board.status().obstacle.is_some());
         board.bound(0);
-        assert!(board.submit(waiting(2)).is_err(), "a bind that comes late changes nothing");
+        assert!(
+            board.submit(waiting(2)).is_err(),
+            "a bind that comes late changes nothing"
+        );
     }
 
     #[test]

@@ -158,7 +158,9 @@ impl Upstreams {
         }
         let crews: Vec<_> = there.into_iter().map(|kept| kept.crew).collect();
         let aborts: Vec<_> = crews.iter().map(JoinHandle::abort_handle).collect();
-        let left = leaving.into_iter().map(|mut one| async move { one.over.changed().await });
+        let left = leaving
+            .into_iter()
+            .map(|mut one| async move { one.over.changed().await });
         let all = async { (join_all(crews).await, join_all(left).await) };
         if timeout(STOP, all).await.is_err() {
             tracing::warn!("an upstream does not agree to the end of its connection");

@@ -61,10 +61,7 @@ impl Line {
                 _ = self.wanted.wait_for(|wanted| *wanted != Wanted::Kept) => {}
             }
         }
-        let homeless = self
-            .upstream
-            .board()
-            .down(self.place, OVER.to_owned(), false);
+        let homeless = self.upstream.board().down(self.place, OVER.to_owned(), false);
         self.upstream.changed(homeless).await;
     }
 

@@ -6,7 +6,7 @@ use consumers::Consumer;
 use consumers::alerts::{AlertMail, Alerts};
 use consumers::attendance::{Attendance, Keyring, Office};
 use consumers::mail::{Bounces, Mail};
-use consumers::webhook::Webhook;
+use consumers::webhook::{Config, Webhook};
 use gateway::{Gateway, Tally};
 use store::Store;
 
@@ -67,23 +67,23 @@ pub(crate) fn consumers(settings: &Settings, store: &Store, tally: &Tally) -> Re
     Ok(consumers)
 }
 
-/// Those of them that have other settings than before.
-pub(crate) fn changed(
+/// Those of them that are new or have other settings than before.
+pub(crate) fn fresh(
     old: &Settings,
     new: &Settings,
     store: &Store,
     tally: &Tally,
 ) -> Result<Vec<Arc<dyn Consumer>>, Failure> {
+    let known = old.consumers();
     let mut settings = new.clone();
-    // It is taken at the start alone.
-    settings.mail_to_sms = old.mail_to_sms.clone();
     settings.webhooks.retain(|hook| !old.webhooks.contains(hook));
-    let mut consumers = consumers(&settings, store, tally)?;
-    if old.mail == new.mail {
-        let hooks = settings.webhooks.len();
-        consumers.drain(..consumers.len() - hooks);
-    }
-    Ok(consumers)
+    let mut fresh = consumers(&settings, store, tally)?;
+    let hooks: Vec<String> = settings.webhooks.iter().map(Config::consumer).collect();
+    fresh.retain(|consumer| {
+        let name = consumer.name().to_owned();
+        old.mail != new.mail || !known.contains(&name) || hooks.contains(&name)
+    });
+    Ok(fresh)
 }
 
 fn hook(config: &consumers::webhook::Config) -> Result<Arc<dyn Consumer>, Failure> {

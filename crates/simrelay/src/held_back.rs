@@ -1,5 +1,7 @@
 //! Sections that a running gateway cannot take: what they need was given up before they were there ([hardening]).
 
+use reqwest::Url;
+
 use crate::config::Settings;
 use crate::confine::UNTIL;
 
@@ -26,6 +28,36 @@ pub(crate) fn hold_back(old: &Settings, new: &mut Settings, reaches: impl Fn(u16
             None => drop(new.upstream_routes.remove(&name)),
         }
     }
+    let hooks = std::mem::take(&mut new.webhooks);
+    for hook in hooks {
+        let known = old.webhooks.iter().find(|known| known.name == hook.name);
+        let port = Url::parse(&hook.url).ok().and_then(|url| url.port_or_known_default());
+        match known != Some(&hook) && beyond(format!("webhooks.{}", hook.name), port) {
+            true => new.webhooks.extend(known.cloned()),
+            false => new.webhooks.push(hook),
+        }
+    }
+    let accounts = std::mem::take(&mut new.smpp.accounts);
+    for account in accounts {
+        let known = old
+            .smpp
+            .accounts
+            .iter()
+            .find(|known| known.system_id == account.system_id);
+        let address = account.outbind.as_deref().and_then(esme::host_and_port);
+        let port = address.map(|(_, port)| port);
+        let name = format!("smpp.accounts.{}", account.system_id);
+        match known != Some(&account) && beyond(name, port) {
+            true => new.smpp.accounts.extend(known.cloned()),
+            false => new.smpp.accounts.push(account),
+        }
+    }
+    let mails = new.mail.is_on() || new.alerts.mails();
+    let changed =
+        old.mail.host != new.mail.host || old.mail.port != new.mail.port || !(old.mail.is_on() || old.alerts.mails());
+    if mails && changed && beyond("mail".to_owned(), Some(new.mail.port)) {
+        new.mail = old.mail.clone();
+    }
     held
 }
 
@@ -47,13 +79,24 @@ mod tests {
         let old = settings(&phone(1));
         let mut new = settings(&format!("{}{other}", phone(2)));
         let held = hold_back(&old, &mut new, |port| port == 1);
-        assert!(held.len() == 1 && held[0].starts_with("upstreams.phone (port 2 of"), "{held:?}");
+        assert!(
+            held.len() == 1 && held[0].starts_with("upstreams.phone (port 2 of"),
+            "{held:?}"
+        );
         assert_eq!(new.upstreams.len(), 2);
-        assert!(new.upstreams.iter().any(|(name, phone)| old.upstreams.get(name) == Some(phone)));
+        assert!(
+            new.upstreams
+                .iter()
+                .any(|(name, phone)| old.upstreams.get(name) == Some(phone))
+        );
         let mut new = settings(other);
         assert_eq!(hold_back(&old, &mut new, |_| false).len(), 1);
         assert!(new.upstreams.is_empty() && new.upstream_routes.is_empty());
         let mut new = settings(&phone(1));
-        assert_eq!(hold_back(&old, &mut new, |_| false), Vec::<String>::new(), "what is there stays");
+        assert_eq!(
+            hold_back(&old, &mut new, |_| false),
+            Vec::<String>::new(),
+            "what is there stays"
+        );
     }
 }

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use consumers::Rules;
 use consumers::attendance::Keyring;
+use consumers::{Change, Consumer, Rules};
 use futures_util::future::{BoxFuture, FutureExt};
 use gateway::{AttendanceDesk, AuditEntry, Error, ErrorKind, Origin, SettingsDesk};
 use message::{Reloaded, RouteId};
+use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
@@ -21,6 +23,7 @@ use crate::consuming;
 use crate::held_back::hold_back;
 use crate::logging;
 use crate::running::Running;
+use crate::smpp::SmppOffice;
 
 /// Somebody who wants the settings read again, and waits for what came of it.
 pub(crate) type Wisher = oneshot::Sender<Reloaded>;
@@ -97,31 +100,61 @@ pub(crate) async fn reload(start: &Start, running: &mut Running) -> Reloaded {
     }
 }
 
+/// Other settings in which nothing is wrong, with what was read for them. Nothing of it is in force yet.
+struct Checked {
+    /// As they will be in force: what needs a restart is as it was.
+    settings: Settings,
+    difference: Difference,
+    /// Consumers that are new or have other settings.
+    fresh: Vec<Arc<dyn Consumer>>,
+    tls: Arc<ServerConfig>,
+    upstreams: esme::Prepared,
+    flows: gateway::Prepared,
+}
+
 impl Running {
     /// Takes other settings as far as a running gateway can; what is different.
-    async fn take(&mut self, mut settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
+    async fn take(&mut self, settings: Settings, start: &Start) -> Result<Difference, Vec<String>> {
+        let mut checked = self.check(settings, start).await?;
+        // The last two that may fail. A consumer that is new gets what happens from here on.
+        let last_event = self
+            .enlist(&checked.settings.store)
+            .await
+            .map_err(|fault| vec![fault])?;
+        // Tokens and certificate, which are taken both or neither.
+        match self.api.reload(&checked.settings.api).await {
+            Ok(shown) => checked.difference.shows(shown),
+            Err(error) => {
+                if let Err(fault) = self.enlist(&self.settings.store).await {
+                    error!("{fault}");
+                }
+                return Err(vec![error.to_string()]);
+            }
+        }
+        Ok(self.adopt(checked, last_event).await)
+    }
+
+    /// Looks for everything that can be wrong with other settings, and changes nothing.
+    async fn check(&self, mut settings: Settings, start: &Start) -> Result<Checked, Vec<String>> {
         let told = |fault: String| vec![fault];
-        let held = hold_back(&self.settings, &mut settings, |port| start.confined.reaches(port));
         let mut difference = Difference::between(&self.settings, &settings);
+        settings = self.in_force(settings);
+        let held = hold_back(&self.settings, &mut settings, |port| start.confined.reaches(port));
+        settings.store.consumers = settings.consumers();
+        settings.store.alert_consumers = settings.alert_consumers();
+        difference.changed = Difference::between(&self.settings, &settings).changed;
         difference.needs_restart.extend(held);
         let doubled = named_twice(&self.settings, &settings);
         if !doubled.is_empty() {
             return Err(doubled);
         }
-        // Nothing has changed up to here, nor by any of these.
-        let same_consumers = settings.consumers() == self.settings.consumers()
-            && settings.alert_consumers() == self.settings.alert_consumers();
-        let others = match same_consumers {
-            true => consuming::changed(&self.settings, &settings, &self.store, self.gateway().tally())
-                .map_err(|failure| told(said(&failure)))?,
-            false => Vec::new(),
-        };
-        let lacks = start
-            .confined
-            .lacks(&self.in_force(settings.clone(), same_consumers), &start.file);
+        let fresh = consuming::fresh(&self.settings, &settings, &self.store, self.gateway().tally());
+        let fresh = fresh.map_err(|failure| told(said(&failure)))?;
+        let lacks = start.confined.lacks(&settings, &start.file);
         if !lacks.is_empty() {
             return Err(lacks);
         }
+        let tls = SmppOffice::tls(&settings.smpp, &self.api).map_err(|failure| told(said(&failure)))?;
         self.check_keys(&settings)?;
         let troubles = settings.pool.check();
         if !troubles.is_empty() {
@@ -130,26 +163,66 @@ impl Running {
         let upstreams = self.upstreams.prepare(&settings.upstreams);
         let upstreams = upstreams.map_err(|error| told(error.to_string()))?;
         let (config, retention) = (settings.gateway.clone(), settings.retention.clone());
-        let prepared = self
-            .gateway()
-            .prepare(config, settings.route_settings(), retention)
-            .await;
-        let prepared = prepared.map_err(|error| told(error.to_string()))?;
-        // The last that may fail: tokens and certificate, which are taken both or neither.
-        let api = api::Config {
-            listen: self.settings.api.listen,
-            limits: self.settings.api.limits.clone(),
-            ..settings.api.clone()
-        };
-        let shown = self.api.reload(&api).await.map_err(|error| told(error.to_string()))?;
-        difference.shows(shown);
+        let flows = self.gateway().prepare(config, settings.route_settings(), retention);
+        let flows = flows.await.map_err(|error| told(error.to_string()))?;
+        Ok(Checked {
+            settings,
+            difference,
+            fresh,
+            tls,
+            upstreams,
+            flows,
+        })
+    }
 
+    /// Puts other settings in force: the flows first, so that a route that goes is given nothing more.
+    async fn adopt(&mut self, checked: Checked, last_event: i64) -> Difference {
+        let Checked {
+            settings,
+            difference,
+            mut fresh,
+            tls,
+            upstreams,
+            flows,
+        } = checked;
         logging::adopt(&settings.log);
-        self.gateway().adopt(prepared).await;
+        self.gateway().adopt(flows).await;
+        self.adopt_routes(&settings, upstreams).await;
+        if let Some(office) = &self.office {
+            office.adopt(&settings.attendance);
+            match office.reload().await {
+                Ok(keys) => info!("attendance is taken: {keys}"),
+                Err(error) => error!("attendance keeps its keys: {error}"),
+            }
+        }
+        if settings.alerts != self.settings.alerts {
+            self.alerts.adopt(settings.alerts.clone()).await;
+        }
+        if settings.alerts.hears() && !self.settings.alerts.hears() {
+            fresh.push(Arc::new(self.alerts.clone()));
+        }
+        if let Some(smpp) = &self.smpp {
+            let _apart = self.threads.enter();
+            fresh.extend(smpp.adopt(&settings, tls));
+        }
+        let change = Change {
+            names: settings.consumers(),
+            fresh,
+            rules: Rules::new(settings.rules.clone()),
+            last_event,
+        };
+        self.room.adopt(change).await;
+        difference.changed.iter().for_each(|what| info!("taken: {what}"));
+        self.settings = settings;
+        difference
+    }
+
+    /// The modems and upstreams, after the flows know which there are.
+    async fn adopt_routes(&self, settings: &Settings, upstreams: esme::Prepared) {
         if let Err(error) = self.gateway().adopt_care(settings.care_settings()).await {
             error!("balances and tests stay as they were: {error}");
         }
-        self.carrier.journal_in(journals(&settings));
+        self.carrier.journal_in(journals(settings));
         if let Err(troubles) = self.pool.reload(settings.pool()).await {
             // They were checked above.
             troubles.iter().for_each(|trouble| error!("[pool]: {trouble}"));
@@ -160,21 +233,6 @@ impl Running {
             self.upstreams.adopt(upstreams);
         }
         self.gateway().look_at_routes().await;
-        if let Some(office) = &self.office {
-            office.adopt(&settings.attendance);
-            match office.reload().await {
-                Ok(keys) => info!("attendance is taken: {keys}"),
-                Err(error) => error!("attendance keeps its keys: {error}"),
-            }
-        }
-        if same_consumers {
-            self.room.adopt(others, Rules::new(settings.rules.clone())).await;
-            if settings.alerts != self.settings.alerts {
-                self.alerts.adopt(settings.alerts.clone()).await;
-            }
-        }
-        self.settings = self.in_force(settings, same_consumers);
-        Ok(difference)
     }
 
     /// Notes in the audit log what the gateway did by itself.
@@ -188,9 +246,21 @@ impl Running {
         }
     }
 
-    /// What is in force after other settings were taken: what needs a restart is as it was, so that it is told again by
-    /// the next reload.
-    fn in_force(&self, settings: Settings, same_consumers: bool) -> Settings {
+    /// Tells the store who consumes; the number of the last event before. Only where that is to change: the rest of the
+    /// settings is taken also while the disk is full.
+    async fn enlist(&self, new: &store::Config) -> Result<i64, String> {
+        let (names, alerts) = (new.consumers.clone(), new.alert_consumers.clone());
+        if self.store.tells(&names, &alerts) {
+            return Ok(0);
+        }
+        let kept = self.store.adopt_consumers(names, alerts).await;
+        let kept = kept.map_err(|error| format!("who gets events cannot be written down: {error}"))?;
+        Ok(kept.into_inner())
+    }
+
+    /// Other settings as far as a running gateway can take them: what needs a restart is as it was, so that it is told
+    /// again by the next reload.
+    fn in_force(&self, settings: Settings) -> Settings {
         let old = &self.settings;
         let mut now = Settings {
             data: old.data.clone(),
@@ -202,12 +272,13 @@ impl Running {
             store: old.store.clone(),
             smtp: old.smtp.clone(),
             mail_to_sms: old.mail_to_sms.clone(),
-            smpp: old.smpp.clone(),
+            smpp: config::accounts_of(&settings.smpp, &old.smpp),
             ..settings
         };
         now.api = api::Config {
             tokens: now.api.tokens,
             legacy_tokens: now.api.legacy_tokens,
+            xml_rpc: now.api.xml_rpc,
             certificate: now.api.certificate,
             key: now.api.key,
             ..old.api.clone()
@@ -216,12 +287,6 @@ impl Running {
         now.alerts.listener = old.alerts.listener.clone();
         now.alerts.http = old.alerts.http.clone();
         now.alerts.mail = old.alerts.mail.clone();
-        if !same_consumers {
-            now.alerts = old.alerts.clone();
-            now.mail = old.mail.clone();
-            now.webhooks = old.webhooks.clone();
-            now.rules = old.rules.clone();
-        }
         now
     }
 

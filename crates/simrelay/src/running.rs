@@ -41,7 +41,7 @@ pub(crate) struct Running {
     pub(crate) alerts: Alerts,
     post: Option<PostOffice>,
     intake: Intake,
-    smpp: Option<SmppOffice>,
+    pub(crate) smpp: Option<SmppOffice>,
     /// Ends once nothing brings alerts any more and all are kept.
     raising: JoinHandle<()>,
     pub(crate) store: Store,

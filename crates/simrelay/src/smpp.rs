@@ -6,7 +6,8 @@ use std::sync::Arc;
 use consumers::Consumer;
 use consumers::ports::Ports;
 use gateway::{Gateway, WireDesk};
-use smsc::Smsc;
+use rustls::ServerConfig;
+use smsc::{Registry, Smsc};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,11 +26,13 @@ pub(crate) struct SmppDoor {
 /// The message centre with its accounts; nobody is let in yet.
 pub(crate) struct SmppDesk {
     smsc: Smsc,
+    config: smsc::Config,
     threads: Handle,
 }
 
 /// The message centre at work.
 pub(crate) struct SmppOffice {
+    registry: Registry,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -72,6 +75,7 @@ impl SmppDoor {
         gateway.shows_applications(smsc.look());
         SmppDesk {
             smsc,
+            config,
             threads: self.threads,
         }
     }
@@ -90,21 +94,36 @@ impl SmppDesk {
 
     /// Begins to serve, with the API's certificate.
     pub(crate) fn serve(self, api: &api::Handle) -> Result<SmppOffice, Failure> {
-        let tls = match self.smsc.asks_for_certificates() {
-            true => api.tls_asking(),
-            false => api.tls(),
-        };
-        let tls = tls.map_err(|error| Failure::refused(format!("[smpp]: {error}")))?;
+        let tls = SmppOffice::tls(&self.config, api)?;
+        let registry = self.smsc.registry();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = self.threads.spawn(self.smsc.serve(tls, async move {
             // A sender that is gone means stop as well.
             let _ = stopped.await;
         }));
-        Ok(SmppOffice { stop, serving })
+        Ok(SmppOffice {
+            registry,
+            stop,
+            serving,
+        })
     }
 }
 
 impl SmppOffice {
+    /// The API's certificate, with a question for theirs where an account has one.
+    pub(crate) fn tls(config: &smsc::Config, api: &api::Handle) -> Result<Arc<ServerConfig>, Failure> {
+        let tls = match config.asks_for_certificates() {
+            true => api.tls_asking(),
+            false => api.tls(),
+        };
+        tls.map_err(|error| Failure::refused(format!("[smpp]: {error}")))
+    }
+
+    /// Takes other accounts; what tells those that are new. Needs a runtime.
+    pub(crate) fn adopt(&self, settings: &Settings, tls: Arc<ServerConfig>) -> Vec<Arc<dyn Consumer>> {
+        self.registry.adopt(&settings.smpp.accounts, tls)
+    }
+
     /// Stops: what was submitted is answered, and every session unbound.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());

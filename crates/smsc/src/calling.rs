@@ -1,7 +1,7 @@
 //! Calling an application that is not there: where something waits for it and no session of it takes that, it is dialled and
 //! asked to bind (outbind, clauses 2.2.1 and 4.1.7). Nothing is dialled for an application that has nothing to come.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use consumers::Places;
@@ -9,10 +9,61 @@ use esme::{Dialer, Dialled, Pauses};
 use smpp::Outbind;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::Account;
 use crate::connection::Connection;
 use crate::member::{House, Member};
+
+/// What everybody who calls needs.
+pub(crate) struct Calls {
+    pub(crate) places: Arc<Places>,
+    /// Becomes true when the gateway stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Becomes true when whoever is still there is cut off.
+    pub(crate) cut: watch::Receiver<bool>,
+}
+
+impl House {
+    /// Somebody is served from now on, with this certificate where there is no other by now: those are called who are to be.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        calls: Calls,
+        tls: Arc<ServerConfig>,
+    ) -> watch::Receiver<Option<TlsAcceptor>> {
+        self.tls.send_if_modified(|shown| {
+            let first = shown.is_none();
+            shown.get_or_insert_with(|| TlsAcceptor::from(tls));
+            first
+        });
+        self.calls.get_or_init(|| calls);
+        self.members().iter().for_each(|member| self.call(member));
+        self.tls.subscribe()
+    }
+
+    /// Has an application called as its settings say, or no longer. What was begun goes on.
+    pub(crate) fn call(self: &Arc<Self>, member: &Arc<Member>) {
+        let Some(calls) = self.calls.get() else { return };
+        let mut calling = member.caller.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = calling.take() {
+            before.abort();
+            member.did_not_come(None);
+        }
+        let address = member.terms().account.outbind.clone();
+        let call = |address| {
+            let caller = Caller {
+                house: Arc::clone(self),
+                member: Arc::clone(member),
+                places: Arc::clone(&calls.places),
+                stopping: calls.stopping.clone(),
+                cut: calls.cut.clone(),
+            };
+            tokio::spawn(caller.run(address)).abort_handle()
+        };
+        *calling = address.map(call);
+    }
+}
 
 /// Calls the application of one account.
 pub(crate) struct Caller {
@@ -38,7 +89,7 @@ impl Caller {
                 let bound = ended.as_ref().map_or(Duration::ZERO, |()| began.elapsed());
                 let pause = pauses.after(bound);
                 if let Err(why) = ended {
-                    let account = &self.member.account.system_id;
+                    let account = &self.member.system_id;
                     tracing::warn!(account, address, again_in = ?pause, "an SMPP application does not come: {why}");
                     self.member
                         .did_not_come(Some(format!("it was called at {address}: {why}")));
@@ -58,7 +109,7 @@ impl Caller {
     /// # Errors
     /// Why nobody was bound, for people.
     async fn call(&self, address: &str) -> Result<(), String> {
-        let dialer = dialer(&self.member.account, address)?;
+        let dialer = dialer(&self.member.terms().account, address)?;
         let dialled = timeout(CONNECT, dialer.dial()).await;
         let Dialled { stream, ends } = dialled
             .map_err(|_| format!("it cannot be reached in {} s", CONNECT.as_secs()))?

@@ -199,6 +199,11 @@ impl Config {
         !(self.listen.is_empty() && self.listen_tls.is_empty())
     }
 
+    /// Whether an account is known by a certificate, which clients are to be asked for then.
+    pub fn asks_for_certificates(&self) -> bool {
+        self.accounts.iter().any(|account| !account.certificates.is_empty())
+    }
+
     /// Everything in it that cannot be used.
     pub fn problems(&self) -> Vec<Problem> {
         let least = [
@@ -253,6 +258,12 @@ impl Account {
     pub(crate) fn token(&self) -> TokenId {
         // Tokens of the API have no dot in their names, so nobody shares one with an account.
         TokenId::new(&format!("smpp.{}", self.system_id))
+    }
+
+    /// How it is called.
+    pub(crate) fn calls(&self) -> impl PartialEq + '_ {
+        let files = (&self.outbind_ca_file, &self.outbind_password);
+        (&self.outbind, self.outbind_tls, files)
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -99,6 +99,8 @@ struct Talk {
     stuck: Option<Instant>,
     /// For the deliveries of this session.
     orders: mpsc::Sender<Order>,
+    /// Becomes true when the account is configured no more.
+    gone: Option<watch::Receiver<bool>>,
 }
 
 impl Connection {
@@ -174,6 +176,10 @@ impl Connection {
                     leaving = true;
                     talk.session.unbind(Instant::now());
                 }
+                () = left(&mut talk.gone), if !leaving => {
+                    leaving = true;
+                    talk.session.unbind(Instant::now());
+                }
             }
         }
         talk.session.lost(Instant::now());
@@ -182,6 +188,15 @@ impl Connection {
         // Whoever does not take the end of the conversation has ended it.
         let _ = timeout(GOODBYE, write.shutdown()).await;
         talk.was_bound
+    }
+}
+
+/// Waits until an account is configured no more.
+async fn left(gone: &mut Option<watch::Receiver<bool>>) {
+    match gone {
+        // A sender that is gone means it as well.
+        Some(gone) => drop(gone.wait_for(|gone| *gone).await),
+        None => std::future::pending().await,
     }
 }
 
@@ -230,12 +245,13 @@ impl Talk {
             kept: Vec::new(),
             stuck: None,
             orders,
+            gone: None,
         }
     }
 
     /// Asks the one who was called to bind.
     fn call(&mut self, member: Arc<Member>) {
-        let outbind = calling::outbind(&self.house, &member.account);
+        let outbind = calling::outbind(&self.house, &member.terms().account);
         if let Err(error) = self.session.outbind(outbind, Instant::now()) {
             tracing::error!(peer = %self.guest.peer, %error, "an outbind that cannot be written");
         }
@@ -282,6 +298,7 @@ impl Talk {
         }
         self.hand_in();
         if let Some(seat) = &self.seat {
+            self.session.set_window(seat.member().window());
             seat.wait(self.session.windows());
         }
     }
@@ -309,7 +326,7 @@ impl Talk {
     }
 
     fn closed(&mut self, why: &Why) {
-        let name = self.seat.as_ref().map(|seat| seat.member().account.system_id.clone());
+        let name = self.seat.as_ref().map(|seat| seat.member().system_id.clone());
         match name {
             Some(name) => tracing::info!(peer = %self.guest.peer, account = name, "SMPP session ended: {why}"),
             None => tracing::debug!(peer = %self.guest.peer, "SMPP connection ended: {why}"),
@@ -321,7 +338,7 @@ impl Talk {
 
     fn login(&mut self, owed: Owed, mode: BindMode, bind: Bind) {
         if let Some(seat) = &self.seat
-            && !seat.member().account.rebind
+            && !seat.member().terms().account.rebind
         {
             return self.session.refuse(owed, Status::ALREADY_BOUND, Instant::now());
         }
@@ -431,19 +448,20 @@ impl Talk {
         let presence = Presence::new(self.id, mode, self.guest.peer);
         if self.is_another(member, mode) {
             self.house.note(&self.guest, Some(member), BindNote::Refused);
-            tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, mode = mode.name(), "not who was called, or not to receive");
+            tracing::warn!(peer = %self.guest.peer, account = member.system_id, mode = mode.name(), "not who was called, or not to receive");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         }
         if !self.take_seat(member, presence, receiver) {
             self.house.note(&self.guest, Some(member), BindNote::Refused);
-            tracing::warn!(peer = %self.guest.peer, account = member.account.system_id, "it has as many SMPP sessions as it may");
+            tracing::warn!(peer = %self.guest.peer, account = member.system_id, "it has as many SMPP sessions as it may");
             return self.session.refuse(owed, Status::BIND_FAILED, Instant::now());
         }
         self.house.note(&self.guest, Some(member), BindNote::Bound);
-        self.tap.is(&member.account.system_id);
-        tracing::info!(peer = %self.guest.peer, account = member.account.system_id, mode = mode.name(), "SMPP session bound");
+        self.tap.is(&member.system_id);
+        tracing::info!(peer = %self.guest.peer, account = member.system_id, mode = mode.name(), "SMPP session bound");
         self.was_bound = true;
-        self.session.set_window(member.account.window.into());
+        self.session.set_window(member.window());
+        self.gone = Some(member.gone());
         self.session.accept(owed, Instant::now());
     }
 

@@ -42,4 +42,4 @@ mod ussd;
 pub use config::{Account, Charset, Config, Long, Source, is_system_id};
 pub use fingerprint::Fingerprint;
 pub use mailman::{Mailman, consumer_name};
-pub use server::Smsc;
+pub use server::{Registry, Smsc};

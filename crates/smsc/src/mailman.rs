@@ -33,7 +33,7 @@ pub fn consumer_name(system_id: &str) -> String {
 impl Mailman {
     pub(crate) fn new(member: Arc<Member>, gateway: Gateway) -> Self {
         Self {
-            name: consumer_name(&member.account.system_id),
+            name: consumer_name(&member.system_id),
             member,
             gateway,
         }
@@ -41,7 +41,8 @@ impl Mailman {
 
     /// Whether the application gets this message.
     fn is_for_us(&self, sms: &Inbound) -> bool {
-        let account = &self.member.account;
+        let terms = self.member.terms();
+        let account = &terms.account;
         let word = sms.text.split_whitespace().next().unwrap_or_default();
         let keyword =
             account.keywords.is_empty() || account.keywords.iter().any(|known| known.eq_ignore_ascii_case(word));
@@ -50,12 +51,13 @@ impl Mailman {
                 .to
                 .as_ref()
                 .is_some_and(|to| account.numbers.contains(&to.to_string()));
-        account.receive && keyword && number && self.member.origin.may_use(&sms.sim)
+        account.receive && keyword && number && terms.origin.may_use(&sms.sim)
     }
 
     /// Whether the application submitted this message and wants to hear of it.
     fn is_awaited(&self, notice: &ReportNotice) -> bool {
-        let ours = notice.token == self.member.origin.token && !self.member.account.swallow_receipts;
+        let terms = self.member.terms();
+        let ours = notice.token == terms.origin.token && !terms.account.swallow_receipts;
         ours && Ticket::of(notice).is_some_and(|ticket| ticket.wants(state(notice.state)))
     }
 
@@ -66,7 +68,7 @@ impl Mailman {
         let state = state(notice.state);
         // Before the message is looked at: whoever tells its end after that waits for this.
         let _enroute = (!state.is_final()).then(|| self.member.enroute.put(notice.id));
-        let view = self.gateway.status(&self.member.origin, notice.id).await.ok();
+        let view = self.gateway.status(&self.member.terms().origin, notice.id).await.ok();
         if state.is_final() {
             self.member.enroute.gone(notice.id, ENROUTE_WAIT).await;
         } else if view.as_ref().is_none_or(|view| ticket::state(view.state).is_final()) {
@@ -99,7 +101,7 @@ impl Mailman {
             if receiver.orders.send(order).await.is_err() {
                 return Verdict::later("the session ended");
             }
-            let most = self.member.account.unanswered_most;
+            let most = self.member.terms().account.unanswered_most;
             if let Some(verdict) = untold(answer.await, most, delivery.memo.as_deref()) {
                 return verdict;
             }
@@ -129,8 +131,8 @@ impl Consumer for Mailman {
         Box::pin(async move {
             match &delivery.event {
                 Event::Message(sms) => {
-                    let account = &self.member.account;
-                    let letters = |knows_tlvs| letter::of_message(sms, account, knows_tlvs);
+                    let terms = self.member.terms();
+                    let letters = |knows_tlvs| letter::of_message(sms, &terms.account, knows_tlvs);
                     self.bring(delivery, letters).await
                 }
                 Event::Report(notice) => self.tell(delivery, notice).await,
@@ -144,7 +146,7 @@ impl Consumer for Mailman {
             first_pause: PAUSE,
             longest_pause: PAUSE,
             each: EACH,
-            at_once: self.member.account.window.into(),
+            at_once: self.member.terms().account.window.into(),
             ..Patience::default()
         }
     }

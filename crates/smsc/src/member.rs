@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use esme::Traces;
@@ -12,9 +12,12 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use message::{Api, ApplicationSnapshot};
 use smpp::{Bind, Octets, Status};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
+use crate::calling::Calls;
 use crate::config::{Account, Config};
 use crate::connection::Order;
 use crate::fingerprint::Fingerprint;
@@ -27,20 +30,28 @@ use crate::ussd::Dialogues;
 pub(crate) struct House {
     pub(crate) config: Config,
     pub(crate) gateway: Gateway,
-    pub(crate) members: Vec<Arc<Member>>,
+    members: RwLock<Vec<Arc<Member>>>,
     pub(crate) traces: Arc<Traces>,
     /// Threads that may work bcrypt at the same time.
     hashing: Semaphore,
     /// Binds that failed, by who tried and as which account: one that guesses locks nobody else out.
-    failures: Failures<(Neighbour, Option<usize>)>,
+    failures: Failures<(Neighbour, Option<String>)>,
     /// Where binds are noted, once somebody is served.
     trail: OnceLock<AuditTrail>,
+    /// What callers need, once somebody is served.
+    pub(crate) calls: OnceLock<Calls>,
+    /// The certificate that is shown, from then on.
+    pub(crate) tls: watch::Sender<Option<TlsAcceptor>>,
 }
 
 /// An account and its sessions.
 pub(crate) struct Member {
-    pub(crate) account: Account,
-    pub(crate) origin: Origin,
+    /// Its name, which stays.
+    pub(crate) system_id: String,
+    /// What is in force for it.
+    terms: RwLock<Arc<Terms>>,
+    /// The window of its sessions.
+    window: AtomicUsize,
     /// Sessions of any kind.
     present: Mutex<Vec<Arc<Presence>>>,
     /// What all of them did.
@@ -63,13 +74,24 @@ pub(crate) struct Member {
     pub(crate) unanswered: Arc<Marks>,
     /// Messages of which it is being told that they are on their way.
     pub(crate) enroute: Arc<Marks>,
-    rate: Option<DefaultDirectRateLimiter>,
+    /// Becomes true when it is configured no more.
+    gone: watch::Sender<bool>,
+    /// Whoever calls it.
+    pub(crate) caller: Mutex<Option<AbortHandle>>,
     /// Whose turn it is to look for a message to replace.
     pub(crate) replacing: tokio::sync::Mutex<()>,
     /// Messages of which some parts are submitted.
     pub(crate) trains: Trains,
     /// Its USSD dialogues.
     pub(crate) dialogues: Dialogues,
+}
+
+/// The settings of an account, and what is made of them. Replaced as a whole; whoever works by them takes them once.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) account: Account,
+    pub(crate) origin: Origin,
+    rate: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
 /// A session that takes what is delivered.
@@ -88,6 +110,15 @@ pub(crate) struct Guest {
     pub(crate) certificate: Option<Fingerprint>,
 }
 
+/// What came of other accounts.
+#[derive(Default)]
+pub(crate) struct Adopted {
+    /// Those that are new.
+    pub(crate) new: Vec<Arc<Member>>,
+    /// Those to be called, or not, from now on: the new ones among them.
+    pub(crate) to_call: Vec<Arc<Member>>,
+}
+
 /// What came of a bind, for the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BindNote {
@@ -103,21 +134,17 @@ pub(crate) struct Seat {
 
 impl House {
     pub(crate) fn new(config: Config, gateway: Gateway) -> Self {
-        let members = config
-            .accounts
-            .iter()
-            .cloned()
-            .map(|account| Arc::new(Member::new(account)));
-        let traced = config.accounts.iter().map(|account| {
-            let name = format!("smpp.{}", account.system_id);
-            (account.system_id.clone(), name)
-        });
+        let members = config.accounts.iter().cloned();
+        let members: Vec<_> = members.map(|account| Arc::new(Member::new(account))).collect();
+        let traced = traced(&members);
         Self {
-            members: members.collect(),
+            members: RwLock::new(members),
             hashing: Semaphore::new(HASHING),
             failures: Failures::new(FAILURES),
             traces: Traces::new(config.trace_place.clone(), traced),
             trail: OnceLock::new(),
+            calls: OnceLock::new(),
+            tls: watch::Sender::new(None),
             config,
             gateway,
         }
@@ -128,25 +155,23 @@ impl House {
     /// Wrong names, passwords and certificates are answered alike, and after as long. Who failed too often is not looked at
     /// for a while, right or wrong, so that guessing gains nothing and holds up nobody.
     pub(crate) async fn admit(&self, guest: &Guest, bind: &Bind) -> Result<Arc<Member>, Status> {
-        let place = self
-            .members
-            .iter()
-            .position(|member| bind.system_id == *member.account.system_id);
-        let who = (Neighbour::of(guest.peer), place);
+        let members = self.members();
+        let known = members.iter().find(|member| bind.system_id == *member.system_id);
+        let who = (Neighbour::of(guest.peer), known.map(|member| member.system_id.clone()));
         // Looked at when its turn comes: of many at once, those behind the last that may fail are not worked.
         let turn = self.hashing.acquire().await;
         if turn.is_err() || self.failures.lockout(&who).is_some() {
             tracing::debug!(peer = %guest.peer, "an SMPP bind is refused: too many were wrong");
             return Err(Status::INVALID_PASSWORD);
         }
-        let known = place.and_then(|place| self.members.get(place));
-        let welcome = known.filter(|member| member.may_come_from(guest.peer) && member.knows(guest));
-        let hash = welcome.map_or("", |member| &member.account.hash);
+        let terms = known.map(|member| member.terms());
+        let welcome = terms.filter(|terms| terms.may_come_from(guest.peer) && terms.knows(guest));
+        let hash = welcome.as_ref().map_or("", |terms| &terms.account.hash);
         // An account without a password has a certificate, and this is the one who has that.
         let open = welcome.is_some() && hash.is_empty();
         let right = is_password(&bind.password, if hash.is_empty() { NOBODY } else { hash }).await;
         drop(turn);
-        let admitted = welcome.filter(|_| open || right);
+        let admitted = known.filter(|_| open || (welcome.is_some() && right));
         match admitted {
             Some(member) => Ok(Arc::clone(member)),
             None => {
@@ -157,6 +182,34 @@ impl House {
                 Err(Status::INVALID_PASSWORD)
             }
         }
+    }
+
+    /// The accounts there are.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// There are these accounts from now on: whoever is new, and whose outbind is otherwise. Sessions of an account that stays
+    /// go on, by its settings of now; those of one that is gone are unbound.
+    pub(crate) fn adopt(&self, accounts: &[Account]) -> Adopted {
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *members);
+        let mut adopted = Adopted::default();
+        for account in accounts {
+            let known = before.iter().find(|member| member.system_id == account.system_id);
+            let member = known.map_or_else(|| Arc::new(Member::new(account.clone())), Arc::clone);
+            if known.is_none() {
+                adopted.new.push(Arc::clone(&member));
+            }
+            if member.adopt(account) || known.is_none() {
+                adopted.to_call.push(Arc::clone(&member));
+            }
+            members.push(member);
+        }
+        self.traces.adopt(traced(&members));
+        let gone = |member: &&Arc<Member>| !members.iter().any(|one| Arc::ptr_eq(one, member));
+        before.iter().filter(gone).for_each(|member| member.leave());
+        adopted
     }
 
     /// Begins to note binds in the audit log. Needs a runtime.
@@ -171,7 +224,7 @@ impl House {
             BindNote::Refused => "smpp.refused",
         };
         let entry = AuditEntry {
-            token: known.and_then(|member| member.origin.token.clone()),
+            token: known.and_then(|member| member.terms().origin.token.clone()),
             facts: Some(format!("from {}", guest.peer)),
             ..AuditEntry::new(what, Timestamp::now())
         };
@@ -182,14 +235,21 @@ impl House {
     }
 }
 
+/// What sessions are told by, and what an operator calls that.
+fn traced(members: &[Arc<Member>]) -> Vec<(String, String)> {
+    let traced = members.iter().map(|member| &member.system_id);
+    traced.map(|id| (id.clone(), format!("smpp.{id}"))).collect()
+}
+
 async fn is_password(password: &Octets, hash: &str) -> bool {
     let (password, hash) = (Zeroizing::new(password.to_vec()), hash.to_owned());
     let checking = tokio::task::spawn_blocking(move || bcrypt::non_truncating_verify(&*password, &hash));
     checking.await.is_ok_and(|checked| checked.unwrap_or(false))
 }
 
-impl Member {
-    fn new(account: Account) -> Self {
+impl Terms {
+    /// Of an account; `before`: what was in force, whose count of messages goes on where the rate stays.
+    fn new(account: Account, before: Option<&Self>) -> Self {
         let origin = Origin {
             token: Some(account.token()),
             admin: false,
@@ -198,26 +258,12 @@ impl Member {
             daily_spend_micros: account.daily_spend_micros,
             api: Api::Smpp,
         };
-        let rate = NonZeroU32::new(account.rate).map(|rate| RateLimiter::direct(Quota::per_second(rate)));
-        Self {
-            account,
-            origin,
-            rate,
-            replacing: tokio::sync::Mutex::default(),
-            present: Mutex::default(),
-            counts: Counts::default(),
-            receivers: Mutex::default(),
-            came: Notify::new(),
-            awaiting: AtomicUsize::new(0),
-            missed: Notify::new(),
-            trouble: Mutex::default(),
-            closed: AtomicBool::new(false),
-            turn: AtomicUsize::new(0),
-            unanswered: Arc::default(),
-            enroute: Arc::default(),
-            trains: Trains::default(),
-            dialogues: Dialogues::default(),
-        }
+        let fresh = || NonZeroU32::new(account.rate).map(|rate| Arc::new(RateLimiter::direct(Quota::per_second(rate))));
+        let rate = match before.filter(|before| before.account.rate == account.rate) {
+            Some(before) => before.rate.clone(),
+            None => fresh(),
+        };
+        Self { account, origin, rate }
     }
 
     fn may_come_from(&self, peer: IpAddr) -> bool {
@@ -230,13 +276,77 @@ impl Member {
         let certificates = &self.account.certificates;
         certificates.is_empty() || guest.certificate.as_ref().is_some_and(|own| certificates.contains(own))
     }
+}
+
+impl Member {
+    fn new(account: Account) -> Self {
+        Self {
+            system_id: account.system_id.clone(),
+            window: AtomicUsize::new(account.window.into()),
+            terms: RwLock::new(Arc::new(Terms::new(account, None))),
+            replacing: tokio::sync::Mutex::default(),
+            present: Mutex::default(),
+            counts: Counts::default(),
+            receivers: Mutex::default(),
+            came: Notify::new(),
+            awaiting: AtomicUsize::new(0),
+            missed: Notify::new(),
+            trouble: Mutex::default(),
+            closed: AtomicBool::new(false),
+            gone: watch::Sender::new(false),
+            caller: Mutex::default(),
+            turn: AtomicUsize::new(0),
+            unanswered: Arc::default(),
+            enroute: Arc::default(),
+            trains: Trains::default(),
+            dialogues: Dialogues::default(),
+        }
+    }
+
+    /// What is in force now.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The window of its sessions now.
+    pub(crate) fn window(&self) -> usize {
+        self.window.load(Ordering::Relaxed)
+    }
+
+    /// Becomes true when it is configured no more.
+    pub(crate) fn gone(&self) -> watch::Receiver<bool> {
+        self.gone.subscribe()
+    }
+
+    /// Takes other settings; whether it is called otherwise.
+    fn adopt(&self, account: &Account) -> bool {
+        let mut terms = self.terms.write().unwrap_or_else(PoisonError::into_inner);
+        let old = Arc::clone(&terms);
+        if old.account == *account {
+            return false;
+        }
+        *terms = Arc::new(Terms::new(account.clone(), Some(&old)));
+        self.window.store(account.window.into(), Ordering::Relaxed);
+        old.account.calls() != account.calls()
+    }
+
+    /// It is configured no more: nobody binds, and who is bound is unbound.
+    fn leave(&self) {
+        self.close();
+        let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(caller) = caller {
+            caller.abort();
+        }
+        self.gone.send_replace(true);
+    }
 
     /// A seat for a session; `None` where all are taken. `receiver`: where it takes what is delivered.
     pub(crate) fn seat(self: &Arc<Self>, presence: Presence, receiver: Option<Receiver>) -> Option<Seat> {
         let presence = Arc::new(presence);
         {
             let mut present = self.present();
-            if present.len() >= self.account.binds as usize {
+            // Who was let in while it went is too late.
+            if *self.gone.borrow() || present.len() >= self.terms().account.binds as usize {
                 return None;
             }
             present.push(Arc::clone(&presence));
@@ -254,17 +364,19 @@ impl Member {
 
     /// Who is bound, and what they did.
     pub(crate) fn snapshot(&self) -> ApplicationSnapshot {
+        let window = self.terms().account.window;
         let present = self.present();
         ApplicationSnapshot {
-            system_id: self.account.system_id.clone(),
-            sessions: present.iter().map(|one| one.facts(self.account.window)).collect(),
+            system_id: self.system_id.clone(),
+            sessions: present.iter().map(|one| one.facts(window)).collect(),
             counts: self.counts.shown(),
         }
     }
 
     /// Whether one more message may be submitted now.
     pub(crate) fn may_submit(&self) -> bool {
-        self.rate.as_ref().is_none_or(|rate| rate.check().is_ok())
+        let terms = self.terms();
+        terms.rate.as_ref().is_none_or(|rate| rate.check().is_ok())
     }
 
     /// The session whose turn it is; waits for one that binds, but not for ever, and not once the message centre has closed.
@@ -392,7 +504,7 @@ impl Drop for Seat {
 
 impl std::fmt::Debug for Member {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Member({})", self.account.system_id)
+        write!(f, "Member({})", self.system_id)
     }
 }
 
@@ -433,6 +545,27 @@ mod tests {
         drop(seat);
         assert!(member.seat(present(3), None).is_some());
         assert!(member.may_submit() && !member.may_submit(), "one a second");
+    }
+
+    #[test]
+    fn other_terms_hold_at_once_and_whoever_stays_keeps_the_seat() {
+        let member = member(1);
+        let seat = member.seat(present(1), None);
+        assert!(member.may_submit() && !member.may_submit(), "one a second");
+        let account = |rate| Account {
+            binds: 2,
+            rate,
+            window: 7,
+            ..member.terms().account.clone()
+        };
+        assert!(!member.adopt(&account(1)), "nobody calls it");
+        assert!(!member.may_submit(), "the same rate goes on");
+        member.adopt(&account(0));
+        assert!(member.may_submit() && member.may_submit() && member.window() == 7);
+        assert!(member.seat(present(2), None).is_some());
+        assert_eq!(member.snapshot().sessions.len(), 1);
+        member.leave();
+        assert!(member.seat(present(3), None).is_none() && seat.is_some() && *member.gone().borrow());
     }
 
     #[test]

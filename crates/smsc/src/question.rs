@@ -30,8 +30,14 @@ pub(crate) async fn answer(gateway: &Gateway, member: &Member, body: &Body, tlvs
 async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result<QuerySmResp, Refusal> {
     let unknown = || Refusal::new(Status::QUERY_FAILED, "there is no such message of this account");
     let id: MessageId = question.message_id.text().parse().map_err(|_| unknown())?;
-    let view = gateway.status(&member.origin, id).await.map_err(|_| unknown())?;
-    let note = gateway.note_of(&member.origin, id).await.map_err(|_| unknown())?;
+    let view = gateway
+        .status(&member.terms().origin, id)
+        .await
+        .map_err(|_| unknown())?;
+    let note = gateway
+        .note_of(&member.terms().origin, id)
+        .await
+        .map_err(|_| unknown())?;
     let ticket = note.as_deref().and_then(Ticket::read);
     if ticket.is_some_and(|ticket| !ticket.is_from(&question.source_addr)) {
         return Err(Refusal::new(

@@ -24,7 +24,7 @@ impl Refusal {
 
     /// The answer to a request of this member, and a word in the log.
     pub(crate) fn tell(&self, member: &Member, to: CommandId) -> Answer {
-        tracing::debug!(account = member.account.system_id, status = %self.status, "refused: {}", self.why);
+        tracing::debug!(account = member.system_id, status = %self.status, "refused: {}", self.why);
         self.answer(to)
     }
 

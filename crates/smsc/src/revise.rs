@@ -25,7 +25,7 @@ pub(crate) async fn cancel(gateway: &Gateway, member: &Member, wish: &CancelSm) 
             false => Ok(()),
         };
     };
-    let cancelled = gateway.cancel(&member.origin, one).await;
+    let cancelled = gateway.cancel(&member.terms().origin, one).await;
     cancelled.map(drop).map_err(cannot_cancel)
 }
 
@@ -33,7 +33,10 @@ pub(crate) async fn cancel(gateway: &Gateway, member: &Member, wish: &CancelSm) 
 async fn named(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Vec<MessageId>, Refusal> {
     let unknown = || Refusal::new(Status::CANCEL_FAILED, "there is no such message of this account");
     let id: MessageId = wish.message_id.text().parse().map_err(|_| unknown())?;
-    let note = gateway.note_of(&member.origin, id).await.map_err(cannot_cancel)?;
+    let note = gateway
+        .note_of(&member.terms().origin, id)
+        .await
+        .map_err(cannot_cancel)?;
     let ticket = note.as_deref().and_then(Ticket::read);
     if ticket.as_ref().is_some_and(|ticket| !ticket.is_from(&wish.source_addr)) {
         let why = "source_addr is not that of the message";
@@ -44,7 +47,7 @@ async fn named(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Ve
     }
     let of_group = |_, note: &str| Ticket::read(note).is_some_and(|ticket| ticket.group == Some(id));
     let to = (!wish.destination_addr.is_empty()).then(|| destination(wish));
-    let found = gateway.waiting(&member.origin, to.as_deref(), of_group).await;
+    let found = gateway.waiting(&member.terms().origin, to.as_deref(), of_group).await;
     found.map_err(cannot_cancel)
 }
 
@@ -63,7 +66,7 @@ async fn alike(gateway: &Gateway, member: &Member, wish: &CancelSm) -> Result<Ve
         ticket.is_some_and(|ticket| ticket.source.address == source.address && ticket.service_type == service)
     };
     let to = destination(wish);
-    let found = gateway.waiting(&member.origin, Some(&to), fits).await;
+    let found = gateway.waiting(&member.terms().origin, Some(&to), fits).await;
     found.map_err(cannot_cancel)
 }
 
@@ -80,7 +83,7 @@ pub(crate) async fn last_like(
             ticket.source.address == submission.source.address && ticket.service_type == submission.service_type
         })
     };
-    let found = gateway.waiting(&member.origin, Some(&number(to)), fits).await?;
+    let found = gateway.waiting(&member.terms().origin, Some(&number(to)), fits).await?;
     Ok(found.last().copied())
 }
 
@@ -97,8 +100,14 @@ pub(crate) async fn replace(gateway: &Gateway, member: &Member, wish: &ReplaceSm
     let failed = |why: &str| Refusal::new(Status::REPLACE_FAILED, why);
     let unknown = || failed("there is no such message of this account");
     let id: MessageId = wish.message_id.text().parse().map_err(|_| unknown())?;
-    let view = gateway.status(&member.origin, id).await.map_err(|_| unknown())?;
-    let note = gateway.note_of(&member.origin, id).await.map_err(|_| unknown())?;
+    let view = gateway
+        .status(&member.terms().origin, id)
+        .await
+        .map_err(|_| unknown())?;
+    let note = gateway
+        .note_of(&member.terms().origin, id)
+        .await
+        .map_err(|_| unknown())?;
     let ticket = note.as_deref().and_then(Ticket::read).ok_or_else(unknown)?;
     if ticket.source.octets() != wish.source_addr {
         return Err(failed("source_addr is not that of the message"));
@@ -112,7 +121,7 @@ pub(crate) async fn replace(gateway: &Gateway, member: &Member, wish: &ReplaceSm
         return Err(failed("it has a header, which other words would lose"));
     }
     let draft = draft(gateway, member, wish, tlvs, (&view, &ticket))?;
-    let replaced = gateway.replace(&member.origin, draft).await;
+    let replaced = gateway.replace(&member.terms().origin, draft).await;
     replaced.map_err(|error| match error.kind {
         ErrorKind::WrongState | ErrorKind::NotFound => failed(&error.reason),
         _ => Refusal::from(error),
@@ -229,7 +238,7 @@ fn kept_note(note: Option<&str>, old: &Ticket) -> Option<String> {
 /// Notes in the audit log that messages are to be taken back.
 async fn note(gateway: &Gateway, member: &Member, count: usize) -> Result<(), Refusal> {
     let entry = AuditEntry {
-        token: member.origin.token.clone(),
+        token: member.terms().origin.token.clone(),
         facts: Some(format!("over SMPP, {count} messages")),
         ..AuditEntry::new("sms.cancel", Timestamp::now())
     };

@@ -13,12 +13,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::Config;
-use crate::calling::Caller;
+use crate::calling::Calls;
+use crate::config::{Account, Config};
 use crate::connection::Connection;
 use crate::fingerprint::Fingerprint;
 use crate::mailman::Mailman;
-use crate::member::House;
+use crate::member::{House, Member};
 
 /// The message centre.
 pub struct Smsc {
@@ -27,11 +27,14 @@ pub struct Smsc {
     house: Arc<House>,
 }
 
+/// Changes the accounts of a message centre while it serves.
+pub struct Registry(Arc<House>);
+
 /// Takes a connection in.
 #[derive(Clone)]
 struct Reception {
     house: Arc<House>,
-    tls: TlsAcceptor,
+    tls: watch::Receiver<Option<TlsAcceptor>>,
     stopping: watch::Receiver<bool>,
     /// Becomes true when whoever is still there is cut off.
     cut: watch::Receiver<bool>,
@@ -49,11 +52,13 @@ impl Smsc {
 
     /// What tells the applications: a consumer an account.
     pub fn mailmen(&self) -> Vec<Arc<dyn Consumer>> {
-        let mailman = |member: &Arc<_>| {
-            let mailman = Mailman::new(Arc::clone(member), self.house.gateway.clone());
-            Arc::new(mailman) as Arc<dyn Consumer>
-        };
-        self.house.members.iter().map(mailman).collect()
+        let mailman = |member: &Arc<_>| mailman(&self.house, member);
+        self.house.members().iter().map(mailman).collect()
+    }
+
+    /// What changes the accounts while it serves.
+    pub fn registry(&self) -> Registry {
+        Registry(Arc::clone(&self.house))
     }
 
     /// What writes sessions down.
@@ -64,13 +69,7 @@ impl Smsc {
     /// What tells who is bound, and what they did.
     pub fn look(&self) -> impl Fn() -> Vec<ApplicationSnapshot> + Send + Sync + 'static {
         let house = Arc::clone(&self.house);
-        move || house.members.iter().map(|member| member.snapshot()).collect()
-    }
-
-    /// Whether an account is known by a certificate, which clients are to be asked for then.
-    pub fn asks_for_certificates(&self) -> bool {
-        let accounts = &self.house.config.accounts;
-        accounts.iter().any(|account| !account.certificates.is_empty())
+        move || house.members().iter().map(|member| member.snapshot()).collect()
     }
 
     /// Serves with this certificate until `stop` is over. Then the ports close, what was submitted is answered, and every session is unbound.
@@ -78,22 +77,15 @@ impl Smsc {
         self.house.open();
         let (stopping, watched) = watch::channel(false);
         let (cut, is_cut) = watch::channel(false);
-        for member in &self.house.members {
-            let Some(address) = member.account.outbind.clone() else {
-                continue;
-            };
-            let caller = Caller {
-                house: Arc::clone(&self.house),
-                member: Arc::clone(member),
-                places: Arc::clone(&self.places),
-                stopping: watched.clone(),
-                cut: is_cut.clone(),
-            };
-            tokio::spawn(caller.run(address));
-        }
+        let calls = Calls {
+            places: Arc::clone(&self.places),
+            stopping: watched.clone(),
+            cut: is_cut.clone(),
+        };
+        let tls = self.house.begin(calls, tls);
         let reception = Reception {
             house: Arc::clone(&self.house),
-            tls: TlsAcceptor::from(tls),
+            tls,
             stopping: watched,
             cut: is_cut,
         };
@@ -102,13 +94,28 @@ impl Smsc {
             () = stop => {}
         }
         drop(self.ports);
-        self.house.members.iter().for_each(|member| member.close());
+        self.house.members().iter().for_each(|member| member.close());
         stopping.send_replace(true);
         if timeout(UNBIND, self.places.all_free()).await.is_err() {
             // What was delivered to them and not answered is given back by that, and kept for their next bind.
             cut.send_replace(true);
             let _ = timeout(CUT, self.places.all_free()).await;
         }
+    }
+}
+
+impl Registry {
+    /// There are these accounts from now on; what tells those of them that are new. Needs a runtime.
+    ///
+    /// An account that stays keeps its sessions, and what it may do follows its settings at once; its password, certificates,
+    /// networks and number of sessions count from the next bind on. Sessions of one that is gone are unbound once what is
+    /// open is answered. `tls`: the certificate to show, with a question for theirs where
+    /// [an account has one](Config::asks_for_certificates).
+    pub fn adopt(&self, accounts: &[Account], tls: Arc<ServerConfig>) -> Vec<Arc<dyn Consumer>> {
+        self.0.tls.send_replace(Some(TlsAcceptor::from(tls)));
+        let adopted = self.0.adopt(accounts);
+        adopted.to_call.iter().for_each(|member| self.0.call(member));
+        adopted.new.iter().map(|member| mailman(&self.0, member)).collect()
     }
 }
 
@@ -128,12 +135,21 @@ impl Host for Reception {
             stopping: self.stopping,
         };
         let mut cut = self.cut;
+        // There is one before anybody is served.
+        let tls = self.tls.borrow().clone().filter(|_| caller.wrapped);
+        if tls.is_some() != caller.wrapped {
+            return;
+        }
         tokio::select! {
-            _bound = speak(connection, caller.socket, caller.wrapped.then_some(self.tls)) => {}
+            _bound = speak(connection, caller.socket, tls) => {}
             // A sender that is gone means it as well.
             _ = cut.wait_for(|cut| *cut) => {}
         }
     }
+}
+
+fn mailman(house: &House, member: &Arc<Member>) -> Arc<dyn Consumer> {
+    Arc::new(Mailman::new(Arc::clone(member), house.gateway.clone()))
 }
 
 /// Whether somebody was bound.

@@ -150,7 +150,7 @@ impl Submission {
         if let Some(sim) = member.trains.sim(&key, now) {
             return Some(sim);
         }
-        let explained = gateway.explain(&member.origin, &key.to).await.ok()?;
+        let explained = gateway.explain(&member.terms().origin, &key.to).await.ok()?;
         Some(member.trains.begin(key, explained.chosen?, now))
     }
 
@@ -165,7 +165,7 @@ impl Submission {
         (gateway, sim, first): (&Gateway, Option<RouteId>, Option<MessageId>),
     ) -> Result<NewMessage, Refusal> {
         let now = Timestamp::now();
-        let content = payload.content(member.account.charset.into());
+        let content = payload.content(member.terms().account.charset.into());
         let mut request = self.request(to, tlvs, member, gateway, now)?;
         if let Some(sim) = sim.filter(|_| request.from.is_none()) {
             request.from = Some(sim.to_string());
@@ -176,14 +176,18 @@ impl Submission {
             Content::Data(_) => String::new(),
         };
         let draft = match verbatim(payload, &content, self)? {
-            Some(verbatim) => gateway.draft_verbatim(&member.origin, request, &verbatim)?,
+            Some(verbatim) => gateway.draft_verbatim(&member.terms().origin, request, &verbatim)?,
             None => {
                 let Content::Text(text) = content else {
                     return Err(Refusal::new(Status::INVALID_MESSAGE_LENGTH, "octets that fit no SMS"));
                 };
                 request.class = payload.coding.class().map(tpdu::Class::number);
                 request.flash = is_flash(tlvs) && request.class.is_none();
-                gateway.draft_in(&member.origin, SendRequest { text, ..request }, self.manner(payload))?
+                gateway.draft_in(
+                    &member.terms().origin,
+                    SendRequest { text, ..request },
+                    self.manner(payload),
+                )?
             }
         };
         let ticket = Ticket {
@@ -258,7 +262,7 @@ impl Submission {
 
     /// The SIM that the source address names.
     fn sender(&self, member: &Member, gateway: &Gateway) -> Result<Option<String>, Refusal> {
-        let policy = member.account.source;
+        let policy = member.terms().account.source;
         if policy == Source::Ignore || self.source.address.is_empty() {
             return Ok(None);
         }

@@ -113,7 +113,10 @@ async fn replace(
         return Ok(None);
     };
     let mark = member.unanswered.put(id);
-    match gateway.replace(&member.origin, NewMessage { id, ..draft }).await {
+    match gateway
+        .replace(&member.terms().origin, NewMessage { id, ..draft })
+        .await
+    {
         Ok(()) => Ok(Some(Taken { mark, parts: None })),
         Err(error) if matches!(error.kind, ErrorKind::WrongState | ErrorKind::NotFound) => Ok(None),
         Err(error) => Err(error.into()),

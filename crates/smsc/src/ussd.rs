@@ -93,7 +93,7 @@ pub(crate) async fn take(
 }
 
 async fn work(gateway: &Gateway, member: &Arc<Member>, connection: u64, step: Step) -> Result<Mark, Refusal> {
-    if !member.account.ussd {
+    if !member.terms().account.ussd {
         return Err(failed("the account may not use USSD"));
     }
     let mark = member.unanswered.put(MessageId::fresh());
@@ -117,7 +117,7 @@ async fn work(gateway: &Gateway, member: &Arc<Member>, connection: u64, step: St
 
 /// Dials a code. Its number is kept before that: nothing is dialled whose words nobody could tell from another's.
 async fn begin(gateway: &Gateway, member: &Member, step: Step) -> Result<(u8, MessageId, UssdAwaited), Refusal> {
-    let sim = gateway.usable_sim(&member.origin, &sim(gateway, member, &step.ours)?)?;
+    let sim = gateway.usable_sim(&member.terms().origin, &sim(gateway, member, &step.ours)?)?;
     let code = match step.text.is_empty() {
         true => step.theirs.address.clone(),
         false => step.text,
@@ -133,7 +133,7 @@ async fn begin(gateway: &Gateway, member: &Member, step: Step) -> Result<(u8, Me
     let id = dialogue.id;
     let reserved = member.dialogues.reserve(step.session, dialogue);
     let reserved = reserved.ok_or_else(|| failed("its_session_info names a dialogue that is going on"))?;
-    let begun = gateway.ussd_begin(&member.origin, sim.as_str(), &code).await?;
+    let begun = gateway.ussd_begin(&member.terms().origin, sim.as_str(), &code).await?;
     Ok((reserved.begun(&sim), id, begun))
 }
 
@@ -141,8 +141,10 @@ async fn begin(gateway: &Gateway, member: &Member, step: Step) -> Result<(u8, Me
 fn sim(gateway: &Gateway, member: &Member, source: &Address) -> Result<String, Refusal> {
     let named = [number(source), source.address.clone()];
     let named = named.into_iter().find(|name| gateway.has_sender(name));
-    let only = match member.account.sims.as_deref() {
-        Some([only]) if member.account.source != Source::Strict || source.address.is_empty() => Some(only.to_string()),
+    let only = match member.terms().account.sims.as_deref() {
+        Some([only]) if member.terms().account.source != Source::Strict || source.address.is_empty() => {
+            Some(only.to_string())
+        }
         _ => None,
     };
     named
@@ -154,7 +156,7 @@ fn sim(gateway: &Gateway, member: &Member, source: &Address) -> Result<String, R
 async fn go_on(gateway: &Gateway, member: &Member, step: &Step) -> Result<(u8, MessageId, UssdAwaited), Refusal> {
     let (session, dialogue) = member.dialogues.find(step.session).ok_or_else(unknown)?;
     let sim = dialogue.sim.as_str();
-    match gateway.ussd_go_on(&member.origin, sim, &step.text).await {
+    match gateway.ussd_go_on(&member.terms().origin, sim, &step.text).await {
         Ok(awaited) => {
             member.dialogues.awaits(session, dialogue.id);
             Ok((session, dialogue.id, awaited))
@@ -173,7 +175,9 @@ async fn go_on(gateway: &Gateway, member: &Member, step: &Step) -> Result<(u8, M
 async fn end(gateway: &Gateway, member: &Member, step: &Step) -> Result<(), Refusal> {
     let (session, dialogue) = member.dialogues.find(step.session).ok_or_else(unknown)?;
     member.dialogues.close(session, dialogue.id);
-    Ok(gateway.ussd_cancel(&member.origin, dialogue.sim.as_str()).await?)
+    Ok(gateway
+        .ussd_cancel(&member.terms().origin, dialogue.sim.as_str())
+        .await?)
 }
 
 /// Tells the application what the network said, unless the dialogue was ended meanwhile.
@@ -199,13 +203,13 @@ async fn tell(
     let taken = deliver(member, connection, told.letter(member)).await;
     if open && !taken {
         tracing::info!(
-            account = member.account.system_id,
+            account = member.system_id,
             %sim,
             "nobody takes the network's word; the dialogue ends"
         );
         member.dialogues.close(session, id);
         // A network that hears nothing ends it as well.
-        let _ = gateway.ussd_cancel(&member.origin, sim.as_str()).await;
+        let _ = gateway.ussd_cancel(&member.terms().origin, sim.as_str()).await;
     }
 }
 
@@ -242,7 +246,7 @@ impl Step {
         let [theirs] = &submission.to[..] else {
             return Err(failed("a dialogue has one other side"));
         };
-        let Content::Text(text) = payload(body, tlvs)?.content(member.account.charset.into()) else {
+        let Content::Text(text) = payload(body, tlvs)?.content(member.terms().account.charset.into()) else {
             return Err(failed("USSD is text"));
         };
         Ok(Self {
@@ -263,7 +267,7 @@ impl Told {
             .reply
             .as_ref()
             .map_or_else(|error| error.reason.as_str(), |reply| &reply.text);
-        let (coding, octets) = Coding::best(text, member.account.charset.into());
+        let (coding, octets) = Coding::best(text, member.terms().account.charset.into());
         let Carried {
             short_message,
             mut tlvs,

@@ -34,9 +34,8 @@ pub(crate) struct Memory {
     pub(crate) event: i64,
     /// The last number given to an alert.
     pub(crate) alert: i64,
-    /// The configured consumers' rows, and those of them that are told of alerts.
-    pub(crate) consumers: Vec<i64>,
-    pub(crate) alert_consumers: Vec<i64>,
+    /// Who is told of events; the names are in `config`.
+    pub(crate) told: Arc<Told>,
     /// Route and reference of reports that fitted nothing yet. May hold too much, never too little.
     pub(crate) unmatched: HashSet<(i64, u8)>,
     /// Whether receipts may wait for their parts.
@@ -49,13 +48,22 @@ pub(crate) struct Memory {
     pub(crate) erased: bool,
 }
 
+/// The rows of the configured consumers, in the order of [`Config::consumers`], and of those of them that are told of alerts.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) consumers: Vec<i64>,
+    pub(crate) alert_consumers: Vec<i64>,
+}
+
 /// A state of the memory to go back to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Mark {
     tally: tally::Mark,
     ledger: audit::Mark,
     swept: (i64, i64),
     stops: usize,
+    config: Arc<Config>,
+    told: Arc<Told>,
 }
 
 impl Memory {
@@ -70,8 +78,7 @@ impl Memory {
             cursor: number("SELECT max(cursor, (SELECT coalesce(max(cursor), 0) FROM inbound)) FROM total")?,
             event: number("SELECT coalesce(max(row), 0) FROM event")?,
             alert: number("SELECT max(worked, (SELECT coalesce(max(number), 0) FROM alert)) FROM alert_mark")?,
-            consumers: Vec::new(),
-            alert_consumers: Vec::new(),
+            told: Arc::default(),
             unmatched: unmatched(conn)?,
             receipts_wait: number("SELECT count(*) FROM receipt WHERE due IS NOT NULL")? > 0,
             swept: (number("SELECT swept FROM total")?, 0),
@@ -80,10 +87,10 @@ impl Memory {
             config,
             join,
         };
-        memory.consumers = consumers(conn, &memory.config.consumers)?;
-        let told = |place: &usize| memory.config.alert_consumers.contains(&memory.config.consumers[*place]);
-        let told = (0..memory.consumers.len()).filter(told);
-        memory.alert_consumers = told.map(|place| memory.consumers[place]).collect();
+        let transaction = conn.unchecked_transaction()?;
+        memory.told = Arc::new(Told::enlist(conn, &memory.config)?);
+        memory.told.give_up_others(conn)?;
+        transaction.commit()?;
         Ok(memory)
     }
 
@@ -94,6 +101,8 @@ impl Memory {
             ledger: self.ledger.mark(),
             swept: self.swept,
             stops: self.stops.len(),
+            config: Arc::clone(&self.config),
+            told: Arc::clone(&self.told),
         }
     }
 
@@ -103,6 +112,7 @@ impl Memory {
         self.ledger.rewind(mark.ledger);
         self.swept = mark.swept;
         self.stops.truncate(mark.stops);
+        (self.config, self.told) = (mark.config, mark.told);
         self.names.forget();
     }
 
@@ -130,26 +140,35 @@ fn unmatched(conn: &Connection) -> rusqlite::Result<HashSet<(i64, u8)>> {
         .collect()
 }
 
-/// The rows of the configured consumers. Those only the database knows will never ask again: theirs is given up, so
-/// that it is neither kept for ever nor shown as backlog.
-fn consumers(conn: &Connection, names: &[String]) -> rusqlite::Result<Vec<i64>> {
-    let transaction = conn.unchecked_transaction()?;
-    let mut rows: Vec<i64> = Vec::with_capacity(names.len());
-    for name in names {
-        transaction.execute("INSERT OR IGNORE INTO consumer (name) VALUES (?1)", [name])?;
-        rows.push(transaction.query_row("SELECT row FROM consumer WHERE name = ?1", [name], |row| row.get(0))?);
+impl Told {
+    /// The rows of these consumers; made for those that are new.
+    pub(crate) fn enlist(conn: &Connection, config: &Config) -> rusqlite::Result<Self> {
+        let mut told = Self::default();
+        for name in &config.consumers {
+            conn.execute("INSERT OR IGNORE INTO consumer (name) VALUES (?1)", [name])?;
+            let row = conn.query_row("SELECT row FROM consumer WHERE name = ?1", [name], |row| row.get(0))?;
+            told.consumers.push(row);
+            if config.alert_consumers.contains(name) {
+                told.alert_consumers.push(row);
+            }
+        }
+        Ok(told)
     }
-    let known: Vec<i64> = transaction
-        .prepare("SELECT row FROM consumer")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for gone in known.iter().filter(|row| !rows.contains(row)) {
-        transaction.execute(
-            "UPDATE delivery SET state = 2, error = 'the consumer is not configured any more'
-             WHERE consumer = ?1 AND state = 0",
-            [gone],
-        )?;
+
+    /// Those only the database knows will never ask again: theirs is given up, so that it is neither kept for ever nor
+    /// shown as backlog.
+    pub(crate) fn give_up_others(&self, conn: &Connection) -> rusqlite::Result<()> {
+        let known: Vec<i64> = conn
+            .prepare("SELECT row FROM consumer")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for gone in known.iter().filter(|row| !self.consumers.contains(row)) {
+            conn.execute(
+                "UPDATE delivery SET state = 2, error = 'the consumer is not configured any more'
+                 WHERE consumer = ?1 AND state = 0",
+                [gone],
+            )?;
+        }
+        Ok(())
     }
-    transaction.commit()?;
-    Ok(rows)
 }

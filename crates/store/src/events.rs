@@ -1,6 +1,6 @@
 //! Events and their deliveries to consumers.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
@@ -10,10 +10,10 @@ use message::{Committed, Event, EventId};
 
 use crate::alerts;
 use crate::clock::{self, maybe_timestamp, millis, timestamp};
-use crate::desk::Desk;
+use crate::desk::{Desk, Told};
 use crate::incoming::fetch;
 use crate::reader::Glance;
-use crate::{Error, Store};
+use crate::{Config, Error, Store};
 
 /// The store's name for one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +22,20 @@ pub struct DeliveryId {
     pub(crate) consumer: i64,
     /// The event's row.
     pub(crate) event: i64,
+}
+
+/// The names of those who get events, and of those of them who get alerts.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) consumers: Vec<String>,
+    pub(crate) alert_consumers: Vec<String>,
+}
+
+impl DeliveryId {
+    /// The number of the event: later ones have higher numbers.
+    pub fn event(self) -> i64 {
+        self.event
+    }
 }
 
 /// An event that a consumer has not worked yet.
@@ -149,15 +163,59 @@ impl Store {
 
     /// How far behind each configured consumer is.
     pub async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
-        let config = Arc::clone(&self.shared().config);
-        self.read(move |glance| config.consumers.iter().map(|name| backlog(glance, name)).collect())
+        let named = Arc::clone(&self.named());
+        self.read(move |glance| named.consumers.iter().map(|name| backlog(glance, name)).collect())
             .await
+    }
+
+    /// These get every event from now on, and some of them alerts too, as [`Config::consumers`] has it; the number of the
+    /// last event before. What waits for one that is not among them any more stays until
+    /// [`Store::give_up_for_others`].
+    pub async fn adopt_consumers(
+        &self,
+        consumers: Vec<String>,
+        alert_consumers: Vec<String>,
+    ) -> Result<Committed<i64>, Error> {
+        let named = Named {
+            consumers,
+            alert_consumers,
+        };
+        let names = named.clone();
+        let kept = self
+            .write(move |desk| {
+                let config = Arc::new(Config {
+                    consumers: names.consumers.clone(),
+                    alert_consumers: names.alert_consumers.clone(),
+                    ..Config::clone(&desk.memory.config)
+                });
+                desk.memory.told = Arc::new(Told::enlist(desk.conn, &config)?);
+                desk.memory.config = config;
+                Ok(desk.memory.event)
+            })
+            .await?;
+        *self.named() = Arc::new(named);
+        Ok(kept)
+    }
+
+    /// Whether these are the names of those who get events, and alerts.
+    pub fn tells(&self, consumers: &[String], alert_consumers: &[String]) -> bool {
+        let named = self.named();
+        named.consumers == consumers && named.alert_consumers == alert_consumers
+    }
+
+    /// Gives up what waits for consumers that get no events any more.
+    pub async fn give_up_for_others(&self) -> Result<Committed<()>, Error> {
+        self.write(|desk| desk.memory.told.give_up_others(desk.conn)).await
+    }
+
+    fn named(&self) -> MutexGuard<'_, Arc<Named>> {
+        self.shared().named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Keeps an event that is no received message.
 pub(crate) fn add(desk: &mut Desk<'_>, event: &Event, at: i64) -> rusqlite::Result<Option<EventId>> {
-    if desk.memory.consumers.is_empty() {
+    if desk.memory.told.consumers.is_empty() {
         return Ok(None);
     }
     let body = written(event)?;
@@ -170,7 +228,7 @@ pub(crate) fn add(desk: &mut Desk<'_>, event: &Event, at: i64) -> rusqlite::Resu
 
 /// Keeps the event that a message arrived; the message itself lies where it lies.
 pub(crate) fn add_message(desk: &mut Desk<'_>, cursor: i64, at: i64) -> rusqlite::Result<()> {
-    if desk.memory.consumers.is_empty() {
+    if desk.memory.told.consumers.is_empty() {
         return Ok(());
     }
     let source = Source {
@@ -182,7 +240,7 @@ pub(crate) fn add_message(desk: &mut Desk<'_>, cursor: i64, at: i64) -> rusqlite
 
 /// Keeps the event that an alert was raised, for those who are told of alerts; the alert itself lies where it lies.
 pub(crate) fn add_alert(desk: &mut Desk<'_>, number: i64, at: i64) -> rusqlite::Result<()> {
-    if desk.memory.alert_consumers.is_empty() {
+    if desk.memory.told.alert_consumers.is_empty() {
         return Ok(());
     }
     let source = Source {
@@ -200,7 +258,7 @@ pub(crate) fn add_for(
     at: i64,
 ) -> rusqlite::Result<Option<EventId>> {
     let place = desk.memory.config.consumers.iter().position(|name| name == consumer);
-    let Some(row) = place.map(|place| desk.memory.consumers[place]) else {
+    let Some(row) = place.map(|place| desk.memory.told.consumers[place]) else {
         return Ok(None);
     };
     let body = written(event)?;
@@ -236,10 +294,11 @@ fn insert(desk: &mut Desk<'_>, source: &Source<'_>, at: i64) -> rusqlite::Result
     let mut delivery = desk
         .conn
         .prepare_cached("INSERT INTO delivery (consumer, event, state, due_at, attempts) VALUES (?1, ?2, 0, ?3, 0)")?;
+    let told = Arc::clone(&desk.memory.told);
     let consumers = match (&source.only, source.alert) {
         (Some(only), _) => std::slice::from_ref(only),
-        (None, Some(_)) => &desk.memory.alert_consumers,
-        (None, None) => &desk.memory.consumers,
+        (None, Some(_)) => &told.alert_consumers,
+        (None, None) => &told.consumers,
     };
     for consumer in consumers {
         delivery.execute((consumer, row, at))?;

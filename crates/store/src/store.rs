@@ -13,6 +13,7 @@ use message::{BeginMark, Committed, MessageId, RouteId};
 
 use crate::begins::{Begins, Run};
 use crate::desk::{Desk, Memory};
+use crate::events::Named;
 use crate::fault::opening;
 use crate::incoming::Joiner;
 use crate::job::{Order, Task};
@@ -47,7 +48,10 @@ pub(crate) struct Shared {
     pub(crate) stopped: Arc<StopList>,
     /// Whose turn it is to write a projection.
     pub(crate) projecting: Arc<tokio::sync::Mutex<()>>,
+    /// As it was opened; who consumes may have changed since.
     pub(crate) config: Arc<Config>,
+    /// Who consumes.
+    pub(crate) named: Mutex<Arc<Named>>,
     pub(crate) path: PathBuf,
     begins: Option<Arc<Begins>>,
 }
@@ -267,6 +271,10 @@ fn launch(
         alerts: signs.alerts.subscribe(),
         counts: Arc::clone(&signs.counts),
         stopped: Arc::clone(&signs.stopped),
+        named: Mutex::new(Arc::new(Named {
+            consumers: config.consumers.clone(),
+            alert_consumers: config.alert_consumers.clone(),
+        })),
         config: Arc::clone(&config),
         path: path.clone(),
         begins,

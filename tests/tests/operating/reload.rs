@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use end_to_end::{Gateway, Rig, Sink, eventually};
+use end_to_end::{Gateway, MailServer, Manner, Rig, Sink, eventually};
 use modemsim::{ModemSpec, Settings};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -182,7 +182,7 @@ fn tokens_routes_and_limits_are_taken_and_what_is_not_is_named() {
 }
 
 #[test]
-fn rules_and_webhooks_are_taken_and_a_hook_that_is_new_waits_for_a_restart() {
+fn rules_and_webhooks_are_taken_and_one_comes_and_goes_while_the_other_loses_nothing() {
     let rig = Rig::new(1);
     let (sink, other) = (Sink::open(&rig, "sink"), Sink::open(&rig, "other"));
     let rig = rig.config(&sink.hook("shop", "events = [\"received\"]"));
@@ -222,17 +222,59 @@ fn rules_and_webhooks_are_taken_and_a_hook_that_is_new_waits_for_a_restart() {
             .all(|post| post.json()["data"]["text"] != "drop this")
     );
 
-    edit(&rig, |text| {
-        format!("{text}\n{}", sink.hook("second", "events = [\"received\"]"))
-    });
-    let told = reload(&rig, &gateway);
-    assert_eq!(told["needs_restart"], json!(["webhooks.second"]), "{told:#}");
+    // One that is new gets what comes from now on, and takes what its rule says; told by a signal.
+    let before = sink.taken().len();
+    let second = format!(
+        "{}[[rules]]\nconsumer = \"webhook.second\"\ntext = \"^new\"\nthen = \"take\"\n",
+        sink.hook("second", "events = [\"received\"]")
+    );
+    let keep = "[[rules]]\nconsumer = \"webhook.shop\"\ntext = \"^keep\"\n";
+    edit(&rig, |text| text.replace(keep, &format!("{second}{keep}")));
     kill(
         Pid::from_raw(i32::try_from(gateway.pid()).expect("a process id")),
         Signal::SIGHUP,
     )
     .expect("told");
-    gateway.wait_log("needs a restart: webhooks.second");
+    gateway.wait_log("changed: rules, webhooks.second (new)");
+    gateway.wait_log("taken: webhooks.second (new)");
+    arrive("new one");
+    wait(&sink, "new one");
+    assert_eq!(sink.taken().len(), before + 1, "and nothing that came before it");
+    arrive("keep this, too");
+    wait(&other, "keep this, too");
+
+    // One that is gone gives up what waits for it, and nobody else does.
+    sink.be(Manner::Answer(503));
+    arrive("new, and never taken");
+    eventually("it waits", LIMIT, || {
+        backlog(&gateway, "webhook.second").filter(|(waiting, _)| *waiting == 1)
+    });
+    other.be(Manner::Answer(503));
+    arrive("keep this till later");
+    eventually("it waits", LIMIT, || {
+        backlog(&gateway, "webhook.shop").filter(|(waiting, _)| *waiting == 1)
+    });
+    edit(&rig, |text| text.replace(&second, ""));
+    assert_eq!(
+        reload(&rig, &gateway)["changed"],
+        json!(["rules", "webhooks.second (gone)"])
+    );
+    eventually("it is shown no more", LIMIT, || {
+        backlog(&gateway, "webhook.second").is_none().then_some(())
+    });
+    other.be(Manner::Answer(200));
+    wait(&other, "keep this till later");
+    // What was given up stays so, also for one of the same name.
+    sink.be(Manner::Answer(200));
+    edit(&rig, |text| text.replace(keep, &format!("{second}{keep}")));
+    reload(&rig, &gateway);
+    arrive("new again");
+    wait(&sink, "new again");
+    assert!(
+        sink.taken()
+            .iter()
+            .all(|post| post.json()["data"]["text"] != "new, and never taken")
+    );
 }
 
 #[test]
@@ -263,6 +305,52 @@ fn another_certificate_more_of_the_log_and_other_tests_are_taken_and_told_once()
     assert_ne!(fs::read(rig.certificate()).expect("read"), old);
     hangup();
     gateway.wait_log("the settings are read again; changed: nothing");
+}
+
+#[test]
+fn a_mail_section_that_comes_gets_what_comes_from_then_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut server) = MailServer::new(folder.path()) else {
+        return;
+    };
+    server.start();
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let arrive = |text: &str, all: usize| {
+        let to = rig.modems[0].number();
+        rig.network.text(to, "+4930123456", text).expect("delivered");
+        eventually("it arrives", LIMIT, || {
+            (gateway.api().fetch(0, 0).len() >= all).then_some(())
+        });
+    };
+    arrive("before", 1);
+    let mail = format!("{}to = [\"ops@example.org\"]\nbody = \"{{text}}\"\n", server.settings());
+    edit(&rig, |text| format!("{text}\n{mail}"));
+    let told = reload(&rig, &gateway);
+    assert!(told["changed"].to_string().contains("\"mail\""), "{told:#}");
+    assert_eq!(told["needs_restart"], json!([]), "{told:#}");
+    arrive("after", 2);
+    let mails = eventually("it is mailed", LIMIT, || {
+        Some(server.mails()).filter(|mails| !mails.is_empty())
+    });
+    let texts: Vec<&str> = mails
+        .iter()
+        .filter_map(|mail| mail["text"].as_str())
+        .map(str::trim)
+        .collect();
+    assert_eq!(texts, ["after"]);
+    edit(&rig, |text| text.replace(&mail, ""));
+    reload(&rig, &gateway);
+    eventually("it is shown no more", LIMIT, || {
+        backlog(&gateway, "mail").is_none().then_some(())
+    });
+}
+
+/// How much waits for a consumer, and how much was given up; `None`: it is not shown.
+fn backlog(gateway: &Gateway, name: &str) -> Option<(u64, u64)> {
+    let told = gateway.api().call("stats", json!({})).ok()?;
+    let found = told["consumers"].as_array()?.iter().find(|one| one["name"] == name)?;
+    Some((found["waiting"].as_u64()?, found["gave_up"].as_u64()?))
 }
 
 /// Writes the configuration as `change` makes it.

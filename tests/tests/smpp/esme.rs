@@ -150,6 +150,11 @@ impl<S: Read + Write> Esme<S> {
         self.write(&Pdu::request(pdu.sequence, Body::DeliverSmResp(SmResp::default())));
     }
 
+    /// Agrees to an unbind of the message centre.
+    pub(crate) fn agrees(&mut self, unbind: &Pdu) {
+        self.write(&Pdu::request(unbind.sequence, Body::UnbindResp));
+    }
+
     /// Unbinds and reads to the end.
     pub(crate) fn unbinds(mut self) {
         assert_eq!(self.call(Body::Unbind).status, Status::OK);

@@ -8,6 +8,7 @@ mod guessing;
 mod kannel;
 mod outbind;
 mod peers;
+mod reload;
 mod told;
 mod trace;
 mod ussd;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use consumers::{Consumer, Patience, Room, Rule, Rules, Then, Verdict, Wish};
+use consumers::{Change, Consumer, Patience, Room, Rule, Rules, Then, Verdict, Wish};
+use jiff::Timestamp;
 use message::Event;
 
 use crate::scripted::{Scripted, call, open, receive, room, until};
@@ -144,6 +145,50 @@ async fn a_message_that_is_taken_is_not_seen_by_those_behind() {
     for backlog in store.backlog().await.expect("read") {
         assert_eq!(backlog.waiting, 0, "{backlog:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_comes_takes_nothing_that_was_before_it_and_one_that_goes_gives_up_what_waits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path(), &["stays", "goes"]);
+    let away = Arc::new(AtomicBool::new(true));
+    let shut = Arc::clone(&away);
+    let stays = Arc::new(Scripted::new("stays", move |_| match shut.load(Ordering::Relaxed) {
+        true => Some(Verdict::away("nobody is there")),
+        false => Some(Verdict::Done),
+    }));
+    let goes = Arc::new(Scripted::new("goes", |_| Some(Verdict::later("not now"))));
+    let mut room = Room::start(&store, vec![stays.clone(), goes], Rules::default());
+    receive(&store, "ORDER 1").await;
+    let names = ["comes", "stays"].map(str::to_owned).to_vec();
+    let adopted = store.adopt_consumers(names.clone(), Vec::new()).await;
+    let comes = Arc::new(Scripted::new("comes", ALWAYS));
+    let rules = Rules::new(vec![Rule {
+        consumer: "comes".into(),
+        then: Then::Take,
+        sim: None,
+        from: None,
+        text: Some(consumers::Pattern::new("^ORDER ").expect("a pattern")),
+    }]);
+    room.adopt(Change {
+        names,
+        fresh: vec![comes.clone()],
+        rules,
+        last_event: adopted.expect("kept").into_inner(),
+    })
+    .await;
+    receive(&store, "ORDER 2").await;
+    until("the new one has its own", || comes.words() == ["ORDER 2"]).await;
+    let tries = || stays.words().iter().filter(|words| *words == "ORDER 1").count();
+    let before = tries();
+    away.store(false, Ordering::Relaxed);
+    until("the other one is given what came before", || tries() > before).await;
+    room.stop().await;
+    assert!(!stays.words().contains(&"ORDER 2".to_owned()), "that was taken");
+    assert_eq!(
+        store.deliveries("goes", Timestamp::MAX, 9).await.expect("read").len(),
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

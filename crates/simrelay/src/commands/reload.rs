@@ -13,8 +13,8 @@ use crate::screen::Screen;
 #[command(after_help = "Example:
   simrelay config check /etc/simrelay/simrelay.toml && simrelay reload
 
-Slots, tokens, routes, limits, certificate, rules, mail, webhooks and alerts are taken without touching modems whose slot
-stays as it is. A file that is not right is refused whole, and the exit code is 1. It needs a token with the scope admin;
+Slots, upstreams, SMPP accounts, tokens, routes, limits, certificate, rules, mail, webhooks and alerts are taken without
+touching modems and sessions that stay as they are. A file that is not right is refused whole, and the exit code is 1. It needs a token with the scope admin;
 systemctl reload simrelay does the same.")]
 pub(crate) struct ReloadArgs {}
 

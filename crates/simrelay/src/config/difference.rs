@@ -1,8 +1,7 @@
 //! What is different between two settings, and what of it can be taken while the gateway runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use consumers::webhook;
 use message::RouteId;
 
 use super::Settings;
@@ -83,9 +82,8 @@ impl Difference {
         self.live("retention", old.retention != new.retention);
     }
 
-    /// Those who consume messages. Who they are is part of the database's rows, and stays; how they work may change.
+    /// Those who consume messages, and the rules among them.
     fn consumers(&mut self, old: &Settings, new: &Settings) {
-        let same = old.consumers() == new.consumers() && old.alert_consumers() == new.alert_consumers();
         let hours = hours_of(old, new);
         self.live(
             "attendance",
@@ -103,17 +101,31 @@ impl Difference {
             ..settings.alerts.clone()
         };
         self.fixed_if("alerts (how they come in)", intake(old) != intake(new));
-        let mut parts = vec![
-            ("alerts".to_owned(), told(old) != told(new)),
-            ("mail".to_owned(), old.mail != new.mail),
-            ("rules".to_owned(), old.rules != new.rules),
-        ];
-        parts.extend(hooks(old, new));
-        for (name, differs) in parts {
-            match same {
-                true => self.live(&name, differs),
-                // A rule for a consumer that is not there yet would keep messages from the others.
-                false => self.fixed_if(&name, differs),
+        self.live("alerts", told(old) != told(new));
+        self.live("mail", old.mail != new.mail);
+        self.live("rules", old.rules != new.rules);
+        let hooks = |settings: &Settings| by_name(&settings.webhooks, |hook| &hook.name);
+        self.each("webhooks", &hooks(old), &hooks(new));
+        let fixed = |settings: &Settings| smsc::Config {
+            accounts: Vec::new(),
+            ..settings.smpp.clone()
+        };
+        let on = old.smpp.is_on() && new.smpp.is_on();
+        self.fixed_if("smpp", fixed(old) != fixed(new) || (!on && old.smpp != new.smpp));
+        let accounts = |settings: &Settings| by_name(&settings.smpp.accounts, |account| &account.system_id);
+        if on {
+            self.each("smpp.accounts", &accounts(old), &accounts(new));
+        }
+    }
+
+    /// What comes, goes, or has other settings, by name.
+    fn each<T: PartialEq>(&mut self, section: &str, old: &BTreeMap<String, T>, new: &BTreeMap<String, T>) {
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for name in names {
+            match (old.get(name), new.get(name)) {
+                (None, _) => self.changed.push(format!("{section}.{name} (new)")),
+                (_, None) => self.changed.push(format!("{section}.{name} (gone)")),
+                (old, new) => self.live(&format!("{section}.{name}"), old != new),
             }
         }
     }
@@ -142,7 +154,6 @@ impl Difference {
         self.fixed_if("api (limits)", api(old) != api(new));
         self.fixed_if("store", store(old) != store(new));
         self.fixed_if("smtp", old.smtp != new.smtp);
-        self.fixed_if("smpp", old.smpp != new.smpp);
         self.fixed_if("mail_to_sms", old.mail_to_sms != new.mail_to_sms);
     }
 
@@ -163,22 +174,17 @@ impl Difference {
     }
 }
 
-/// The hooks that come, go, or are told otherwise.
-fn hooks(old: &Settings, new: &Settings) -> Vec<(String, bool)> {
-    let find = |settings: &Settings, name: &str| -> Option<webhook::Config> {
-        settings.webhooks.iter().find(|hook| hook.name == name).cloned()
-    };
-    let names: BTreeSet<&String> = old
-        .webhooks
-        .iter()
-        .chain(&new.webhooks)
-        .map(|hook| &hook.name)
-        .collect();
-    let differs = |name: &str| find(old, name) != find(new, name);
-    let named = names
-        .into_iter()
-        .map(|name| (format!("webhooks.{name}"), differs(name)));
-    named.collect()
+fn by_name<T: Clone>(all: &[T], name: impl Fn(&T) -> &String) -> BTreeMap<String, T> {
+    all.iter().map(|one| (name(one).clone(), one.clone())).collect()
+}
+
+/// The message centre of `others` with the accounts of `accounts`, which can be taken at any time while there is one.
+pub(crate) fn accounts_of(accounts: &smsc::Config, others: &smsc::Config) -> smsc::Config {
+    let mut now = others.clone();
+    if accounts.is_on() && others.is_on() {
+        now.accounts = accounts.accounts.clone();
+    }
+    now
 }
 
 /// The settings of attendance in `others`, with the hours and people of `hours`, which can be taken at any time.
@@ -236,6 +242,25 @@ mod tests {
         assert_eq!(told(&with("a:1", 1), &with("b:1", 2)), changed("upstreams.phone"));
         assert_eq!(told(&with("a:1", 1), ""), changed("upstreams.phone (gone)"));
         assert_eq!(told("", &with("a:1", 1)), changed("upstreams.phone (new)"));
+    }
+
+    #[test]
+    fn accounts_are_told_one_by_one_and_where_they_bind_needs_a_restart() {
+        let hash = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";
+        let with = |port, names: &[(&str, u32)]| {
+            let account = |(name, rate): &(&str, u32)| {
+                format!("[[smpp.accounts]]\nsystem_id = '{name}'\nhash = '{hash}'\nrate = {rate}\n")
+            };
+            let accounts: String = names.iter().map(account).collect();
+            format!("[smpp]\nlisten = ['127.0.0.1:{port}']\n{accounts}")
+        };
+        let old = with(1, &[("a", 1), ("b", 1), ("c", 1)]);
+        let changed = ["smpp.accounts.b", "smpp.accounts.c (gone)", "smpp.accounts.d (new)"].map(str::to_owned);
+        let new = [("a", 1), ("b", 2), ("d", 1)];
+        assert_eq!(told(&old, &with(1, &new)), (changed.to_vec(), vec![]));
+        assert_eq!(told(&old, &with(2, &new)), (changed.to_vec(), vec!["smpp".to_owned()]));
+        assert_eq!(told("", &old), (vec![], vec!["smpp".to_owned()]));
+        assert_eq!(told(&old, ""), (vec![], vec!["smpp".to_owned()]));
     }
 
     #[test]

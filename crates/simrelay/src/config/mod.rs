@@ -31,7 +31,7 @@ mod words;
 
 use std::path::Path;
 
-pub(crate) use difference::{Difference, hours_of};
+pub(crate) use difference::{Difference, accounts_of, hours_of};
 pub(crate) use fault::Fault;
 pub(crate) use rules::is_slot_name;
 pub(crate) use secrets::{find, open_to_others};

@@ -285,9 +285,10 @@ A file that holds a PIN or a token's hash is refused where others may read it: m
 user, or 640 if it belongs to root and the gateway's group. PINs can stay in files of their own: see `pin_file`.
 
 `simrelay reload` and SIGHUP make a running gateway read the file again. A file that is not right is refused whole. Slots,
-tokens, certificate, routes, limits, rules, mail, webhooks, rules of alerts, retention, and the keys, people and hours of
-attendance are taken; a slot that stays as it is keeps its modem undisturbed. The answer and the log name what needs a
-restart: `data`, `[store]`, `[smtp]`, `[mail_to_sms]`, `[smpp]`, `[upstreams]` but for prefixes, cost and limits, where
-anything listens, the API's limits, and a consumer that is new or gone.
+upstreams, SMPP accounts, tokens, certificate, routes, limits, rules, mail, webhooks, rules of alerts, retention, and the
+keys, people and hours of attendance are taken: what is new begins, what is gone ends in order, and what stays as it is goes
+on undisturbed, modems and sessions too. The answer and the log name what needs a restart: `data`, `[store]`, `[hardening]`,
+`[smtp]`, `[mail_to_sms]`, `[smpp]` but for its accounts, where anything listens, the API's limits, and attendance that is
+new, gone, or differs in more than hours and people.
 
 ";

@@ -244,7 +244,7 @@ impl Desk<'_> {
     /// Tells the consumers where a part's new state changed the state of its message for good, and when the last part
     /// was sent: that is the end of a message for which no report was asked.
     fn announce(&mut self, part: &PartRow, at: i64) -> rusqlite::Result<()> {
-        if self.memory.consumers.is_empty() {
+        if self.memory.told.consumers.is_empty() {
             return Ok(());
         }
         let states = part_states(self.conn, part.key.message)?;

@@ -239,6 +239,28 @@ async fn a_consumer_that_is_not_configured_any_more_keeps_nothing_waiting() {
 }
 
 #[tokio::test]
+async fn who_gets_events_may_change_while_the_store_is_open_and_holds_after_a_restart() {
+    let mut bench = Bench::with(consumers(&["mail", "hook"]));
+    let waiting = async |bench: &Bench, name: &str| bench.store.deliveries(name, t(9), 10).await.expect("read").len();
+    receive(&bench, "one").await;
+    let names = ["hook", "new"].map(str::to_owned);
+    let adopted = bench.store.adopt_consumers(names.to_vec(), Vec::new()).await;
+    let last = adopted.expect("kept").into_inner();
+    assert!(bench.store.tells(&names, &[]) && !bench.store.tells(&names, &names));
+    receive(&bench, "two").await;
+    let told = bench.store.deliveries("new", t(9), 10).await.expect("read");
+    assert!(told.len() == 1 && told[0].id.event() > last, "{told:?}");
+    assert_eq!((waiting(&bench, "hook").await, waiting(&bench, "mail").await), (2, 1));
+    let shown = bench.store.backlog().await.expect("read");
+    assert_eq!(shown.iter().map(|one| one.consumer.as_str()).collect::<Vec<_>>(), names);
+    bench.store.give_up_for_others().await.expect("kept");
+    assert_eq!((waiting(&bench, "hook").await, waiting(&bench, "mail").await), (2, 0));
+    bench.config = consumers(&["hook", "new"]);
+    let bench = bench.reopened().await;
+    assert_eq!((waiting(&bench, "hook").await, waiting(&bench, "new").await), (2, 1));
+}
+
+#[tokio::test]
 async fn being_sent_is_told_once_whether_a_report_is_waited_for_or_not() {
     let bench = Bench::with(consumers(&["mail"]));
     for report in [true, false] {
