@@ -57,6 +57,11 @@ pub(crate) fn hold_back(old: &Settings, new: &mut Settings, reaches: impl Fn(u16
         old.mail.host != new.mail.host || old.mail.port != new.mail.port || !(old.mail.is_on() || old.alerts.mails());
     if mails && changed && beyond("mail".to_owned(), Some(new.mail.port)) {
         new.mail = old.mail.clone();
+        // Whom alerts are mailed to follows from it.
+        if new.alerts != old.alerts {
+            new.alerts = old.alerts.clone();
+            held.push("alerts (with mail)".to_owned());
+        }
     }
     held
 }
@@ -98,5 +103,38 @@ mod tests {
             Vec::<String>::new(),
             "what is there stays"
         );
+    }
+
+    #[test]
+    fn hooks_accounts_and_mail_wait_alone_too_and_what_leads_nowhere_new_does_not() {
+        let hash = "$2b$04$hzMC8BYEEHcz.NyVVz0bb.86Kn7Jz5p6MFzMqPPkIf5UZzOwBo2Zy";
+        let hook = |name, port| {
+            format!("[[webhooks]]\nname = '{name}'\nurl = 'https://x.org:{port}/'\nsecret = '0123456789abcdef'\n")
+        };
+        let account = |name, port| {
+            let outbind = format!("outbind = 'a:{port}'");
+            format!("[[smpp.accounts]]\nsystem_id = '{name}'\nhash = '{hash}'\n{outbind}\n")
+        };
+        let mail = "[mail]\nhost = 'x.org'\nport = 26\nfrom = 'a@x.org'\nto = ['b@x.org']\n";
+        let listen = "[smpp]\nlisten = ['127.0.0.1:2775']\n";
+        let old = settings(&format!("{listen}{}{}", account("a", 1), hook("one", 1)));
+        let text = [
+            &account("a", 2),
+            &account("b", 1),
+            &hook("one", 2),
+            &hook("two", 2),
+            &hook("three", 1),
+        ];
+        let mut new = settings(&format!("{listen}{}{mail}", text.map(String::as_str).concat()));
+        let held = hold_back(&old, &mut new, |port| port == 1);
+        let names: Vec<&str> = held.iter().filter_map(|one| one.split(" (").next()).collect();
+        assert_eq!(
+            names,
+            ["webhooks.one", "webhooks.two", "smpp.accounts.a", "mail", "alerts"]
+        );
+        assert_eq!(new.webhooks[0], old.webhooks[0]);
+        assert_eq!(new.webhooks.len(), 2, "the third one is taken");
+        assert_eq!(new.smpp.accounts[0], old.smpp.accounts[0]);
+        assert!(new.smpp.accounts.len() == 2 && !new.mail.is_on() && !new.alerts.mails());
     }
 }
