@@ -156,6 +156,10 @@ fn there_is_a_manual_page_for_every_command() {
     for command in COMMANDS {
         let page = fs::read_to_string(path.join(format!("simrelay-{}.1", command.replace(' ', "-")))).unwrap();
         assert!(page.contains(".TH") && page.contains(".SH SYNOPSIS"), "{command}");
+        assert!(
+            page.contains(".SH EXAMPLES\n.nf\n  ") && !page.contains(".SH EXTRA"),
+            "{page}"
+        );
     }
     let pages = fs::read_dir(&path).unwrap();
     let mut pages = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
