@@ -1,11 +1,12 @@
 //! How an upstream stands: its connections, what waits for one of them, and what was counted.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gateway::{Obstacle, RouteStatus};
+use gateway::{Ahead, Obstacle, RouteStatus};
 use jiff::Timestamp;
-use message::{Level, Outcome, RouteId, UpstreamSnapshot, UpstreamState};
+use message::{BeginMark, Level, Outcome, RouteId, UpstreamSnapshot, UpstreamState};
 use smpp::Status;
 use smpp::session::{BindMode, Role};
 
@@ -17,6 +18,8 @@ pub(crate) struct Board {
     lines: Vec<Line>,
     /// Parts that wait for a connection with room; at most [`MOST_WAITING`].
     queue: VecDeque<Waiting>,
+    /// Parts that were asked back out of it, until a connection has told so.
+    asked_back: Vec<Waiting>,
     /// When the rate allows the next part.
     next_send: Instant,
     /// What is shown.
@@ -61,6 +64,8 @@ pub(crate) struct Waiting {
     pub(crate) ticket: u64,
     pub(crate) tpdu: Vec<u8>,
     pub(crate) since: Instant,
+    /// To be set before anything of it may go out.
+    pub(crate) mark: Option<Arc<dyn BeginMark>>,
 }
 
 /// What a connection may send now.
@@ -98,6 +103,7 @@ impl Board {
         let mut board = Self {
             lines,
             queue: VecDeque::new(),
+            asked_back: Vec::new(),
             next_send: clock::steady(),
             shown,
             enabled: config.enabled,
@@ -126,7 +132,7 @@ impl Board {
             }),
             level: self.level(),
             at_once: self.at_once(),
-            ahead: false,
+            ahead: Ahead::Any,
         }
     }
 
@@ -156,7 +162,21 @@ impl Board {
     /// It takes nothing more; what waited for a connection.
     pub(crate) fn close(&mut self) -> Vec<Waiting> {
         self.closed = true;
-        self.queue.drain(..).collect()
+        self.asked_back.drain(..).chain(self.queue.drain(..)).collect()
+    }
+
+    /// Takes a part back out of the queue; whether it was there.
+    pub(crate) fn withdraw(&mut self, ticket: u64) -> bool {
+        let place = self.queue.iter().position(|waiting| waiting.ticket == ticket);
+        let found = place.and_then(|place| self.queue.remove(place));
+        let was_there = found.is_some();
+        self.asked_back.extend(found);
+        was_there
+    }
+
+    /// What was asked back and nobody was told of.
+    pub(crate) fn asked_back(&mut self) -> Vec<Waiting> {
+        std::mem::take(&mut self.asked_back)
     }
 
     /// The next part for a connection with room.
@@ -338,7 +358,7 @@ impl Board {
 
     fn homeless(&mut self) -> Vec<Waiting> {
         match self.obstacle() {
-            Some(_) => self.queue.drain(..).collect(),
+            Some(_) => self.asked_back.drain(..).chain(self.queue.drain(..)).collect(),
             None => Vec::new(),
         }
     }
@@ -388,6 +408,7 @@ mod tests {
             ticket,
             tpdu: Vec::new(),
             since: clock::steady(),
+            mark: None,
         }
     }
 
@@ -441,6 +462,25 @@ mod tests {
         assert_eq!(board.snapshot().state, UpstreamState::Throttled);
         board.resumed(0);
         assert_eq!(board.status().obstacle, None);
+    }
+
+    #[test]
+    fn what_is_asked_back_waits_here_no_more_and_is_told_once() {
+        let mut board = board(Config::default());
+        board.bound(0);
+        board.submit(waiting(1)).unwrap();
+        board.submit(waiting(2)).unwrap();
+        assert!(board.withdraw(1) && !board.withdraw(1) && !board.withdraw(3));
+        assert!(matches!(board.next(clock::steady()), Next::Part(part) if part.ticket == 2));
+        let back: Vec<u64> = board.asked_back().iter().map(|part| part.ticket).collect();
+        assert_eq!((back, board.asked_back().len()), (vec![1], 0));
+        board.submit(waiting(4)).unwrap();
+        board.withdraw(4);
+        assert_eq!(
+            board.down(0, "gone".into(), false).len(),
+            1,
+            "whoever ends it tells of it"
+        );
     }
 
     #[test]

@@ -236,9 +236,19 @@ impl Carrier for Upstreams {
 
     fn submit(&self, handover: Handover) -> Result<(), NotTaken> {
         let Handover {
-            route, ticket, tpdu, ..
+            route,
+            ticket,
+            tpdu,
+            mark,
+            ..
         } = handover;
-        self.known(&route)?.submit(ticket, tpdu).map_err(not_taken)
+        self.known(&route)?.submit(ticket, tpdu, mark).map_err(not_taken)
+    }
+
+    fn withdraw(&self, route: &RouteId, ticket: u64) {
+        if let Some(upstream) = self.find(route) {
+            upstream.withdraw(ticket);
+        }
     }
 
     fn confirm(&self, route: &RouteId, kept: Committed<Option<Memory>>) -> Result<(), NotTaken> {

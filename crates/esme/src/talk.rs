@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::CarrierEvent;
-use message::{Outcome, RawInbound};
+use message::{BeginMark, Failure, Outcome, RawInbound};
 use smpp::session::{Answer, BindMode, Config as SessionConfig, Event, Owed, Rejected, Role, Session, Silence, Why};
 use smpp::{Bind, Body, Reaction, Status, Tlvs};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -20,7 +20,7 @@ use crate::deliver::{self, Delivered};
 use crate::dial::Stream;
 use crate::stamps::Stamp;
 use crate::trace::Tap;
-use crate::upstream::{Ended, Upstream, Wanted, unsent};
+use crate::upstream::{Ended, NO_CONNECTION, Upstream, Wanted, unsent};
 use crate::{clock, refusal, submit};
 
 /// How a conversation ended.
@@ -41,6 +41,8 @@ struct Talk {
     session: Session,
     /// What was sent and is not answered: as many as the window, and those whose answer may come late.
     sent: HashMap<u64, Sent>,
+    /// The marks of those of which nothing may have been written.
+    unmarked: Vec<Arc<dyn BeginMark>>,
     /// Those of them whose answer is overdue, in the order in which that was seen.
     overdue: VecDeque<u64>,
     /// What is to be answered when it is kept; as many as the window.
@@ -171,6 +173,7 @@ impl Talk {
             place,
             session: Session::new(Role::Esme, config, clock::steady()),
             sent: HashMap::new(),
+            unmarked: Vec::new(),
             overdue: VecDeque::new(),
             letters: HashMap::new(),
             unwritten: VecDeque::new(),
@@ -206,7 +209,9 @@ impl Talk {
         while let Some(event) = self.session.poll() {
             self.happened(event).await;
         }
+        self.upstream.give_back().await;
         self.send().await;
+        self.begin();
         let (waiting, _) = self.session.windows();
         self.upstream.board().outstanding(self.place, waiting);
     }
@@ -271,42 +276,52 @@ impl Talk {
     }
 
     async fn send_part(&mut self, waiting: Waiting) {
-        let Waiting { ticket, tpdu, since } = waiting;
-        let (body, tlvs) = match submit::request(&tpdu, &self.upstream.config, self.session.knows_tlvs()) {
-            Ok(request) => request,
-            Err(failure) => {
-                let outcome = Outcome::Failed(failure);
-                return self
-                    .upstream
-                    .ended(Ended {
-                        outcome,
-                        ..unsent(ticket, since)
-                    })
-                    .await;
-            }
-        };
+        let Waiting {
+            ticket,
+            tpdu,
+            since,
+            mark,
+        } = waiting;
+        let request = submit::request(&tpdu, &self.upstream.config, self.session.knows_tlvs());
         let begins = self.written + self.session.outgoing().len() as u64;
-        match self.session.submit(&body, &tlvs, ticket, clock::steady()) {
-            Ok(()) => drop(self.sent.insert(ticket, Sent { since, begins })),
+        let sent = match request {
+            Ok((body, tlvs)) => self.session.submit(&body, &tlvs, ticket, clock::steady()),
+            Err(failure) => return self.unsendable(ticket, since, failure).await,
+        };
+        match sent {
+            Ok(()) => {
+                self.sent.insert(ticket, Sent { since, begins });
+                self.unmarked.extend(mark);
+            }
             Err(Rejected::Encode(error)) => {
-                let outcome = Outcome::Failed(submit::unwritable(&error.to_string()));
-                self.upstream
-                    .ended(Ended {
-                        outcome,
-                        ..unsent(ticket, since)
-                    })
-                    .await;
+                let failure = submit::unwritable(&error.to_string());
+                self.unsendable(ticket, since, failure).await;
             }
             Err(Rejected::TooOld) => {
-                let outcome = Outcome::Failed(submit::unwritable("it is too long for an upstream older than SMPP 3.4"));
-                self.upstream
-                    .ended(Ended {
-                        outcome,
-                        ..unsent(ticket, since)
-                    })
-                    .await;
+                let failure = submit::unwritable("it is too long for an upstream older than SMPP 3.4");
+                self.unsendable(ticket, since, failure).await;
             }
-            Err(_) => self.upstream.ended(unsent(ticket, since)).await,
+            Err(_) => self.upstream.ended(unsent(ticket, since, NO_CONNECTION)).await,
+        }
+    }
+
+    /// A part cannot be told to this upstream.
+    async fn unsendable(&self, ticket: u64, since: Instant, failure: Failure) {
+        let ended = Ended {
+            outcome: Outcome::Failed(failure),
+            ..unsent(ticket, since, NO_CONNECTION)
+        };
+        self.upstream.ended(ended).await;
+    }
+
+    /// What lies here may go out from now on: whoever wants that noted has it noted first. What cannot be noted stays here,
+    /// and this connection ends.
+    fn begin(&mut self) {
+        let noted = self.unmarked.drain(..).try_for_each(|mark| mark.set());
+        if let Err(error) = noted {
+            tracing::error!(upstream = %self.upstream.name, "it cannot be noted that a part begins: {error}");
+            self.withheld = true;
+            self.session.lost(clock::steady());
         }
     }
 
@@ -355,7 +370,7 @@ impl Talk {
             // It goes out elsewhere, so it must not go out here as well when the upstream reads again.
             self.withheld = true;
             self.session.lost(clock::steady());
-            return self.upstream.ended(unsent(ticket, since)).await;
+            return self.upstream.ended(unsent(ticket, since, NO_CONNECTION)).await;
         }
         let reason = match why {
             Silence::TimedOut => format!("the upstream did not answer in {} s", self.upstream.config.response_s),
@@ -365,7 +380,7 @@ impl Talk {
         self.upstream
             .ended(Ended {
                 outcome,
-                ..unsent(ticket, since)
+                ..unsent(ticket, since, NO_CONNECTION)
             })
             .await;
     }

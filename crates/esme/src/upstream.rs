@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use gateway::CarrierEvent;
-use message::{Cause, ErrorClass, Failure, Outcome, PeerId, RouteId};
+use message::{BeginMark, Outcome, PeerId, RouteId};
 use smpp::Status;
 use tokio::sync::{mpsc, watch};
 
@@ -85,11 +85,38 @@ impl Upstream {
     ///
     /// # Errors
     /// Why it cannot, for people.
-    pub(crate) fn submit(&self, ticket: u64, tpdu: Vec<u8>) -> Result<(), String> {
+    pub(crate) fn submit(&self, ticket: u64, tpdu: Vec<u8>, mark: Option<Arc<dyn BeginMark>>) -> Result<(), String> {
         let since = clock::steady();
-        self.board().submit(Waiting { ticket, tpdu, since })?;
-        self.news.send_modify(|news| *news = news.wrapping_add(1));
+        let waiting = Waiting {
+            ticket,
+            tpdu,
+            since,
+            mark,
+        };
+        self.board().submit(waiting)?;
+        self.look();
         Ok(())
+    }
+
+    /// Takes a part back that waits for a connection; one that has left there goes on.
+    pub(crate) fn withdraw(&self, ticket: u64) {
+        let waits = self.board().withdraw(ticket);
+        if waits {
+            self.look();
+        }
+    }
+
+    /// Has the connections look at what waits.
+    fn look(&self) {
+        self.news.send_modify(|news| *news = news.wrapping_add(1));
+    }
+
+    /// Tells of what was asked back.
+    pub(crate) async fn give_back(&self) {
+        let asked_back = self.board().asked_back();
+        for Waiting { ticket, since, .. } in asked_back {
+            self.ended(unsent(ticket, since, "it was asked back")).await;
+        }
     }
 
     /// The route stands otherwise; what lost its connection goes back.
@@ -97,7 +124,7 @@ impl Upstream {
         // In this order: the gateway is not to hand it over again at once.
         self.tell(CarrierEvent::Changed).await;
         for waiting in homeless {
-            self.ended(unsent(waiting.ticket, waiting.since)).await;
+            self.ended(unsent(waiting.ticket, waiting.since, NO_CONNECTION)).await;
         }
     }
 
@@ -122,18 +149,17 @@ impl Upstream {
     }
 }
 
-/// A part that surely did not go out: it waits for a connection.
-pub(crate) fn unsent(ticket: u64, since: Instant) -> Ended {
-    let failure = Failure {
-        class: ErrorClass::Hold,
-        cause: Cause::Gateway,
-        reason: "it waits for a connection to the upstream".to_owned(),
-    };
+/// A part of which surely nothing went out, and why.
+pub(crate) fn unsent(ticket: u64, since: Instant, reason: &str) -> Ended {
+    let reason = reason.to_owned();
     Ended {
         ticket,
-        outcome: Outcome::Failed(failure),
+        outcome: Outcome::NotBegun { reason },
         id: None,
         status: None,
         since,
     }
 }
+
+/// Why a part of which nothing went out comes back.
+pub(crate) const NO_CONNECTION: &str = "it waits for a connection to the upstream";

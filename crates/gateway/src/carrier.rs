@@ -35,7 +35,7 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Sends a part. Exactly one [`CarrierEvent::Settled`] follows for every part that was taken.
     fn submit(&self, handover: Handover) -> Result<(), NotTaken>;
 
-    /// A part that stands behind another one is wanted back. Where it has not begun, its [`CarrierEvent::Settled`] says so;
+    /// A part that may wait there ([`Ahead`]) is wanted back. Where it has not begun, its [`CarrierEvent::Settled`] says so;
     /// one that has begun goes on.
     fn withdraw(&self, _route: &RouteId, _ticket: u64) {}
 
@@ -109,9 +109,21 @@ pub struct RouteStatus {
     /// How many parts it takes at once: one by a modem, as many as are answered together by an upstream. Nought counts
     /// as one.
     pub at_once: u16,
-    /// Whether it takes one part more, which it begins as soon as another has ended. It sets the mark of such a part before
-    /// anything of it may go out, and gives it back when [asked](Carrier::withdraw).
-    pub ahead: bool,
+    /// Which of the parts that it took may wait there.
+    pub ahead: Ahead,
+}
+
+/// Which of the parts that a route took may wait there before they begin. It sets the mark of such a part before anything of
+/// it may go out, and gives it back when [asked](Carrier::withdraw).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ahead {
+    /// None: nobody asks them back.
+    #[default]
+    None,
+    /// One more than it takes at once: it begins as soon as another has ended.
+    OneMore,
+    /// Each of them, until a connection and the rate allow it.
+    Any,
 }
 
 /// Why a route cannot send.

@@ -45,7 +45,7 @@ mod ussd;
 pub use audit::AuditTrail;
 pub use care::{Amount, CareSettings, Every, Schedule, SlotCare};
 pub use carrier::{
-    Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
+    Ahead, Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
 };
 pub use config::{Config, National, RouteSettings};
 pub use desks::{AlertDesk, AttendanceDesk, Desks, SettingsDesk, WireDesk};

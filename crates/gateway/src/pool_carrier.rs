@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use crate::carrier::{
-    Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
+    Ahead, Carrier, CarrierEvent, CarrierEvents, NotTaken, Obstacle, PinTry, RouteStatus, UssdFailure, UssdStep,
 };
 use crate::outgoing::desk::Handover;
 
@@ -157,7 +157,10 @@ impl PoolCarrier {
             level: if broken { Level::Critical } else { Level::Ok },
             at_once: 1,
             // A journal holds one part at a time.
-            ahead: !self.is_journalled(&slot.slot),
+            ahead: match self.is_journalled(&slot.slot) {
+                true => Ahead::None,
+                false => Ahead::OneMore,
+            },
         }
     }
 
@@ -236,6 +239,7 @@ impl Carrier for PoolCarrier {
             proof,
             more,
             mark,
+            ..
         } = handover;
         let journal = self.is_journalled(&route);
         let send = Send {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use gateway::{
-    Carrier, CarrierEvent, Config, Gateway, Handover, NotTaken, Origin, Parts, PinTry, RouteSettings, RouteStatus,
-    UssdStep, joiner,
+    Ahead, Carrier, CarrierEvent, Config, Gateway, Handover, NotTaken, Origin, Parts, PinTry, RouteSettings,
+    RouteStatus, UssdStep, joiner,
 };
 use message::{Committed, JournalEntry, Level, Memory, MessageId, MessageState, Outcome, RouteId, SendRequest};
 use router::RouteConfig;
@@ -37,7 +37,7 @@ impl Carrier for Hand {
             obstacle: None,
             level: Level::Ok,
             at_once: 1,
-            ahead: false,
+            ahead: Ahead::None,
         }]
     }
 

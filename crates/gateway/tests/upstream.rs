@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use gateway::{
-    Carrier, CarrierEvent, Config, Gateway, Handover, NotTaken, Obstacle, Origin, Parts, PinTry, RouteSettings,
+    Ahead, Carrier, CarrierEvent, Config, Gateway, Handover, NotTaken, Obstacle, Origin, Parts, PinTry, RouteSettings,
     RouteStatus, UssdStep, joiner,
 };
 use jiff::Timestamp;
@@ -50,7 +50,7 @@ impl Carrier for Lines {
                 needs_operator: false,
             }),
             at_once: 4,
-            ahead: false,
+            ahead: Ahead::None,
         };
         vec![status(OPERATOR, down), status(RESERVE, None)]
     }

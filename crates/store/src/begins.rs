@@ -24,21 +24,16 @@ pub(crate) type Run = [u8; 16];
 #[derive(Debug)]
 pub(crate) struct Begins {
     file: File,
-    cells: Mutex<HashMap<RouteId, Cell>>,
-}
-
-/// A route's place in the file: a ring of the parts that began last.
-#[derive(Debug, Clone, Copy)]
-struct Cell {
-    number: u64,
-    next: u64,
+    /// Where the hands of the routes have their places in the file.
+    places: Mutex<HashMap<(RouteId, usize), u64>>,
 }
 
 /// The mark of one part.
 #[derive(Debug)]
 struct Mark {
     begins: Arc<Begins>,
-    route: RouteId,
+    /// In octets from the beginning of the file.
+    place: u64,
     key: PartKey,
 }
 
@@ -58,38 +53,31 @@ impl Begins {
         file.write_all_at(&header(&boot()?, run), 0)?;
         Ok(Arc::new(Self {
             file,
-            cells: Mutex::default(),
+            places: Mutex::default(),
         }))
     }
 
-    /// The mark that this part of `route` is to get when it begins.
-    pub(crate) fn mark(self: &Arc<Self>, route: &RouteId, key: PartKey) -> Arc<dyn BeginMark> {
+    /// The mark that the part in this hand of `route` is to get when it begins. It takes the place of the hand's mark
+    /// before, whose part has its end on record.
+    pub(crate) fn mark(self: &Arc<Self>, route: &RouteId, hand: usize, key: PartKey) -> Arc<dyn BeginMark> {
         Arc::new(Mark {
             begins: Arc::clone(self),
-            route: route.clone(),
+            place: self.place(route, hand),
             key,
         })
     }
 
-    /// Where the next mark of `route` goes, in octets. At most two of its parts have begun and no end on record, so a ring
-    /// of [`RING`] forgets none of those.
-    fn place(&self, route: &RouteId) -> u64 {
-        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = cells.len() as u64;
-        let cell = match cells.get_mut(route) {
-            Some(cell) => cell,
-            None => cells.entry(route.clone()).or_insert(Cell { number, next: 0 }),
-        };
-        let place = HEADER as u64 + (cell.number * RING + cell.next) * MARK;
-        cell.next = (cell.next + 1) % RING;
-        place
+    fn place(&self, route: &RouteId, hand: usize) -> u64 {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = HEADER as u64 + places.len() as u64 * MARK;
+        *places.entry((route.clone(), hand)).or_insert(next)
     }
 }
 
 impl BeginMark for Mark {
     fn set(&self) -> io::Result<()> {
-        let place = self.begins.place(&self.route);
-        self.begins.file.write_all_at(&self.key.row().to_le_bytes(), place)
+        let mark = self.key.row().to_le_bytes();
+        self.begins.file.write_all_at(&mark, self.place)
     }
 }
 
@@ -130,14 +118,11 @@ const MAGIC: &[u8] = b"simrelay begins\n";
 /// Octets of the magic words, a run, and a boot id with its line end.
 const HEADER: usize = 16 + 16 + 40;
 
-/// Marks that are kept of a route.
-const RING: u64 = 4;
-
 /// Octets of a mark: the part's row.
 const MARK: u64 = 8;
 
-/// Octets that are there from the beginning: for 1024 routes. More make the file longer.
-const ROOM: u64 = HEADER as u64 + 1024 * RING * MARK;
+/// Octets that are there from the beginning: for 4096 hands. More make the file longer.
+const ROOM: u64 = HEADER as u64 + 4096 * MARK;
 
 #[cfg(test)]
 mod tests {
@@ -155,7 +140,8 @@ mod tests {
         let database = folder.path().join("simrelay.db");
         let begins = Begins::begin(&database, &RUN).expect("made");
         let (one, two) = (RouteId::new("sim1"), RouteId::new("sim2"));
-        let marks = [(&one, 1), (&one, 2), (&two, 3)].map(|(route, message)| begins.mark(route, key(message)));
+        let marks = [(&one, 0, 1), (&one, 1, 2), (&two, 0, 3)];
+        let marks = marks.map(|(route, hand, message)| begins.mark(route, hand, key(message)));
         marks[0].set().expect("noted");
         marks[2].set().expect("noted");
         let begun = begun(&database, &RUN).expect("believed");
@@ -164,16 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn a_route_remembers_its_last_parts_and_takes_no_place_of_another() {
+    fn a_hand_remembers_its_last_part_and_takes_no_place_of_another() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("simrelay.db");
         let begins = Begins::begin(&database, &RUN).expect("made");
-        begins.mark(&RouteId::new("slow"), key(1)).set().expect("noted");
-        for message in 2..2000 {
-            begins.mark(&RouteId::new("fast"), key(message)).set().expect("noted");
-        }
+        let begin = |route: &str, hand, message| {
+            let mark = begins.mark(&RouteId::new(route), hand, key(message));
+            mark.set().expect("noted");
+        };
+        begin("slow", 0, 1);
+        begin("fast", 7, 2);
+        (3..2000).for_each(|message| begin("fast", 8, message));
         let begun = begun(&database, &RUN).expect("believed");
-        for known in [1, 1996, 1997, 1998, 1999] {
+        for known in [1, 2, 1999] {
             assert!(begun.contains(&key(known).row()), "{known}");
         }
     }

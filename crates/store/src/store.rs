@@ -107,9 +107,9 @@ impl Store {
     }
 
     /// The mark for a part that is handed over ahead on `route`; `None`: nothing can be noted, so nothing may be handed
-    /// over ahead.
-    pub fn begin_mark(&self, route: &RouteId, key: PartKey) -> Option<Arc<dyn BeginMark>> {
-        Some(self.shared.begins.as_ref()?.mark(route, key))
+    /// over ahead. Each `hand` remembers one part: it gets another when the end of the last is on record.
+    pub fn begin_mark(&self, route: &RouteId, hand: usize, key: PartKey) -> Option<Arc<dyn BeginMark>> {
+        Some(self.shared.begins.as_ref()?.mark(route, hand, key))
     }
 
     /// Whether parts may be handed over ahead: whether their beginning can be noted.

@@ -1,7 +1,7 @@
 //! The gateway is killed while many messages are under way by an upstream that gives receipts: another gateway, which keeps
 //! them until they are answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use end_to_end::{Gateway, Rig, eventually, free_port, relay};
 use serde_json::{Value, json};
@@ -17,6 +17,10 @@ const MESSAGES: usize = 120;
 fn sent(gateway: &Gateway) -> u64 {
     let upstreams = gateway.api().call("upstreams.list", json!({})).expect("an answer");
     upstreams[0]["totals"]["sent"].as_u64().unwrap_or(0)
+}
+
+fn status(gateway: &Gateway, id: &str) -> Value {
+    gateway.api().call("sms.status", json!({ "id": id })).expect("known")
 }
 
 fn kill_after(gateway: Gateway, parts: u64) {
@@ -69,6 +73,49 @@ fn every_message_has_one_end_and_none_goes_out_twice_unannounced() {
         let totals = first.api().call("stats", json!({})).expect("an answer")["totals"].clone();
         (totals["delivered"] == MESSAGES && totals["sent"] == MESSAGES).then_some(())
     });
+    first.stop();
+    second.stop();
+}
+
+#[test]
+fn what_waits_for_the_rate_has_not_begun() {
+    let port = free_port();
+    let rig = Rig::new(1).config(&format!(
+        "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\n[[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n"
+    ));
+    let second = rig.start_ready();
+    // Two parts in the time that the test takes, and no more: the second may be begun when it is killed.
+    let front = relay(Rig::new(0), "phone", port, "rate = 1\n");
+    let front = front.config("[store]\nuncertain_wait_s = 10\n");
+    let first = front.start();
+    let ids: Vec<String> = (0..8)
+        .map(|place| {
+            first
+                .api()
+                .send(&format!("+491701{place:06}"), &format!("message {place}"))
+        })
+        .collect();
+    let attempting = |id: &&String| status(&first, id)["parts"][0]["state"] == "attempting";
+    eventually("they are handed over", LONG, || {
+        (ids.iter().filter(attempting).count() >= 4).then_some(())
+    });
+    first
+        .api()
+        .call("sms.cancel", json!({ "id": ids[7] }))
+        .expect("it waits");
+    kill_after(first, 1);
+
+    let first = front.start();
+    let uncertain = ids.iter().filter(|id| status(&first, id)["state"] == "uncertain");
+    assert!(uncertain.count() <= 1, "{}", first.log());
+    let doubted = ids[..7].iter().filter(|id| {
+        let view = first.wait_state(id, "delivered", LONG);
+        view["maybe_twice"] == true
+    });
+    assert!(doubted.count() <= 1);
+    assert_eq!(status(&first, &ids[7])["state"], "cancelled");
+    let texts: BTreeSet<String> = rig.network.sent().into_iter().filter_map(|one| one.text).collect();
+    assert_eq!(texts.len(), 7, "{texts:?}");
     first.stop();
     second.stop();
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use gateway::{Carrier, Gateway, Handover, NotTaken, Obstacle, Parts, PinTry, RouteSettings, RouteStatus, UssdStep};
+use gateway::{
+    Ahead, Carrier, Gateway, Handover, NotTaken, Obstacle, Parts, PinTry, RouteSettings, RouteStatus, UssdStep,
+};
 use message::{Committed, Level, Memory, Number, RouteId};
 use router::RouteConfig;
 use store::{Retention, Store};
@@ -46,7 +48,7 @@ impl Carrier for Drawer {
             }),
             level: Level::Ok,
             at_once: 1,
-            ahead: false,
+            ahead: Ahead::None,
         }]
     }
 

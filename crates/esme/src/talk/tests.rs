@@ -156,7 +156,11 @@ impl Rig {
     }
 
     fn submit(&self, ticket: u64) {
-        self.upstream.submit(ticket, part("hello")).unwrap();
+        self.give(ticket, "hello", None).unwrap();
+    }
+
+    fn give(&self, ticket: u64, text: &str, mark: Option<Arc<dyn BeginMark>>) -> Result<(), String> {
+        self.upstream.submit(ticket, part(text), mark)
     }
 
     /// Speaks on until the connection is over.
@@ -207,6 +211,33 @@ fn is_hold(outcome: &Outcome) -> bool {
             ..
         })
     )
+}
+
+fn came_back(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::NotBegun { .. })
+}
+
+/// A mark that shows whether it was set, or cannot be.
+#[derive(Debug, Default)]
+struct Note {
+    set: std::sync::atomic::AtomicBool,
+    fails: bool,
+}
+
+impl BeginMark for Note {
+    fn set(&self) -> io::Result<()> {
+        self.set.store(true, std::sync::atomic::Ordering::SeqCst);
+        match self.fails {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Note {
+    fn is_set(&self) -> bool {
+        self.set.load(std::sync::atomic::Ordering::SeqCst)
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -360,7 +391,7 @@ async fn an_upstream_that_asks_for_less_gets_nothing_for_a_second_and_loses_noth
             matches!(rig.event().await, CarrierEvent::Changed),
             "the route rests before the part is given back"
         );
-        assert!(rig.upstream.submit(8, part("more")).is_err());
+        assert!(rig.give(8, "more", None).is_err());
         let (ticket, outcome, _) = rig.settled().await;
         assert!(ticket == 7 && is_hold(&outcome), "{outcome:?}");
         let before = clock::steady();
@@ -440,7 +471,7 @@ async fn what_was_written_is_uncertain_after_a_loss_and_what_was_not_goes_back()
     // The pipe is full, so the last parts stay here.
     let long = "x".repeat(150);
     for ticket in 2..=10 {
-        rig.upstream.submit(ticket, part(&long)).unwrap();
+        rig.give(ticket, &long, None).unwrap();
     }
     tokio::time::sleep(Duration::from_millis(10)).await;
     drop(rig.centre);
@@ -450,7 +481,7 @@ async fn what_was_written_is_uncertain_after_a_loss_and_what_was_not_goes_back()
     let mut uncertain = Vec::new();
     while let Ok(event) = rig.events.try_recv() {
         match event {
-            CarrierEvent::Settled { ticket, outcome, .. } if is_hold(&outcome) => held.push(ticket),
+            CarrierEvent::Settled { ticket, outcome, .. } if came_back(&outcome) => held.push(ticket),
             CarrierEvent::Settled { ticket, .. } => uncertain.push(ticket),
             _ => {}
         }
@@ -474,12 +505,12 @@ async fn what_was_given_back_does_not_go_out_when_the_upstream_reads_again() {
     let long = "x".repeat(150);
     for ticket in 0..10 {
         let text = format!("{ticket}{long}");
-        rig.upstream.submit(ticket, part(&text)).unwrap();
+        rig.give(ticket, &text, None).unwrap();
     }
     let mut given_back = Vec::new();
     for _ in 0..10 {
         let (ticket, outcome, _) = rig.settled().await;
-        given_back.extend(is_hold(&outcome).then_some(ticket));
+        given_back.extend(came_back(&outcome).then_some(ticket));
     }
     assert!(given_back.contains(&9), "{given_back:?}");
     loop {
@@ -495,6 +526,43 @@ async fn what_was_given_back_does_not_go_out_when_the_upstream_reads_again() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_has_its_mark_when_it_is_written_and_not_while_it_waits_for_the_rate() {
+    let mut rig = Rig::bound(Config {
+        rate: 1,
+        ..Config::default()
+    })
+    .await;
+    let notes = [Arc::<Note>::default(), Arc::default(), Arc::default()];
+    for (ticket, note) in (1..).zip(&notes) {
+        rig.give(ticket, "hello", Some(Arc::clone(note) as _)).unwrap();
+    }
+    let (owed, _) = rig.centre.asked().await;
+    assert_eq!(notes.each_ref().map(|note| note.is_set()), [true, false, false]);
+    rig.upstream.withdraw(2);
+    let (ticket, outcome, _) = rig.settled().await;
+    assert!(ticket == 2 && came_back(&outcome), "{outcome:?}");
+    rig.upstream.withdraw(1);
+    rig.centre.respond(owed, Answer::taken("1")).await;
+    assert_eq!(rig.settled().await.0, 1, "one that is out goes on");
+    rig.centre.asked().await;
+    assert_eq!(notes.map(|note| note.is_set()), [true, false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_whose_beginning_cannot_be_noted_does_not_go_out() {
+    let mut rig = Rig::bound(Config::default()).await;
+    let note = Note {
+        fails: true,
+        ..Note::default()
+    };
+    rig.give(7, "hello", Some(Arc::new(note))).unwrap();
+    let (ticket, outcome, _) = rig.settled().await;
+    assert!(ticket == 7 && came_back(&outcome), "{outcome:?}");
+    assert!(matches!(rig.centre.next().await, Event::Closed(_)), "nothing came");
+    rig.talking.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -551,7 +619,7 @@ async fn a_part_too_long_for_an_old_upstream_does_not_wait_for_ever() {
     smpp::Pdu::encode_parts(Status::OK, owed.sequence(), &body, &tlvs, &mut resp).unwrap();
     rig.centre.stream.write_all(&resp).await.unwrap();
     assert!(matches!(rig.event().await, CarrierEvent::Changed));
-    rig.upstream.submit(7, part(&"\u{E4}".repeat(160))).unwrap();
+    rig.give(7, &"\u{E4}".repeat(160), None).unwrap();
     let (ticket, outcome, _) = rig.settled().await;
     assert!(
         matches!(

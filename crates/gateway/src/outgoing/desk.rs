@@ -71,8 +71,9 @@ pub(crate) struct Desk {
 struct Home {
     lane: usize,
     parts: usize,
-    /// One of them is on its way there: the others must follow, or the recipient's phone never joins them.
-    begun: bool,
+    /// The first of them that is on its way there, or out: the others must follow, or the recipient's phone never joins
+    /// them.
+    begun: Option<PartKey>,
 }
 
 /// What the desk wants done.
@@ -89,7 +90,7 @@ pub(crate) enum Action {
     },
     /// Hand this to the carrier; the answer is [`Desk::settled`].
     Submit(Handover),
-    /// Ask a part back that stands behind another one. Where it has not begun, [`Desk::settled`] says so.
+    /// Ask a part back that may wait at its carrier. Where it has not begun, [`Desk::settled`] says so.
     Withdraw {
         /// From which route.
         route: RouteId,
@@ -141,6 +142,8 @@ pub struct Handover {
     pub route: RouteId,
     /// Under which ticket its outcome comes back.
     pub ticket: u64,
+    /// Which hand of the route has it, from 0: none has another part before this one's end is on record.
+    pub hand: usize,
     /// The SMS-SUBMIT without service-centre part, TP-MR zero.
     pub tpdu: Vec<u8>,
     /// The attempt is on record.
@@ -410,7 +413,7 @@ impl Desk {
                 .or_insert(Home {
                     lane: at,
                     parts: 0,
-                    begun: false,
+                    begun: None,
                 })
                 .parts += 1;
         }

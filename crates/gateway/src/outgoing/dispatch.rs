@@ -20,7 +20,7 @@ use tracing::{debug, info, info_span, warn};
 use super::desk::{Action, Desk, End, Ended, Handover, Question, Reordered, Wait};
 use super::look::Page;
 use super::remake::Remaker;
-use crate::carrier::{Carrier, RouteStatus};
+use crate::carrier::{Ahead, Carrier, RouteStatus};
 use crate::clock;
 
 /// What others tell the dispatcher.
@@ -201,7 +201,9 @@ impl Dispatcher {
 
     fn take_facts(&mut self, routes: Vec<RouteStatus>, now: Timestamp) {
         for mut status in routes {
-            status.ahead &= self.store.notes_begins();
+            if !self.store.notes_begins() {
+                status.ahead = Ahead::None;
+            }
             self.desk.facts(&status, now);
         }
         self.desk.tick(now);
@@ -321,7 +323,7 @@ impl Dispatcher {
         let (route, ticket) = (handover.route.clone(), handover.ticket);
         let attempted = handover.proof.get();
         if attempted.ahead {
-            handover.mark = self.store.begin_mark(&route, attempted.key);
+            handover.mark = self.store.begin_mark(&route, handover.hand, attempted.key);
         }
         let home = self.home(&route);
         let taken = match home.and_then(|home| self.carriers.get(home)) {

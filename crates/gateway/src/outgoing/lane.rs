@@ -10,6 +10,8 @@ use message::{JournalEntry, Level, Number, RouteId};
 use router::{RouteConfig, RouteFacts, Usage};
 use store::{DuePart, Settle};
 
+use crate::carrier::Ahead;
+
 /// The order in which parts go out: priority first, then the order of acceptance.
 pub(crate) type Order = (Reverse<u8>, i64, u8);
 
@@ -36,8 +38,8 @@ pub(crate) struct Lane {
     pub(crate) hands: Vec<Work>,
     /// How many parts its carrier works on together.
     pub(crate) at_once: usize,
-    /// Whether it takes one more behind those, to begin it without asking once one of them has ended.
-    pub(crate) ahead: bool,
+    /// Which of the parts that its carrier has may wait there.
+    pub(crate) ahead: Ahead,
     pub(crate) last_used: Option<Timestamp>,
     /// Its route is not configured any more: what is with its modem is finished, and nothing begins.
     pub(crate) retired: bool,
@@ -90,7 +92,7 @@ pub(crate) enum Work {
         cost_micros: i64,
         /// When it was handed over, or moved up.
         since: Timestamp,
-        /// Whether it stands behind another one, and whether it was asked back.
+        /// Whether it stands behind another one, or was asked back.
         stand: Stand,
     },
 }
@@ -102,7 +104,7 @@ pub(crate) enum Stand {
     Front,
     /// Behind another one.
     Behind,
-    /// Behind another one, and asked back.
+    /// Asked back.
     Withdrawn,
 }
 
@@ -121,7 +123,7 @@ impl Lane {
             queue: BTreeMap::new(),
             hands: vec![Work::Idle],
             at_once: 1,
-            ahead: false,
+            ahead: Ahead::None,
             last_used: None,
             retired: false,
         }
@@ -184,17 +186,23 @@ impl Lane {
     /// Since when each part whose turn has come is with the carrier.
     fn fronts(&self) -> impl Iterator<Item = Timestamp> {
         self.hands.iter().filter_map(|work| match work {
-            Work::Sending {
-                since,
-                stand: Stand::Front,
-                ..
-            } => Some(*since),
+            Work::Sending { since, stand, .. } if self.has_turn(*stand) => Some(*since),
             _ => None,
         })
     }
 
-    /// Its route takes so many parts at once from now on, and one more behind them or not.
-    pub(crate) fn takes(&mut self, at_once: u16, ahead: bool) {
+    /// Whether the turn of a part that stands so has come.
+    fn has_turn(&self, stand: Stand) -> bool {
+        stand == Stand::Front || self.ahead == Ahead::Any
+    }
+
+    /// Whether a part that stands so may not have begun, and can be asked back.
+    pub(crate) fn may_wait(&self, stand: Stand) -> bool {
+        stand != Stand::Front || self.ahead == Ahead::Any
+    }
+
+    /// Its route takes so many parts at once from now on, and these of them may wait there.
+    pub(crate) fn takes(&mut self, at_once: u16, ahead: Ahead) {
         self.at_once = usize::from(at_once.max(1));
         self.ahead = ahead;
         if self.hands.len() < self.width() {
@@ -204,17 +212,22 @@ impl Lane {
 
     /// How many of the hands may begin something.
     pub(crate) fn width(&self) -> usize {
-        self.at_once + usize::from(self.ahead)
+        self.at_once + usize::from(self.ahead == Ahead::OneMore)
     }
 
     /// Whether what begins now stands behind another part.
     pub(crate) fn is_full(&self) -> bool {
-        self.ahead && self.under_way().count() >= self.at_once
+        self.ahead == Ahead::OneMore && self.under_way().count() >= self.at_once
+    }
+
+    /// Whether what begins now is on record before it begins.
+    pub(crate) fn records_ahead(&self) -> bool {
+        self.ahead == Ahead::Any || self.is_full()
     }
 
     /// Where a part stands that the carrier is given now.
     pub(crate) fn stand(&self) -> Stand {
-        match self.ahead && self.fronts().count() >= self.at_once {
+        match self.ahead == Ahead::OneMore && self.fronts().count() >= self.at_once {
             true => Stand::Behind,
             false => Stand::Front,
         }
@@ -222,7 +235,7 @@ impl Lane {
 
     /// A part has left the carrier: the oldest of those behind moves up.
     pub(crate) fn move_up(&mut self, now: Timestamp) {
-        if self.fronts().count() >= self.at_once {
+        if self.ahead == Ahead::Any || self.fronts().count() >= self.at_once {
             return;
         }
         let behind = self.hands.iter_mut().filter_map(|work| match work {
@@ -245,14 +258,18 @@ impl Lane {
         })
     }
 
-    /// The tickets of the parts behind others that are meant; they count as asked back.
+    /// The tickets of the parts that may wait at the carrier and are meant; they count as asked back.
     pub(crate) fn withdraw(&mut self, meant: impl Fn(&DuePart) -> bool) -> Vec<u64> {
+        let asked = match self.ahead {
+            Ahead::Any => Stand::Front,
+            Ahead::None | Ahead::OneMore => Stand::Behind,
+        };
         let mut tickets = Vec::new();
         for work in &mut self.hands {
             if let Work::Sending {
                 part, ticket, stand, ..
             } = work
-                && *stand == Stand::Behind
+                && *stand == asked
                 && meant(part)
             {
                 *stand = Stand::Withdrawn;

@@ -13,11 +13,11 @@ use crate::reader::Glance;
 use crate::tally::is_open;
 use crate::{Error, Store};
 
-/// A query for the columns that [`read_due`] reads.
+/// A query for the columns that [`read_due`] reads. The route of an attempt that came back as if it never was binds nothing.
 macro_rules! select_due {
     ($rest:literal) => {
         concat!(
-            "SELECT p.key, p.timer, p.attempts, p.route, p.tpdu, m.id, m.parts, m.priority, m.recipient, m.origin, ",
+            "SELECT p.key, p.timer, p.attempts, iif(p.attempted_at IS NULL, NULL, p.route), p.tpdu, m.id, m.parts, m.priority, m.recipient, m.origin, ",
             "m.strict, m.report, m.expires_at, m.on_uncertain, m.token ",
             $rest
         )
@@ -142,7 +142,8 @@ pub(crate) fn read_due(conn: &Connection, names: &mut Names, row: &Row<'_>) -> r
 /// The route of the message's first attempted part.
 fn first_route(conn: &Connection, message: i64) -> rusqlite::Result<Option<i64>> {
     let mut statement = conn.prepare_cached(
-        "SELECT route FROM part WHERE key BETWEEN ?1 AND ?2 AND route IS NOT NULL ORDER BY key LIMIT 1",
+        "SELECT route FROM part WHERE key BETWEEN ?1 AND ?2 AND route IS NOT NULL AND attempted_at IS NOT NULL
+         ORDER BY key LIMIT 1",
     )?;
     let mut rows = statement.query(parts_of(message))?;
     rows.next()?.map(|row| row.get(0)).transpose()

@@ -224,7 +224,7 @@ pub struct Attempt {
     pub at: Timestamp,
     /// The TPDU where it was rebuilt (another validity, another reference).
     pub tpdu: Option<Vec<u8>>,
-    /// Another part is still on its way there: this one begins after that, and gets a [mark](Store::begin_mark) then.
+    /// It may wait there before it begins, and gets a [mark](Store::begin_mark) then.
     pub ahead: bool,
 }
 
@@ -237,7 +237,7 @@ pub struct Attempted {
     pub route: RouteId,
     /// Which attempt of this part it is, from 1.
     pub attempts: u32,
-    /// Another part was still on its way there when this was recorded.
+    /// It may wait there before it begins.
     pub ahead: bool,
 }
 

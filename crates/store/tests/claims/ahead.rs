@@ -1,9 +1,9 @@
 //! Parts that are handed over while another one is on its way: what a crash leaves of them.
 
 use message::{OnUncertain, PartState, RouteId};
-use store::{Attempt, DuePart, NewMessage, Progress};
+use store::{Attempt, DuePart, NewMessage, Progress, Settled};
 
-use crate::common::{Bench, copy_file, message, t};
+use crate::common::{Bench, copy_file, message, sent, t};
 
 const SIM: &str = "sim1";
 
@@ -47,7 +47,7 @@ async fn hand_over_ahead(bench: &Bench, part: &DuePart) {
 fn begin(bench: &Bench, part: &DuePart) {
     let mark = bench
         .store
-        .begin_mark(&RouteId::new(SIM), part.key)
+        .begin_mark(&RouteId::new(SIM), 1, part.key)
         .expect("can be noted");
     mark.set().expect("noted");
 }
@@ -120,9 +120,7 @@ async fn in_a_restored_copy_they_are_all_in_doubt() {
     store::back_up(bench.folder.path(), &copy, false).expect("copied");
     // What happened since is not in the copy, but in the folder.
     begin(&bench, &parts[2]);
-    for _ in 0..4 {
-        begin(&bench, &parts[0]);
-    }
+    begin(&bench, &parts[0]);
     bench.store.close().await;
     store::restore(&copy, bench.folder.path(), true).expect("restored");
     let found = Bench::at(bench.folder, bench.config);
@@ -148,4 +146,41 @@ async fn one_whose_validity_ended_meanwhile_expires() {
         .expect("ticked");
     assert_eq!(found.states(parts[2].message).await, [PartState::Expired]);
     found.sound().await;
+}
+
+#[tokio::test]
+async fn a_hand_whose_part_takes_long_is_not_forgotten_for_the_others() {
+    let bench = Bench::new();
+    let slow = bench.part(held()).await;
+    let waits = bench.part(held()).await;
+    for part in [&slow, &waits] {
+        hand_over_ahead(&bench, part).await;
+    }
+    let begin = |hand, part: &DuePart| {
+        let mark = bench.store.begin_mark(&RouteId::new(SIM), hand, part.key);
+        mark.expect("can be noted").set().expect("noted");
+    };
+    begin(0, &slow);
+    for _ in 0..20 {
+        let quick = bench.part(held()).await;
+        hand_over_ahead(&bench, &quick).await;
+        begin(1, &quick);
+        bench.settle(quick.key, SIM, t(2), sent(1)).await;
+    }
+    let found = after_kill(&bench);
+    assert_eq!(
+        (found.recovered.uncertain, found.recovered.not_begun),
+        (vec![slow.key], 1)
+    );
+}
+
+#[tokio::test]
+async fn an_attempt_that_came_back_binds_no_message_to_its_route() {
+    let bench = Bench::new();
+    let part = bench.part(message(2)).await;
+    hand_over_ahead(&bench, &part).await;
+    bench.settle(part.key, SIM, t(2), Settled::Requeued).await;
+    let due = bench.store.due(t(3), 10).await.expect("read");
+    let routes: Vec<_> = due.iter().map(|part| part.route.as_ref()).collect();
+    assert_eq!(routes, [None, None]);
 }

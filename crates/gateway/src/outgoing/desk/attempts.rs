@@ -9,6 +9,7 @@ use router::Decision;
 use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 
 use super::{Action, Desk, Ended, FREE_WAIT, Handover, STORE_PAUSE};
+use crate::carrier::Ahead;
 use crate::outgoing::compose;
 use crate::outgoing::lane::{Stand, Work, order};
 use crate::outgoing::verdict::{Verdict, judge};
@@ -61,6 +62,10 @@ impl Desk {
             peer_id,
         } = end;
         let uncertain = matches!(outcome, Outcome::Uncertain { .. }).then_some(part.key);
+        if matches!(outcome, Outcome::NotBegun { .. }) {
+            self.has_not_begun(&part);
+        }
+        let lane = &mut self.lanes[at];
         if let Some(usage) = &mut lane.usage {
             usage.end(&part.to);
             if matches!(outcome, Outcome::Sent { .. }) {
@@ -100,6 +105,13 @@ impl Desk {
         }
         self.record(at, hand, Some(verdict.settle), now);
         Ended::Settled(uncertain)
+    }
+
+    /// A part came back as it was: a message that began with it has not begun.
+    fn has_not_begun(&mut self, part: &DuePart) {
+        if let Some(home) = self.homes.get_mut(&part.key.message) {
+            home.begun.take_if(|begun| *begun == part.key);
+        }
     }
 
     /// Whether the part's message could go over no other route than this, now or later.
@@ -182,6 +194,7 @@ impl Desk {
         self.actions.push_back(Action::Submit(Handover {
             route: lane.id.clone(),
             ticket,
+            hand,
             tpdu: part.tpdu.clone(),
             proof,
             more: !lane.queue.is_empty(),
@@ -196,13 +209,13 @@ impl Desk {
         };
         let slow_at = lane.slow_at();
         self.look_at_pauses_by(slow_at);
-        if self.lanes[at].ahead {
+        if self.lanes[at].ahead != Ahead::None {
             self.start(at, now);
             self.let_pass(at);
         }
     }
 
-    /// Asks back what stands behind another part, where something more urgent waits.
+    /// Asks back what may wait at the carrier, where something more urgent waits here.
     pub(super) fn let_pass(&mut self, at: usize) {
         let lane = &self.lanes[at];
         let Some((&(Reverse(most), ..), _)) = lane.queue.first_key_value() else {
@@ -211,7 +224,7 @@ impl Desk {
         self.withdraw(at, |part| part.priority.0 < most);
     }
 
-    /// Asks back what stands behind another part and is meant.
+    /// Asks back what may wait at the carrier and is meant.
     pub(super) fn withdraw(&mut self, at: usize, meant: impl Fn(&DuePart) -> bool) {
         let lane = &mut self.lanes[at];
         for ticket in lane.withdraw(meant) {
@@ -302,9 +315,9 @@ impl Desk {
         let alone = settle.as_ref().is_some_and(|settle| settle.journal.is_some());
         // A route that takes less at once than it did has hands too many.
         let may_begin = !alone && hand < self.lanes[at].width();
-        let ahead = self.lanes[at].is_full();
+        let (ahead, behind) = (self.lanes[at].records_ahead(), self.lanes[at].is_full());
         let mut next = if may_begin {
-            self.next_part(at, ahead, now)
+            self.next_part(at, behind, now)
         } else {
             None
         };
@@ -314,7 +327,7 @@ impl Desk {
         if let Some(part) = &next
             && let Some(home) = self.homes.get_mut(&part.key.message)
         {
-            home.begun = true;
+            home.begun.get_or_insert(part.key);
         }
         let lane = &mut self.lanes[at];
         let route = lane.id.clone();
@@ -340,9 +353,9 @@ impl Desk {
         true
     }
 
-    /// The next part of a lane, which goes behind another one (`ahead`) or at once. A message of several parts is begun
+    /// The next part of a lane, which goes behind another one (`behind`) or at once. A message of several parts is begun
     /// when its turn has come: from then on it would be bound to the SIM.
-    fn next_part(&mut self, at: usize, ahead: bool, now: Timestamp) -> Option<Box<DuePart>> {
+    fn next_part(&mut self, at: usize, behind: bool, now: Timestamp) -> Option<Box<DuePart>> {
         let lane = &mut self.lanes[at];
         if self.closing || !lane.is_usable() {
             return None;
@@ -351,7 +364,7 @@ impl Desk {
         let mut wake: Option<Timestamp> = None;
         let mut found = None;
         for (place, part) in &lane.queue {
-            if ahead && part.parts > 1 {
+            if behind && part.parts > 1 {
                 break;
             }
             if busy.contains(&part.key.message) {

@@ -8,7 +8,7 @@ use router::Decision;
 use store::DuePart;
 
 use super::{Action, Desk, REROUTE_PAUSE, WAITING};
-use crate::outgoing::lane::{Pause, Stand, Work};
+use crate::outgoing::lane::{Pause, Work};
 use crate::outgoing::verdict::Remake;
 
 impl Desk {
@@ -21,13 +21,13 @@ impl Desk {
         }
     }
 
-    /// Asks a message back of which everything that was handed over stands behind other parts; whether there is such a thing.
+    /// Asks a message back of which everything that was handed over may wait at its carrier; whether there is such a thing.
     /// Nothing of it begins until it is [let go](Desk::remade).
     pub(crate) fn ask_back(&mut self, message: MessageId) -> bool {
         let mut behind = Vec::new();
         for (at, lane) in self.lanes.iter().enumerate() {
             for (part, stand) in lane.handed_over().filter(|(part, _)| part.message == message) {
-                if stand == Stand::Front {
+                if !lane.may_wait(stand) {
                     return false;
                 }
                 behind.push((at, part.key));
@@ -53,7 +53,7 @@ impl Desk {
     /// Puts what waits on a lane back to the unrouted, except parts whose message has begun there.
     pub(super) fn unqueue(&mut self, at: usize) {
         let homes = &self.homes;
-        let begun = |message: &i64| homes.get(message).is_some_and(|home| home.begun);
+        let begun = |message: &i64| homes.get(message).is_some_and(|home| home.begun.is_some());
         let bound = |part: &DuePart| part.parts > 1 && (part.route.is_some() || begun(&part.key.message));
         let free: Vec<_> = self.lanes[at].queue.extract_if(.., |_, part| !bound(part)).collect();
         for (place, part) in free {

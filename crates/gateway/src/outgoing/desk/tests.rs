@@ -5,6 +5,8 @@ use message::{Level, OnUncertain, Outcome, Priority};
 use router::RouteConfig;
 use store::Attempt;
 
+use crate::carrier::Ahead;
+
 use super::*;
 
 mod ahead;
@@ -102,7 +104,7 @@ fn status(route: &str, obstacle: Option<&str>, level: Level) -> RouteStatus {
         }),
         level,
         at_once: 1,
-        ahead: false,
+        ahead: Ahead::None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn deep(route: &str) -> RouteStatus {
     RouteStatus {
-        ahead: true,
+        ahead: Ahead::OneMore,
         ..status(route, None, Level::Ok)
     }
 }

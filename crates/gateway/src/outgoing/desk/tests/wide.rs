@@ -15,6 +15,7 @@ fn wide(at_once: u16, config: RouteConfig) -> Desk {
 fn takes(desk: &mut Desk, at_once: u16, now: Timestamp) {
     let status = RouteStatus {
         at_once,
+        ahead: Ahead::Any,
         ..status("up", None, Level::Ok)
     };
     desk.facts(&status, now);
@@ -31,6 +32,8 @@ fn all_go(desk: &mut Desk, now: Timestamp) -> Vec<(PartKey, u64)> {
             }
             Action::Submit(handover) => gone.push((handover.proof.get().key, handover.ticket)),
             Action::Reload(_) => desk.reloaded(Vec::new(), true, now),
+            // Nothing waits there.
+            Action::Withdraw { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -206,4 +209,100 @@ fn one_answer_that_is_late_does_not_stop_an_upstream_and_all_of_them_do() {
     };
     let told = desk.explain(&question, t(40));
     assert!(told.routes[0].why.contains("not answered for long"), "{told:?}");
+}
+
+/// What the desk wants back.
+fn asked_back(desk: &mut Desk) -> Vec<u64> {
+    let mut tickets = Vec::new();
+    while let Some(action) = desk.poll() {
+        match action {
+            Action::Withdraw { ticket, .. } => tickets.push(ticket),
+            Action::Reload(_) => desk.reloaded(Vec::new(), true, t(1)),
+            other => panic!("{other:?}"),
+        }
+    }
+    tickets
+}
+
+fn not_begun() -> Outcome {
+    Outcome::NotBegun {
+        reason: "it was asked back".into(),
+    }
+}
+
+#[test]
+fn each_part_is_on_record_before_it_begins_and_has_a_hand_of_its_own() {
+    let mut desk = wide(3, RouteConfig::default());
+    desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
+    desk.arrive([part(3, 1, 2, 1)], t(1));
+    let mut hands = Vec::new();
+    while let Some(action) = desk.poll() {
+        match action {
+            Action::Record { route, hand, progress } => {
+                let attempted = progress.attempt.map(attempted);
+                assert!(attempted.as_ref().is_some_and(|attempted| attempted.ahead));
+                desk.recorded(&route, hand, Committed::witnessed(attempted), t(1));
+            }
+            Action::Submit(handover) => hands.push(handover.hand),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(hands, [0, 1, 2]);
+}
+
+#[test]
+fn what_waits_at_an_upstream_can_be_taken_back() {
+    let mut desk = wide(3, RouteConfig::default());
+    desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    assert!(desk.ask_back(id(2)), "nobody here knows whether it has begun");
+    assert_eq!(asked_back(&mut desk), [gone[1].1]);
+    desk.settled(&up(), gone[1].1, not_begun(), t(2));
+    let (_, progress) = record(&mut desk);
+    let settled = progress.settle.map(|settle| settle.result);
+    assert_eq!(settled, Some(Settled::Requeued), "nothing is held against it");
+    assert!(desk.lanes[0].is_usable(), "nor against the upstream");
+}
+
+#[test]
+fn what_is_more_urgent_does_not_wait_behind_what_waits_for_the_rate() {
+    let mut desk = wide(2, RouteConfig::default());
+    desk.arrive((1..=4).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    desk.arrive([part(9, 1, 1, 3)], t(2));
+    assert_eq!(asked_back(&mut desk), [gone[0].1, gone[1].1]);
+    desk.settled(&up(), gone[1].1, not_begun(), t(2));
+    assert_eq!(all_go(&mut desk, t(2))[0].0, PartKey { message: 9, part: 1 });
+    desk.settled(&up(), gone[0].1, sent(), t(3));
+    let next = all_go(&mut desk, t(3));
+    assert_eq!(next[0].0, PartKey { message: 3, part: 1 }, "one that had begun goes on");
+}
+
+#[test]
+fn a_message_of_several_parts_that_had_not_begun_goes_where_it_can() {
+    let mut desk = wide(2, RouteConfig::default());
+    desk.add_lane(Lane::new(RouteId::new("spare"), RouteConfig::default(), TimeZone::UTC));
+    desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    assert_eq!(gone.len(), 1);
+    desk.facts(&status("up", Some("no connection"), Level::Warning), t(2));
+    desk.settled(&up(), gone[0].1, not_begun(), t(2));
+    desk.facts(&status("spare", None, Level::Ok), t(2));
+    all_go(&mut desk, t(2));
+    // The store shows it as it was.
+    desk.arrive([part(1, 1, 2, 1)], t(3));
+    desk.tick(t(3));
+    let Some(Action::Submit(handover)) = std::iter::from_fn(|| match desk.poll()? {
+        Action::Record { route, hand, progress } => {
+            let attempted = progress.attempt.map(attempted);
+            desk.recorded(&route, hand, Committed::witnessed(attempted), t(3));
+            Some(None)
+        }
+        other => Some(Some(other)),
+    })
+    .flatten()
+    .find(|action| matches!(action, Action::Submit(_))) else {
+        panic!("it goes out")
+    };
+    assert_eq!(handover.route, RouteId::new("spare"));
 }
