@@ -345,6 +345,21 @@ national = [{ prefix = "90", languages = ["turkish", "klingon"] }]
     }
 
     #[test]
+    fn an_own_number_that_nobody_has_is_told_where_all_are_known() {
+        let source = "[slots.a]\nport = '/dev/a'\nnumber = '+491711234567'\n\
+                      [smpp]\nlisten = ['127.0.0.1:2775']\n[[smpp.accounts]]\nsystem_id = 'shop'\n\
+                      hash = '$2b$10$wJ8wYpFSJwU6lc1IqCTqXOd9sHHvb1zGkdrWuNzWVnWZBXpOHYkoK'\n\
+                      numbers = ['+491711234567', '+4999']\n";
+        let faults = told(source, 0o600);
+        assert!(
+            faults.len() == 1 && faults[0].contains("numbers.#2 = '+4999': nobody here has +4999; write the number of"),
+            "{faults:?}"
+        );
+        let card_tells = format!("{source}[slots.b]\nport = '/dev/b'\n");
+        assert_eq!(told(&card_tells, 0o600), Vec::<String>::new());
+    }
+
+    #[test]
     fn values_that_would_only_fail_later_are_told_now() {
         let source = r#"data = ""
 [log]

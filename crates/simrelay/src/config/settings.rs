@@ -162,6 +162,16 @@ impl Settings {
         self.pool.slots.contains_key(name) || self.upstreams.contains_key(name)
     }
 
+    /// Whether a slot or upstream has this number, or a slot may have it: one of which only the card tells the number.
+    pub(crate) fn may_have_number(&self, number: &str) -> bool {
+        let by_slots = self.pool.slots.values().any(|slot| {
+            let known = slot.number.as_ref();
+            known.is_none_or(|known| known.to_string() == number)
+        });
+        let mut upstreams = self.upstreams.values();
+        by_slots || upstreams.any(|upstream| upstream.number.as_deref() == Some(number))
+    }
+
     /// The settings of every route: what `[routes]` says, or the defaults for a slot or upstream that it does not name.
     pub(crate) fn route_settings(&self) -> gateway::RouteSettings {
         let of = |routes: &BTreeMap<RouteId, RouteConfig>, name: &RouteId| {

@@ -21,6 +21,12 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
             let key = format!("smpp.accounts[{index}].sims[{place}]");
             reader.wrong(&key, format!("there is no slot {sim}"), "name a slot: [slots.NAME]");
         }
+        let numbers = account.numbers.iter().enumerate();
+        for (place, number) in numbers.filter(|(_, number)| !settings.may_have_number(number)) {
+            let key = format!("smpp.accounts[{index}].numbers[{place}]");
+            let right = "write the number of a slot or upstream, as it stands there";
+            reader.wrong(&key, format!("nobody here has {number}"), right);
+        }
         if let Some(error) = account
             .outbind_ca_file
             .as_ref()
