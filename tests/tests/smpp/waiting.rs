@@ -200,6 +200,19 @@ fn what_other_words_would_break_is_not_replaced() {
     display.push_octet(Tag::DEST_ADDR_SUBUNIT, 1);
     let flash = esme.call_with(Body::SubmitSm(later(to, "flash")), display);
     let flash = flash.message_id().expect("an id").text();
+    let Body::ReplaceSm(canned) = replace(&flash, "Shop", "", "000000000000000R") else {
+        panic!("a replace_sm");
+    };
+    let canned = Body::ReplaceSm(ReplaceSm {
+        sm_default_msg_id: 1,
+        ..canned
+    });
+    assert_eq!(
+        esme.call(canned).status,
+        Status::INVALID_DEFAULT_MESSAGE,
+        "there is none, and the message stays as it was"
+    );
+    assert_eq!(state(&mut esme, &flash), 1);
     assert_eq!(
         esme.call(replace(&flash, "Shop", "still flash", "000000000000000R"))
             .status,
