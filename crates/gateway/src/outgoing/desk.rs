@@ -419,7 +419,7 @@ impl Desk {
         }
         self.lanes[at].queue.insert(order(&part), part);
         self.start(at, now);
-        self.let_pass(at);
+        self.let_pass(at, now);
     }
 
     /// How many parts may wait on one lane: the desk's room is shared, so that a SIM with a long backlog leaves some to

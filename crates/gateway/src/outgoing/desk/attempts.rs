@@ -11,7 +11,7 @@ use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 use super::{Action, Desk, Ended, FREE_WAIT, Handover, STORE_PAUSE};
 use crate::carrier::Ahead;
 use crate::outgoing::compose;
-use crate::outgoing::lane::{Stand, Work, order};
+use crate::outgoing::lane::{Order, Stand, Work, order};
 use crate::outgoing::verdict::{Verdict, judge};
 
 /// The end of an attempt, as its carrier told it.
@@ -211,14 +211,14 @@ impl Desk {
         self.look_at_pauses_by(slow_at);
         if self.lanes[at].ahead != Ahead::None {
             self.start(at, now);
-            self.let_pass(at);
+            self.let_pass(at, now);
         }
     }
 
     /// Asks back what may wait at the carrier, where something more urgent waits here.
-    pub(super) fn let_pass(&mut self, at: usize) {
-        let lane = &self.lanes[at];
-        let Some((&(Reverse(most), ..), _)) = lane.queue.first_key_value() else {
+    pub(super) fn let_pass(&mut self, at: usize, now: Timestamp) {
+        // What could not go anyway would only send the others round and round.
+        let Ok((Reverse(most), ..)) = self.ready(at, false, now) else {
             return;
         };
         self.withdraw(at, |part| part.priority.0 < most);
@@ -356,13 +356,30 @@ impl Desk {
     /// The next part of a lane, which goes behind another one (`behind`) or at once. A message of several parts is begun
     /// when its turn has come: from then on it would be bound to the SIM.
     fn next_part(&mut self, at: usize, behind: bool, now: Timestamp) -> Option<Box<DuePart>> {
-        let lane = &mut self.lanes[at];
-        if self.closing || !lane.is_usable() {
+        if self.closing || !self.lanes[at].is_usable() {
             return None;
         }
+        let next = match self.ready(at, behind, now) {
+            Ok(place) => self.lanes[at].queue.remove(&place),
+            Err(later) => {
+                later.into_iter().for_each(|until| self.reroute_by(until));
+                None
+            }
+        };
+        if self.lanes[at].queue.len() <= self.room_of(at) / 4 {
+            self.look.refill();
+        }
+        next
+    }
+
+    /// Where the next part of a lane waits that may begin now.
+    ///
+    /// # Errors
+    /// There is none; when there will be, where the clock tells that.
+    fn ready(&mut self, at: usize, behind: bool, now: Timestamp) -> Result<Order, Option<Timestamp>> {
+        let lane = &mut self.lanes[at];
         let busy = lane.messages_under_way();
         let mut wake: Option<Timestamp> = None;
-        let mut found = None;
         for (place, part) in &lane.queue {
             if behind && part.parts > 1 {
                 break;
@@ -373,23 +390,11 @@ impl Desk {
             let rest = self.destinations.resting_until(&part.to, now);
             let full = lane.usage.as_mut().and_then(|usage| usage.permits(now, &part.to).err());
             match rest.or(full.map(|full| full.until)) {
-                None => {
-                    found = Some(*place);
-                    break;
-                }
+                None => return Ok(*place),
                 Some(until) => wake = Some(wake.map_or(until, |at| at.min(until))),
             }
         }
-        if found.is_none()
-            && let Some(until) = wake
-        {
-            self.reroute_by(until);
-        }
-        let next = found.and_then(|place| self.lanes[at].queue.remove(&place));
-        if self.lanes[at].queue.len() <= self.room_of(at) / 4 {
-            self.look.refill();
-        }
-        next
+        Err(wake)
     }
 }
 

@@ -103,6 +103,26 @@ fn what_is_more_urgent_passes_the_part_that_stands_behind() {
 }
 
 #[test]
+fn what_is_urgent_and_rests_asks_nothing_back() {
+    let mut desk = deep_desk();
+    desk.arrive([part(9, 1, 1, 3)], t(1));
+    let seen = serve(&mut desk, t(1));
+    let later = ErrorClass::RetryLater {
+        after: Duration::from_secs(60),
+        times: None,
+    };
+    desk.settled(&a(), seen.handed[0].1, failed(later), t(2));
+    serve(&mut desk, t(2));
+    let to_it = DuePart {
+        to: part(9, 1, 1, 3).to,
+        ..part(10, 1, 1, 3)
+    };
+    desk.arrive([to_it, part(1, 1, 1, 1), part(2, 1, 1, 1)], t(3));
+    let seen = serve(&mut desk, t(3));
+    assert_eq!((seen.handed.len(), seen.withdrawn.len()), (2, 0), "{seen:?}");
+}
+
+#[test]
 fn a_part_that_was_asked_back_too_late_ends_as_any_other() {
     let mut desk = deep_desk();
     desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));

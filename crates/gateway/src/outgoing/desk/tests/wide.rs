@@ -279,6 +279,26 @@ fn what_is_more_urgent_does_not_wait_behind_what_waits_for_the_rate() {
 }
 
 #[test]
+fn what_is_urgent_and_cannot_go_yet_asks_nothing_back() {
+    let mut desk = wide(3, RouteConfig::default());
+    desk.arrive((1..=2).map(|number| part(1, number, 2, 3)), t(1));
+    assert_eq!(all_go(&mut desk, t(1)).len(), 1, "its second part follows the first");
+    desk.arrive([part(2, 1, 1, 1)], t(1));
+    let mut seen = Vec::new();
+    while let Some(action) = desk.poll() {
+        match action {
+            Action::Record { route, hand, progress } => {
+                let attempted = progress.attempt.map(attempted);
+                desk.recorded(&route, hand, Committed::witnessed(attempted), t(1));
+            }
+            Action::Submit(handover) => seen.push(handover.proof.get().key.message),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, [2]);
+}
+
+#[test]
 fn a_message_of_several_parts_that_had_not_begun_goes_where_it_can() {
     let mut desk = wide(2, RouteConfig::default());
     desk.add_lane(Lane::new(RouteId::new("spare"), RouteConfig::default(), TimeZone::UTC));
