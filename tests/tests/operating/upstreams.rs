@@ -65,7 +65,7 @@ impl Line {
     }
 
     /// The gateway unbinds, and ends the connection then.
-    fn is_unbound(mut self) {
+    fn sees_unbind(mut self) {
         let pdu = self.hears();
         assert!(matches!(pdu.body, Body::Unbind), "{pdu:?}");
         self.says(pdu.sequence, Body::UnbindResp);
@@ -133,7 +133,7 @@ fn an_upstream_comes_changes_and_goes_and_no_other_route_is_touched() {
     edit(&rig, |text| text.replace(&comes(""), &comes("service_type = \"X\"\n")));
     assert_eq!(reloaded(&gateway)["changed"], json!(["upstreams.comes"]));
     line.takes(&pdu, "2");
-    line.is_unbound();
+    line.sees_unbind();
     gateway.wait_state(&open, "sent", LIMIT);
     let mut line = Line::bound(&second);
     wait_bound(&gateway, ports[1], 2);
@@ -150,7 +150,7 @@ fn an_upstream_comes_changes_and_goes_and_no_other_route_is_touched() {
     gateway.wait_state(&waits, "sent", LIMIT);
     assert_eq!(sim(&waits), "sim-0");
     line.takes(&pdu, "3");
-    line.is_unbound();
+    line.sees_unbind();
     let view = gateway.wait_state(&open, "sent", LIMIT);
     assert_eq!(
         (&view["parts"][0]["sim"], &view["maybe_twice"]),
@@ -196,7 +196,7 @@ fn what_an_upstream_that_goes_never_answers_is_uncertain_and_a_bad_file_leaves_i
         )
     });
     assert_eq!(reload(&rig, &gateway)["changed"], json!(["upstreams.phone (gone)"]));
-    line.is_unbound();
+    line.sees_unbind();
     gateway.wait_state(&id, "uncertain", LIMIT);
 }
 
