@@ -1,24 +1,22 @@
-//! The writing side of a WebSocket: answers, notifications, pings and pongs, and the word that it closes.
+//! The writing side of a WebSocket: answers, notifications, pings, and the word that it closes.
 
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use hyper::body::Buf;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, watch};
+use futures_util::{Sink, SinkExt};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::frames::{Opcode, head};
-
-/// What goes before everything that waits.
-#[derive(Debug, Clone)]
-pub(super) enum Urgent {
-    Nothing,
-    /// What the client sent with its last ping (5.5.3: older ones need no answer).
-    Pong(Vec<u8>),
-    /// The end, with this status code.
-    Close(u16),
+/// The end, which goes before everything that waits.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    /// What is said before.
+    pub(super) said: Option<String>,
+    /// Why (7.4.1).
+    pub(super) code: CloseCode,
 }
 
 /// Whether the client shows signs of life.
@@ -28,49 +26,55 @@ pub(super) struct Pulse {
     unanswered: AtomicU32,
 }
 
-/// Writes until the client is gone, shows no sign of life, or was told that the WebSocket closes. That is so too when
-/// nobody is left who may still say something: the gateway stops.
-pub(super) async fn write(
-    mut socket: impl AsyncWrite + Unpin,
+/// Writes until the client is gone, shows no sign of life, or was told that the WebSocket closes, and gives the sink back.
+/// That is so too when nobody is left who may still say something: the gateway stops.
+pub(super) async fn write<S: Sink<Message> + Unpin>(
+    mut socket: S,
     mut queue: mpsc::Receiver<String>,
-    mut urgent: watch::Receiver<Urgent>,
+    mut farewell: oneshot::Receiver<Farewell>,
     pulse: &Pulse,
     ping: Duration,
-) {
+) -> S {
     let mut pings = interval_at(Instant::now() + ping, ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // Pings before the queue: a client that reads on and on is to be asked, too.
-        let (opcode, payload) = tokio::select! {
+        let (message, last) = tokio::select! {
             biased;
-            Ok(()) = urgent.changed() => match urgent.borrow_and_update().clone() {
-                Urgent::Nothing => continue,
-                Urgent::Pong(payload) => (Opcode::Pong, payload),
-                Urgent::Close(status) => (Opcode::Close, status.to_be_bytes().to_vec()),
-            },
+            Ok(Farewell { said, code }) = &mut farewell => (said.map(Message::text), Some(code)),
             _ = pings.tick() => match pulse.asked() {
-                true => (Opcode::Ping, Vec::new()),
-                false => return tracing::debug!("closing a WebSocket whose client shows no sign of life"),
+                true => (Some(Message::Ping(Default::default())), None),
+                false => {
+                    tracing::debug!("closing a WebSocket whose client shows no sign of life");
+                    return socket;
+                }
             },
             said = queue.recv() => match said {
-                Some(text) => (Opcode::Text, text.into_bytes()),
-                None => (Opcode::Close, GOING_AWAY.to_be_bytes().to_vec()),
+                Some(text) => (Some(Message::text(text)), None),
+                None => (None, Some(CloseCode::Away)),
             },
         };
-        if send(&mut socket, opcode, &payload).await.is_err() {
-            return;
+        let close = last.map(|code| {
+            Message::Close(Some(CloseFrame {
+                code,
+                reason: Default::default(),
+            }))
+        });
+        for message in message.into_iter().chain(close) {
+            if socket.send(message).await.is_err() {
+                return socket;
+            }
         }
-        if opcode == Opcode::Close {
-            let _ = socket.shutdown().await;
-            return;
+        if last.is_some() {
+            return socket;
         }
     }
 }
 
-async fn send(socket: &mut (impl AsyncWrite + Unpin), opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-    let head = head(opcode, payload.len());
-    socket.write_all_buf(&mut Buf::chain(head.as_slice(), payload)).await?;
-    socket.flush().await
+impl From<CloseCode> for Farewell {
+    fn from(code: CloseCode) -> Self {
+        Self { said: None, code }
+    }
 }
 
 impl Pulse {
@@ -100,9 +104,6 @@ impl Pulse {
 /// Pings are sent twice within the idle time; a client that answered neither when the next is due is given up.
 const UNANSWERED: u32 = 2;
 const DEAF: u32 = u32::MAX;
-
-/// The gateway stops (7.4.1).
-const GOING_AWAY: u16 = 1001;
 
 #[cfg(test)]
 mod tests {
