@@ -12,7 +12,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Bytes;
@@ -97,10 +97,11 @@ async fn elsewhere(
 
 /// Reads what is left of a body that nobody wants, within bounds.
 ///
-/// Over HTTP/2 an answer before the end of the request resets the stream, and clients (curl 7.88) then lose the answer.
-/// HTTP/1.1 has no such trouble, and is answered at once.
+/// An answer before the end of the request is lost to many clients: over HTTP/2 it resets the stream (curl 7.88), and over
+/// HTTP/1.1 they write all of the body before they read (Python, PHP), and find the connection cut. Whoever asked first
+/// whether to send it (`Expect: 100-continue`) is answered at once.
 async fn pass_over(request: Request) {
-    if request.version() == Version::HTTP_2 {
+    if request.version() == Version::HTTP_2 || !request.headers().contains_key(EXPECT) {
         drain(request.into_body()).await;
     }
 }
@@ -176,9 +177,7 @@ async fn stranger_body<'a>(app: &'a App, request: Request) -> Result<(Bytes, Opt
         true => None,
         false => Some(app.stranger_room(length).await?),
     };
-    read_body(request, length, app, Rest::PassedOver)
-        .await
-        .map(|body| (body, room))
+    read_body(request, length, app).await.map(|body| (body, room))
 }
 
 async fn json_rpc(front: &Front, peer: &Peer, request: Request) -> Result<Response, Refusal> {
@@ -207,7 +206,7 @@ async fn receive(app: &App, peer: &Peer, request: Request) -> Result<(Option<Arc
     let admitted = app.keeper.admit(peer.address, header.as_ref());
     let short = ANONYMOUS_BODY.min(app.limits.body_bytes);
     if announced(request.headers()).is_some_and(|length| length <= short.into()) {
-        let body = read_body(request, short, app, Rest::Dropped).await?;
+        let body = read_body(request, short, app).await?;
         let principal = match envelope::is_open(&body) {
             true => None,
             false => admitted.await?,
@@ -226,26 +225,17 @@ async fn receive(app: &App, peer: &Peer, request: Request) -> Result<(Option<Arc
     } else {
         short
     };
-    let body = read_body(request, room, app, Rest::Dropped).await?;
+    let body = read_body(request, room, app).await?;
     Ok((principal, body))
 }
 
-/// What becomes of the rest of a body that is too long.
-#[derive(PartialEq, Eq)]
-enum Rest {
-    /// It is read where the protocol asks for that, see [`pass_over`].
-    Dropped,
-    /// It is always read, within bounds.
-    PassedOver,
-}
-
 /// The whole body, if it is short enough and comes in time.
-async fn read_body(request: Request, longest: u32, app: &App, remains: Rest) -> Result<Bytes, Refusal> {
+async fn read_body(request: Request, longest: u32, app: &App) -> Result<Bytes, Refusal> {
     if announced(request.headers()).is_some_and(|length| length > longest.into()) {
         pass_over(request).await;
         return Err(too_large(longest));
     }
-    let (version, mut rest) = (request.version(), request.into_body());
+    let mut rest = request.into_body();
     let body = Limited::new(&mut rest, longest as usize).collect();
     let Ok(body) = tokio::time::timeout(seconds(app.limits.body_s), body).await else {
         return Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive in time"));
@@ -253,9 +243,7 @@ async fn read_body(request: Request, longest: u32, app: &App, remains: Rest) -> 
     match body {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            if version == Version::HTTP_2 || remains == Rest::PassedOver {
-                drain(rest).await;
-            }
+            drain(rest).await;
             Err(too_large(longest))
         }
         Err(_) => Err(Refusal::new(Code::BODY_TOO_SLOW, "the body did not arrive whole")),
@@ -304,7 +292,7 @@ fn refused(id: Id<'_>, refusal: &Refusal) -> Response {
 }
 
 fn json(text: String) -> Response {
-    ([(CONTENT_TYPE, "application/json; charset=utf-8")], text).into_response()
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// Sets the status of a refusal and the headers that go with it.

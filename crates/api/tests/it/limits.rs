@@ -106,6 +106,43 @@ async fn a_client_that_does_not_read_is_closed() {
     soon("the end of the connection", shouting).await;
 }
 
+/// Many clients write all of a body before they read an answer.
+#[tokio::test]
+async fn whoever_writes_all_before_reading_learns_why_it_was_refused() {
+    let ops = token("ops", &[Scope::Send]);
+    let house = House::with(&[&ops], |config| config.limits.body_bytes = 10_000).await;
+    let body = vec![b' '; 3 << 20];
+    let bearer = format!("authorization: Bearer {}\r\n", ops.plain());
+    for (header, kind, status) in [
+        (bearer.as_str(), "application/json", 413),
+        ("authorization: Bearer ops.wrong\r\n", "application/json", 401),
+        ("", "text/plain", 415),
+    ] {
+        let head = format!(
+            "POST /rpc HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\n{header}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = house.tls(&["http/1.1"]).await;
+        let sent = async {
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&body).await.unwrap();
+        };
+        soon("all of it taken", sent).await;
+        let said = soon("an answer", answer(&mut stream)).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{kind}: {said}");
+    }
+    let mut asking = house.tls(&["http/1.1"]).await;
+    let head = "POST /rpc HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                expect: 100-continue\r\ncontent-length: 5000000\r\n\r\n";
+    asking.write_all(head.as_bytes()).await.unwrap();
+    let start = Instant::now();
+    let said = soon("an answer", answer(&mut asking)).await;
+    assert!(
+        said.starts_with("HTTP/1.1 413 ") && start.elapsed() < Duration::from_secs(4),
+        "{said}"
+    );
+}
+
 /// Over HTTP/2 an answer before the body's end resets the stream; clients that lose the answer then are served all the
 /// same.
 #[tokio::test]
