@@ -17,6 +17,7 @@ mod figures;
 mod incoming;
 mod invariants;
 mod journal;
+mod listing;
 mod outgoing;
 mod receipts;
 mod reports;
