@@ -29,16 +29,8 @@ pub(crate) async fn answer(gateway: &Gateway, member: &Member, body: &Body, tlvs
 
 async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result<QuerySmResp, Refusal> {
     let unknown = || Refusal::new(Status::QUERY_FAILED, "there is no such message of this account");
-    let id: MessageId = question.message_id.text().parse().map_err(|_| unknown())?;
-    let view = gateway
-        .status(&member.terms().origin, id)
-        .await
-        .map_err(|_| unknown())?;
-    let note = gateway
-        .note_of(&member.terms().origin, id)
-        .await
-        .map_err(|_| unknown())?;
-    let ticket = note.as_deref().and_then(Ticket::read);
+    let own = own_message(gateway, member, &question.message_id.text()).await;
+    let (view, ticket) = own.ok_or_else(unknown)?;
     if ticket.is_some_and(|ticket| !ticket.is_from(&question.source_addr)) {
         return Err(Refusal::new(
             Status::QUERY_FAILED,
@@ -53,6 +45,15 @@ async fn query(gateway: &Gateway, member: &Member, question: &QuerySm) -> Result
         message_state: state.number(),
         error_code: u8::try_from(network_error(&view).unwrap_or_default()).unwrap_or(u8::MAX),
     })
+}
+
+/// A message of this account, and the ticket of its submission; nothing where the account has no such message, or none can
+/// be told now.
+pub(crate) async fn own_message(gateway: &Gateway, member: &Member, id: &str) -> Option<(MessageView, Option<Ticket>)> {
+    let (id, terms): (MessageId, _) = (id.parse().ok()?, member.terms());
+    let view = gateway.status(&terms.origin, id).await.ok()?;
+    let note = gateway.note_of(&terms.origin, id).await.ok()?;
+    Some((view, note.as_deref().and_then(Ticket::read)))
 }
 
 /// What SMPP calls the state of a message: of a failed one, what the network's last word on it was.

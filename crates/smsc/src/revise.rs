@@ -7,6 +7,7 @@ use smpp::{Body, CancelSm, EsmClass, ReplaceSm, Sm, Status, Tag, Tlvs};
 use store::NewMessage;
 
 use crate::member::Member;
+use crate::question::own_message;
 use crate::refusal::Refusal;
 use crate::submit::{Submission, Times, expiry, number, payload, schedule};
 use crate::ticket::{Address, Ticket};
@@ -99,16 +100,9 @@ fn destination(wish: &CancelSm) -> String {
 pub(crate) async fn replace(gateway: &Gateway, member: &Member, wish: &ReplaceSm, tlvs: &Tlvs) -> Result<(), Refusal> {
     let failed = |why: &str| Refusal::new(Status::REPLACE_FAILED, why);
     let unknown = || failed("there is no such message of this account");
-    let id: MessageId = wish.message_id.text().parse().map_err(|_| unknown())?;
-    let view = gateway
-        .status(&member.terms().origin, id)
-        .await
-        .map_err(|_| unknown())?;
-    let note = gateway
-        .note_of(&member.terms().origin, id)
-        .await
-        .map_err(|_| unknown())?;
-    let ticket = note.as_deref().and_then(Ticket::read).ok_or_else(unknown)?;
+    let own = own_message(gateway, member, &wish.message_id.text()).await;
+    let (view, ticket) = own.ok_or_else(unknown)?;
+    let ticket = ticket.ok_or_else(unknown)?;
     if ticket.source.octets() != wish.source_addr {
         return Err(failed("source_addr is not that of the message"));
     }
