@@ -7,9 +7,10 @@
 //! that worked on this very database (the number of its run). Otherwise every open attempt is in doubt.
 
 use std::collections::{HashMap, HashSet};
+use std::env;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,6 +47,7 @@ impl Begins {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path(database))?;
         // No header, no belief: it comes last.
         let room = file.metadata()?.len().max(ROOM);
@@ -102,20 +104,39 @@ fn header(boot: &str, run: &Run) -> [u8; HEADER] {
     header
 }
 
-/// Names the time since the machine was started.
+/// Names the time since the machine was started, as 32 hexadecimal digits: the kernel's word or, where a service may not
+/// look there (`ProcSubset=pid`), that of its unit (`%b`).
 fn boot() -> io::Result<String> {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+    boot_of(&fs::read_to_string(BOOT_ID).or_else(|error| env::var(BOOT_ID_VARIABLE).map_err(|_| error))?)
+}
+
+/// The kernel writes hyphens and systemd none.
+fn boot_of(told: &str) -> io::Result<String> {
+    let digits: String = told.chars().filter(char::is_ascii_hexdigit).collect();
+    match digits.len() {
+        BOOT_ID_DIGITS => Ok(digits),
+        _ => Err(io::Error::other(format!(
+            "'{}' names no start of a machine",
+            told.trim()
+        ))),
+    }
 }
 
 fn path(database: &Path) -> PathBuf {
     database.with_file_name(BEGINS_FILE)
 }
 
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+const BOOT_ID_VARIABLE: &str = "SIMRELAY_BOOT_ID";
+
+const BOOT_ID_DIGITS: usize = 32;
+
 pub(crate) const BEGINS_FILE: &str = "simrelay.begins";
 
 const MAGIC: &[u8] = b"simrelay begins\n";
 
-/// Octets of the magic words, a run, and a boot id with its line end.
+/// Octets of the magic words, a run, and a boot id with room to spare.
 const HEADER: usize = 16 + 16 + 40;
 
 /// Octets of a mark: the part's row.
@@ -132,6 +153,13 @@ mod tests {
 
     fn key(message: i64) -> PartKey {
         PartKey { message, part: 1 }
+    }
+
+    #[test]
+    fn a_start_of_the_machine_has_one_name_whoever_tells_it() {
+        let kernel = boot_of("9d1e7a3c-0b52-4b8e-8f3a-5f2d1c0e9a77\n").unwrap();
+        assert_eq!(kernel, boot_of("9d1e7a3c0b524b8e8f3a5f2d1c0e9a77").unwrap());
+        assert!(boot_of("%b").is_err());
     }
 
     #[test]

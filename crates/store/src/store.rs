@@ -228,7 +228,11 @@ fn check(conn: &rusqlite::Connection, path: &Path) -> Result<(), OpenError> {
 fn begins(path: &Path, run: &Run) -> Option<Arc<Begins>> {
     let begun = Begins::begin(path, run);
     begun
-        .inspect_err(|error| tracing::warn!("what begins cannot be noted, so nothing is sent ahead: {error}"))
+        .inspect_err(|error| {
+            tracing::warn!(
+                "what begins cannot be noted, so each SIM is given one part at a time, which is slower: {error}"
+            )
+        })
         .ok()
 }
 

@@ -201,6 +201,8 @@ fn systemd_starts_the_shipped_unit_confined_and_at_its_socket_reloads_and_stops_
     ] {
         assert!(log.contains(words), "{words}: {log}");
     }
+    let complaint = |line: &&str| line.contains(" WARN ") || line.contains("ERROR ");
+    assert_eq!(log.lines().find(complaint), None, "{log}");
     let status = machine
         .run(&["cat", &format!("/proc/{}/status", machine.shows("MainPID"))])
         .out;
