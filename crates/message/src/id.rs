@@ -23,6 +23,18 @@ pub struct EventId(Uuid);
 #[serde(transparent)]
 pub struct AlertId(Uuid);
 
+/// A text is no id of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoId;
+
+impl fmt::Display for NoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no id; ids look like 01936f0e-7c1a-7c3e-9a54-0f6f3c2f9a10")
+    }
+}
+
+impl std::error::Error for NoId {}
+
 macro_rules! uuid_id {
     ($name:ident) => {
         impl $name {
@@ -49,10 +61,10 @@ macro_rules! uuid_id {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = NoId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse().map(Self)
+                text.parse().map(Self).map_err(|_| NoId)
             }
         }
     };
@@ -104,4 +116,19 @@ text_id! {
 text_id! {
     /// The public half of a token (`id` in `id.secret`): who asked.
     TokenId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_id_is_told_how_ids_look() {
+        let told = "x".parse::<MessageId>().unwrap_err().to_string();
+        let example = told.rsplit(' ').next().unwrap_or_default();
+        assert_eq!(
+            example.parse::<MessageId>().map(|id| id.to_string()),
+            Ok(example.to_owned())
+        );
+    }
 }

@@ -61,7 +61,7 @@ pub use facts::{
     Balance, BalanceLine, BalanceView, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse,
     Probe, ProbeState, Registrations, SlotTotals,
 };
-pub use id::{AlertId, EventId, MessageId, RouteId, TokenId};
+pub use id::{AlertId, EventId, MessageId, NoId, RouteId, TokenId};
 pub use inbound::{
     Concat, Inbound, InboundKind, Memory, Payload, Ports, RawInbound, Reception, ReportStatus, StatusReport,
 };

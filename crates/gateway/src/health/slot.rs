@@ -202,7 +202,7 @@ fn probe(slot: &SlotSnapshot, probe: Option<&Probe>, which: &str) -> Option<Find
     let word = match probe.state {
         ProbeState::Waiting | ProbeState::Arrived => return None,
         ProbeState::Late => "is late",
-        ProbeState::Lost => "is lost",
+        ProbeState::Lost => "did not come through",
     };
     let why = probe
         .reason

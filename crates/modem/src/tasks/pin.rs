@@ -175,7 +175,7 @@ fn want_proof(core: &mut Core) -> Option<Next> {
     if core.pin.was_tried() {
         held(
             core,
-            String::from("the PIN was tried once without success; check it, then release the slot"),
+            String::from("the PIN was tried once without success; check it, then unlock the SIM"),
         );
         return Some(Next::Done);
     }
@@ -200,10 +200,7 @@ fn entered(core: &mut Core, answer: &Answer) -> Then {
     match answer.cme() {
         Some(16) => {
             core.pin_verdict(PinVerdict::Rejected);
-            held(
-                core,
-                String::from("the PIN is wrong; correct it, then release the slot"),
-            )
+            held(core, String::from("the PIN is wrong; correct it, then unlock the SIM"))
         }
         Some(12) => {
             core.pin_verdict(PinVerdict::Rejected);
@@ -230,7 +227,7 @@ fn unlocked(core: &mut Core, tries: u8, answer: &Answer) -> Then {
             core.pin_verdict(PinVerdict::Unknown);
             held(
                 core,
-                String::from("the PIN was entered and the SIM did not open; check it, then release the slot"),
+                String::from("the PIN was entered and the SIM did not open; check it, then unlock the SIM"),
             )
         }
     }

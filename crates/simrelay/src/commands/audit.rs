@@ -136,7 +136,7 @@ fn tell(verdict: &AuditVerdict, screen: &Screen) -> Result<(), Failure> {
     } = verdict;
     let head = format!("{}:{}", verdict.head.entry, verdict.head.hash);
     screen.line(match verdict.faults.len() {
-        0 => format!("whole: {entries} entries from {first} on, {erased} numbers erased; it ends with {head}"),
+        0 => format!("whole: entries from {first} on: {entries}, numbers erased: {erased}; it ends with {head}"),
         1 => "1 fault".to_owned(),
         many => format!("{many} faults"),
     })

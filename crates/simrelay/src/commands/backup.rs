@@ -114,7 +114,7 @@ fn tell(copied: &Copied, place: &str, screen: &Screen) -> Result<(), Failure> {
         }));
     }
     screen.line(format!(
-        "{place}: sound, {octets} octets; {messages} messages out ({open} parts not settled), {inbound} received"
+        "{place}: sound, {octets} octets; messages out: {messages} (parts not settled: {open}), received: {inbound}"
     ))?;
     match aside {
         Some(aside) => screen.line(format!("the database that was there: {}", aside.display())),
