@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gateway::{Ahead, Obstacle, RouteStatus};
 use jiff::Timestamp;
-use message::{BeginMark, Level, Outcome, RouteId, UpstreamSnapshot, UpstreamState};
+use message::{BeginMark, Level, Outcome, Priority, RouteId, UpstreamSnapshot, UpstreamState};
 use smpp::Status;
 use smpp::session::{BindMode, Role};
 
@@ -16,7 +16,8 @@ use crate::{Config, clock};
 #[derive(Debug)]
 pub(crate) struct Board {
     lines: Vec<Line>,
-    /// Parts that wait for a connection with room; at most [`MOST_WAITING`].
+    /// Parts that wait for a connection with room, the most urgent first, and of equal ones the first; at most
+    /// [`MOST_WAITING`].
     queue: VecDeque<Waiting>,
     /// Parts that were asked back out of it, until a connection has told so.
     asked_back: Vec<Waiting>,
@@ -63,6 +64,7 @@ enum LineState {
 pub(crate) struct Waiting {
     pub(crate) ticket: u64,
     pub(crate) tpdu: Vec<u8>,
+    pub(crate) priority: Priority,
     pub(crate) since: Instant,
     /// To be set before anything of it may go out.
     pub(crate) mark: Option<Arc<dyn BeginMark>>,
@@ -155,7 +157,9 @@ impl Board {
         if self.queue.len() >= MOST_WAITING {
             return Err("it has as much to do as it may".to_owned());
         }
-        self.queue.push_back(waiting);
+        // Nearly always the last place: only what is more urgent passes, so that the parts of a message keep their order.
+        let place = self.queue.partition_point(|before| before.priority >= waiting.priority);
+        self.queue.insert(place, waiting);
         Ok(())
     }
 
@@ -407,6 +411,7 @@ mod tests {
         Waiting {
             ticket,
             tpdu: Vec::new(),
+            priority: Priority::NORMAL,
             since: clock::steady(),
             mark: None,
         }
@@ -500,6 +505,30 @@ mod tests {
         assert_eq!(later - now, Duration::from_millis(100));
         assert!(matches!(board.next(later), Next::Part(part) if part.ticket == 2));
         assert!(matches!(board.next(later), Next::Nothing));
+    }
+
+    #[test]
+    fn the_rate_lets_the_most_urgent_go_next_and_of_equal_ones_the_first() {
+        let mut board = board(Config {
+            rate: 1,
+            ..Config::default()
+        });
+        board.bound(0);
+        for (ticket, priority) in [(1, 1), (2, 1), (3, 0), (4, 1), (5, 3), (6, 2), (7, 3)] {
+            let priority = Priority(priority);
+            board
+                .submit(Waiting {
+                    priority,
+                    ..waiting(ticket)
+                })
+                .unwrap();
+        }
+        let began = clock::steady();
+        let gone = (0..8).filter_map(|second| match board.next(began + Duration::from_secs(second)) {
+            Next::Part(part) => Some(part.ticket),
+            Next::After(_) | Next::Nothing => None,
+        });
+        assert_eq!(gone.collect::<Vec<_>>(), [5, 7, 6, 1, 2, 4, 3]);
     }
 
     #[test]

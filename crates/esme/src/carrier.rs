@@ -239,10 +239,12 @@ impl Carrier for Upstreams {
             route,
             ticket,
             tpdu,
+            priority,
             mark,
             ..
         } = handover;
-        self.known(&route)?.submit(ticket, tpdu, mark).map_err(not_taken)
+        let upstream = self.known(&route)?;
+        upstream.submit(ticket, tpdu, priority, mark).map_err(not_taken)
     }
 
     fn withdraw(&self, route: &RouteId, ticket: u64) {

@@ -281,6 +281,7 @@ impl Talk {
             tpdu,
             since,
             mark,
+            ..
         } = waiting;
         let request = submit::request(&tpdu, &self.upstream.config, self.session.knows_tlvs());
         let begins = self.written + self.session.outgoing().len() as u64;

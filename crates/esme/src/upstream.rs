@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use gateway::CarrierEvent;
-use message::{BeginMark, Outcome, PeerId, RouteId};
+use message::{BeginMark, Outcome, PeerId, Priority, RouteId};
 use smpp::Status;
 use tokio::sync::{mpsc, watch};
 
@@ -85,11 +85,18 @@ impl Upstream {
     ///
     /// # Errors
     /// Why it cannot, for people.
-    pub(crate) fn submit(&self, ticket: u64, tpdu: Vec<u8>, mark: Option<Arc<dyn BeginMark>>) -> Result<(), String> {
+    pub(crate) fn submit(
+        &self,
+        ticket: u64,
+        tpdu: Vec<u8>,
+        priority: Priority,
+        mark: Option<Arc<dyn BeginMark>>,
+    ) -> Result<(), String> {
         let since = clock::steady();
         let waiting = Waiting {
             ticket,
             tpdu,
+            priority,
             since,
             mark,
         };

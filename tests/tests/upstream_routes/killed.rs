@@ -120,6 +120,43 @@ fn what_waits_for_the_rate_has_not_begun() {
     second.stop();
 }
 
+#[test]
+fn an_alarm_passes_what_was_handed_over_and_waits_for_the_rate() {
+    let port = free_port();
+    let rig = Rig::new(1).config(&format!(
+        "[smpp]\nlisten = [\"127.0.0.1:{port}\"]\n[[smpp.accounts]]\nsystem_id = \"shop\"\nhash = \"{HASH}\"\n"
+    ));
+    let second = rig.start_ready();
+    let front = relay(Rig::new(0), "phone", port, "rate = 1\nwindow = 100\n").start();
+    let ids: Vec<String> = (0..30)
+        .map(|place| {
+            let to = format!("+491701{place:06}");
+            front.api().send(&to, &format!("message {place}"))
+        })
+        .collect();
+    let handed_over = |id: &&String| status(&front, id)["parts"][0]["state"] != "queued";
+    eventually("they are handed over, and the window has room", LONG, || {
+        (ids.iter().filter(handed_over).count() == ids.len()).then_some(())
+    });
+    let alarm = json!({ "to": "+491702000000", "text": "alarm", "priority": 3 });
+    let alarm = front.api().send_with(alarm);
+    let before = rig.network.sent().len();
+    front.wait_state(&alarm, "delivered", LONG);
+    let texts = rig.network.sent().into_iter().filter_map(|one| one.text);
+    let texts: Vec<String> = texts.collect();
+    let place = texts.iter().position(|text| text == "alarm").expect("it went out");
+    // What was on its way, and as many as go out in the seconds that a busy machine may need.
+    assert!(place <= before + 5 && place < ids.len(), "{before} {texts:?}");
+    let others: Vec<&String> = texts.iter().filter(|text| *text != "alarm").collect();
+    let in_order: Vec<String> = (0..others.len()).map(|place| format!("message {place}")).collect();
+    assert!(
+        others.into_iter().eq(&in_order),
+        "the others keep their order: {texts:?}"
+    );
+    front.kill();
+    second.stop();
+}
+
 fn is_final(receipt: &Value) -> bool {
     receipt["status"] != "still_trying"
 }

@@ -162,7 +162,8 @@ impl Rig {
     }
 
     fn give(&self, ticket: u64, text: &str, mark: Option<Arc<dyn BeginMark>>) -> Result<(), String> {
-        self.upstream.submit(ticket, part(text), mark)
+        self.upstream
+            .submit(ticket, part(text), message::Priority::NORMAL, mark)
     }
 
     /// Speaks on until the connection is over.

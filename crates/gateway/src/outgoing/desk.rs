@@ -148,6 +148,8 @@ pub struct Handover {
     pub tpdu: Vec<u8>,
     /// The attempt is on record.
     pub proof: Committed<Attempted>,
+    /// How urgent it is: among the parts that wait at the carrier, the most urgent goes first, and of equal ones the first.
+    pub priority: Priority,
     /// More parts wait for this route: the radio link may be held open.
     pub more: bool,
     /// Where the attempt is on record [ahead](Attempted::ahead): to be set when the part begins.

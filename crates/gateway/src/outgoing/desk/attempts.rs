@@ -197,6 +197,7 @@ impl Desk {
             hand,
             tpdu: part.tpdu.clone(),
             proof,
+            priority: part.priority,
             more: !lane.queue.is_empty(),
             mark: None,
         }));
