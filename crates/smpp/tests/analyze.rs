@@ -560,6 +560,39 @@ fn segments_in_any_order_twice_or_missing_are_put_right() {
     assert!(messages >= 4 && gaps > 0, "{messages} {gaps}");
 }
 
+#[test]
+fn a_packet_that_only_the_capture_lost_is_one_gap_and_costs_the_others_nothing() {
+    let mut story = Story::bound();
+    let packets_before = blocks(&story.file).len();
+    for number in 2..202 {
+        story.submitted(number, to_phone("hello"), &number.to_string());
+        story.receipt(number, &number.to_string(), "DELIVRD");
+    }
+    // Of four packets a message: the submit_sm, the response, the receipt, or the answer to that.
+    for (lost, allowed) in [
+        (0, &["stray-response", "unknown-receipt"][..]),
+        (1, &["unanswered", "unknown-receipt"]),
+        (2, &["stray-response", "no-receipt"]),
+        (3, &["unanswered"]),
+    ] {
+        let mut kept = blocks(&story.file);
+        kept.remove(packets_before + 5 * 4 + lost);
+        let analysis = analyze(&kept.concat(), DefaultAlphabet::Gsm7).expect("a capture");
+        let told = kinds(&analysis);
+        assert_eq!(
+            told.iter().filter(|kind| **kind == "gap").count(),
+            1,
+            "{lost}: {told:?}"
+        );
+        for kind in told.iter().filter(|kind| **kind != "gap") {
+            let times = told.iter().filter(|other| *other == kind).count();
+            assert!(allowed.contains(kind) && times == 1, "{lost}: {told:?}");
+        }
+        let whole = analysis.messages.iter().filter(|message| message.receipts.len() == 1);
+        assert!(whole.count() >= 199, "{lost}: the others have their receipts");
+    }
+}
+
 fn read_messages(file: &[u8]) -> (usize, usize) {
     let capture = Capture::read(file).expect("a capture");
     let gaps = capture.pieces.iter().filter(|piece| piece.missing > 0).count();

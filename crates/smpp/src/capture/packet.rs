@@ -9,7 +9,8 @@ pub(super) struct Segment<'a> {
     pub(super) to: SocketAddr,
     pub(super) sequence: u32,
     pub(super) syn: bool,
-    pub(super) ack: bool,
+    /// What comes next from the other side, where ACK says so.
+    pub(super) ack: Option<u32>,
     /// FIN or RST.
     pub(super) end: bool,
     pub(super) payload: &'a [u8],
@@ -104,6 +105,7 @@ fn tcp(from: IpAddr, to: IpAddr, octets: &[u8]) -> Option<Segment<'_>> {
     let header = usize::from(octets.get(12)? >> 4) * 4;
     let flags = *octets.get(13)?;
     let sequence: [u8; 4] = octets.get(4..8)?.try_into().ok()?;
+    let acknowledged: [u8; 4] = octets.get(8..12)?.try_into().ok()?;
     if header < 20 {
         return None;
     }
@@ -112,7 +114,7 @@ fn tcp(from: IpAddr, to: IpAddr, octets: &[u8]) -> Option<Segment<'_>> {
         to: SocketAddr::new(to, short(octets, 2)?),
         sequence: u32::from_be_bytes(sequence),
         syn: flags & 0x02 != 0,
-        ack: flags & 0x10 != 0,
+        ack: (flags & 0x10 != 0).then_some(u32::from_be_bytes(acknowledged)),
         end: flags & 0x05 != 0,
         payload: octets.get(header..)?,
     })

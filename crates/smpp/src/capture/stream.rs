@@ -26,6 +26,8 @@ struct Direction<'a> {
     early: BTreeMap<u64, (Stamp, &'a [u8])>,
     /// How far `next` is from its first value.
     offset: u64,
+    /// As far, by that measure, the other side has all of it.
+    acknowledged: u64,
 }
 
 impl<'a> Streams<'a> {
@@ -39,35 +41,24 @@ impl<'a> Streams<'a> {
         if segment.end {
             connection.ended = Some(at);
         }
-        let direction = &mut self.directions[index][usize::from(forth)];
+        let pieces = &mut self.capture.pieces;
+        let directions = &mut self.directions[index];
+        if let Some(number) = segment.ack {
+            directions[usize::from(!forth)].acknowledge(at, number, &mut into(pieces, index, !forth));
+        }
+        let direction = &mut directions[usize::from(forth)];
         if segment.syn {
             direction.next = Some(segment.sequence.wrapping_add(1));
             return;
         }
-        direction.take(at, &segment, |at, octets, missing| {
-            self.capture.pieces.push(Piece {
-                connection: index,
-                forth,
-                at,
-                octets,
-                missing,
-            });
-        });
+        direction.take(at, &segment, &mut into(pieces, index, forth));
     }
 
     /// What was read; what still waits for what the capture has not is handed out as well.
     pub(super) fn finish(mut self) -> Capture<'a> {
         for (index, directions) in self.directions.iter_mut().enumerate() {
             for (forth, direction) in [false, true].into_iter().zip(directions) {
-                direction.give_up(|at, octets, missing| {
-                    self.capture.pieces.push(Piece {
-                        connection: index,
-                        forth,
-                        at,
-                        octets,
-                        missing,
-                    });
-                });
+                direction.give_up(&mut into(&mut self.capture.pieces, index, forth));
             }
         }
         self.capture
@@ -76,7 +67,7 @@ impl<'a> Streams<'a> {
     /// The connection of a segment. A SYN without ACK begins a new one, unless it repeats the last.
     fn connection(&mut self, at: Stamp, segment: &Segment<'_>) -> usize {
         let key = (segment.from.min(segment.to), segment.from.max(segment.to));
-        let opens = segment.syn && !segment.ack;
+        let opens = segment.syn && segment.ack.is_none();
         if let Some(index) = self.current.get(&key).copied() {
             let directions = &self.directions[index];
             let repeats = directions[1].next == Some(segment.sequence.wrapping_add(1));
@@ -84,7 +75,7 @@ impl<'a> Streams<'a> {
                 return index;
             }
         }
-        let (from, to) = match segment.syn && segment.ack {
+        let (from, to) = match segment.syn && segment.ack.is_some() {
             true => (segment.to, segment.from),
             false => (segment.from, segment.to),
         };
@@ -104,7 +95,7 @@ impl<'a> Streams<'a> {
 
 impl<'a> Direction<'a> {
     /// Takes a segment and hands out what is in order now.
-    fn take(&mut self, at: Stamp, segment: &Segment<'a>, mut out: impl FnMut(Stamp, &'a [u8], usize)) {
+    fn take(&mut self, at: Stamp, segment: &Segment<'a>, out: &mut impl FnMut(Stamp, &'a [u8], usize)) {
         if segment.payload.is_empty() {
             return;
         }
@@ -116,8 +107,8 @@ impl<'a> Direction<'a> {
             let Some(fresh) = segment.payload.get(known..).filter(|fresh| !fresh.is_empty()) else {
                 return;
             };
-            self.pass(at, fresh, 0, &mut out);
-            return self.pass_early(&mut out);
+            self.pass(at, fresh, 0, out);
+            return self.pass_early(out);
         }
         let place = self.offset + u64::from(ahead.unsigned_abs());
         let held = self.early.entry(place).or_insert((at, segment.payload));
@@ -125,7 +116,31 @@ impl<'a> Direction<'a> {
             *held = (at, segment.payload);
         }
         if self.early.len() > MOST_EARLY {
-            self.skip_gap(&mut out);
+            self.skip_gap(out);
+        }
+        self.pass_acknowledged(out);
+    }
+
+    /// The other side has everything before this number: what of it is not here will not come, since nobody sends it again.
+    fn acknowledge(&mut self, at: Stamp, number: u32, out: &mut impl FnMut(Stamp, &'a [u8], usize)) {
+        let Some(next) = self.next else { return };
+        // A packet older than what came early: the file is out of order here, and what is missing may follow.
+        if self.early.first_key_value().is_some_and(|(_, (early, _))| *early > at) {
+            return;
+        }
+        let ahead = u64::try_from(number.wrapping_sub(next).cast_signed()).unwrap_or_default();
+        self.acknowledged = self.acknowledged.max(self.offset + ahead);
+        self.pass_acknowledged(out);
+    }
+
+    /// Hands out what came early and waits for nothing but what the capture lost.
+    fn pass_acknowledged(&mut self, out: &mut impl FnMut(Stamp, &'a [u8], usize)) {
+        while self
+            .early
+            .first_key_value()
+            .is_some_and(|(place, _)| *place <= self.acknowledged)
+        {
+            self.skip_gap(out);
         }
     }
 
@@ -162,10 +177,23 @@ impl<'a> Direction<'a> {
     }
 
     /// Hands out everything that waits.
-    fn give_up(&mut self, mut out: impl FnMut(Stamp, &'a [u8], usize)) {
+    fn give_up(&mut self, out: &mut impl FnMut(Stamp, &'a [u8], usize)) {
         while !self.early.is_empty() {
-            self.skip_gap(&mut out);
+            self.skip_gap(out);
         }
+    }
+}
+
+/// Where the octets of a direction go.
+fn into<'a>(pieces: &mut Vec<Piece<'a>>, connection: usize, forth: bool) -> impl FnMut(Stamp, &'a [u8], usize) {
+    move |at, octets, missing| {
+        pieces.push(Piece {
+            connection,
+            forth,
+            at,
+            octets,
+            missing,
+        });
     }
 }
 
