@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use message::{Cause, ErrorClass, Failure};
+use message::{Cause, ErrorClass, Failure, Rests};
 use smpp::{Status, Tag, Tlvs};
 
 /// The failure that a command_status in a submit_sm_resp is. `retry`: further values after which it is tried again.
 pub(crate) fn failure(status: Status, tlvs: &Tlvs, retry: &[u32]) -> Failure {
     let (class, whose) = match retry.contains(&status.0) {
-        true => (AGAIN, "it is tried again, as configured"),
+        true => (again(Rests::Nobody), "it is tried again, as configured"),
         false => verdict(status),
     };
     let words = tlvs.string(Tag::ADDITIONAL_STATUS_INFO_TEXT).unwrap_or_default();
@@ -30,15 +30,23 @@ fn verdict(status: Status) -> (ErrorClass, &'static str) {
     })
 }
 
-/// Whoever is temporarily unable is asked again; that is counted, and the gateway's own back-off may be longer.
-const AGAIN: ErrorClass = ErrorClass::RetryLater {
-    after: Duration::from_secs(30),
-    times: None,
-};
-const A_FEW_TIMES: ErrorClass = ErrorClass::RetryLater {
-    after: Duration::from_secs(60),
-    times: Some(3),
-};
+/// Whoever is temporarily unable is asked again; that is counted, and the gateway's own back-off may be longer. No status of
+/// a submit_sm_resp says that it is the recipient who cannot be reached: that is for receipts to tell.
+const fn again(rests: Rests) -> ErrorClass {
+    ErrorClass::RetryLater {
+        after: Duration::from_secs(30),
+        times: None,
+        rests,
+    }
+}
+
+const fn a_few_times(rests: Rests) -> ErrorClass {
+    ErrorClass::RetryLater {
+        after: Duration::from_secs(60),
+        times: Some(3),
+        rests,
+    }
+}
 
 const ELSEWHERE: &str = "this upstream does not take it, others may";
 const ACCOUNT: &str = "the upstream does not let us send; the account or the bind is wrong";
@@ -51,14 +59,19 @@ const TABLE: [(&[u32], ErrorClass, &str); 7] = [
         ErrorClass::Hold,
         "the upstream asks for less; the part waits",
     ),
-    // RSYSERR, RX_T_APPN.
-    (&[0x08, 0x64], AGAIN, "the upstream cannot now; it is tried again"),
+    // RSYSERR, RX_T_APPN: the upstream's own, whoever the recipient.
+    (
+        &[0x08, 0x64],
+        again(Rests::Route),
+        "the upstream cannot now; it is tried again",
+    ),
     // RINVBNDSTS, RALYBND, RBINDFAIL, RINVPASWD, RINVSYSID: it is about the session and not about the part.
-    (&[0x04, 0x05, 0x0D, 0x0E, 0x0F], A_FEW_TIMES, ACCOUNT),
-    // RINVMSGID, RQUERYFAIL, RUNKNOWNERR, RDELIVERYFAILURE say nothing of the part.
+    (&[0x04, 0x05, 0x0D, 0x0E, 0x0F], a_few_times(Rests::Route), ACCOUNT),
+    // RINVMSGID, RQUERYFAIL, RUNKNOWNERR, RDELIVERYFAILURE say nothing of the part, and some upstreams answer one of them to
+    // each number that they do not know: neither the route nor the recipient rests.
     (
         &[0x0C, 0x67, 0xFE, 0xFF],
-        A_FEW_TIMES,
+        a_few_times(Rests::Nobody),
         "the upstream does not say why; it is tried again",
     ),
     // RINVCMDLEN, RINVCMDID, RINVOPTPARSTREAM, ROPTPARNOTALLWD, RINVPARLEN, RMISSINGOPTPARAM, RINVOPTPARAMVAL.
@@ -90,7 +103,7 @@ mod tests {
             assert!(rows <= 1, "{status}");
             match status.reaction() {
                 Reaction::SlowDown => assert_eq!(class, ErrorClass::Hold, "{status}"),
-                Reaction::Later => assert_eq!(class, AGAIN, "{status}"),
+                Reaction::Later => assert_eq!(class, again(Rests::Route), "{status}"),
                 Reaction::Taken | Reaction::Never => assert_ne!(class, ErrorClass::Hold, "{status}"),
             }
         }
@@ -113,6 +126,9 @@ mod tests {
     #[test]
     fn an_operator_may_have_more_tried_again() {
         assert_eq!(failure(Status(0x404), &Tlvs::NONE, &[]).class, ErrorClass::OtherRoute);
-        assert_eq!(failure(Status(0x404), &Tlvs::NONE, &[0x404]).class, AGAIN);
+        assert_eq!(
+            failure(Status(0x404), &Tlvs::NONE, &[0x404]).class,
+            again(Rests::Nobody)
+        );
     }
 }

@@ -69,7 +69,7 @@ pub use journal::{JournalEntry, same_submit};
 pub use network::Network;
 pub use number::{Number, NumberError, is_prefix};
 pub use outbound::{Accepted, Alphabet, Class, OnUncertain, Priority, SendRequest, TEXT_LIMIT};
-pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome};
+pub use outcome::{Cause, ClassWord, ErrorClass, Failure, Outcome, Rests};
 pub use part::{MessageState, PartState};
 pub use receipt::{PeerId, Receipt};
 pub use reload::Reloaded;

@@ -47,6 +47,8 @@ pub enum ErrorClass {
         after: Duration,
         /// How many times at most; `None`: until the validity ends.
         times: Option<u8>,
+        /// What is left alone until then, beside the part.
+        rests: Rests,
     },
     /// This SIM cannot: try another, and stop using this one for the message.
     OtherRoute,
@@ -56,6 +58,17 @@ pub enum ErrorClass {
     Hold,
     /// No attempt can succeed.
     Permanent,
+}
+
+/// What is left alone after a failure that passes: whoever it was that could not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rests {
+    /// The recipient, on every route: it cannot be reached.
+    Recipient,
+    /// The route, whoever the recipient: another route may take the part at once.
+    Route,
+    /// Neither: nobody knows whose fault it was.
+    Nobody,
 }
 
 /// Where a failure's code comes from.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use at::Final;
-use message::{Cause, ErrorClass, Failure};
+use message::{Cause, ErrorClass, Failure, Rests};
 
 use crate::dialects::{Dialect, VendorCode};
 
@@ -67,6 +67,7 @@ impl Verdict {
         let retry = |after, times| ErrorClass::RetryLater {
             after: Duration::from_secs(after),
             times,
+            rests: Rests::Recipient,
         };
         match means {
             Means::RetryUnlessLate(..) if late => Self::Uncertain(format!("{words} came late, it may have gone out")),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use message::{Cause, ErrorClass, Failure, JournalEntry, Outcome, RouteId, SlotState};
+use message::{Cause, ErrorClass, Failure, JournalEntry, Outcome, Rests, RouteId, SlotState};
 use modem::{Event, Job, Modem, Output, Rejected};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Sleep;
@@ -536,6 +536,7 @@ impl Refusal {
             _ => ErrorClass::RetryLater {
                 after: FULL_REST,
                 times: None,
+                rests: Rests::Recipient,
             },
         };
         match self {

@@ -32,6 +32,8 @@ pub(crate) struct Lane {
     pub(crate) unusable_since: Option<Timestamp>,
     /// Why it is given nothing more for now, although nobody says that it cannot send.
     pub(crate) pause: Option<Pause>,
+    /// How often in a row its carrier told that it cannot now, each time after a rest.
+    pub(crate) refusals: u32,
     pub(crate) usage: Option<Usage>,
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
     /// What it is doing: a modem has one hand, an upstream as many as it takes parts at once.
@@ -119,6 +121,7 @@ impl Lane {
             health: Level::Ok,
             unusable_since: None,
             pause: None,
+            refusals: 0,
             usage,
             queue: BTreeMap::new(),
             hands: vec![Work::Idle],
@@ -160,6 +163,13 @@ impl Lane {
     /// Whether its carrier says that it can send.
     pub(crate) fn is_able(&self) -> bool {
         self.obstacle.is_none() && self.health != Level::Critical
+    }
+
+    /// How long it rests whose carrier told once more that it cannot now.
+    pub(crate) fn next_rest(&mut self) -> Duration {
+        let doubled = FIRST_REST.saturating_mul(1 << self.refusals.min(8));
+        self.refusals = self.refusals.saturating_add(1);
+        doubled.min(LONGEST_REST)
     }
 
     /// Whether its exchanges have all taken so long that others should not wait behind them.
@@ -354,6 +364,10 @@ impl Lane {
             .map_or(self.config.cost_micros, |found| found.cost_micros)
     }
 }
+
+/// How long a route rests at first that cannot now, and at most.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// How long an exchange may take before what waits behind it goes elsewhere. A network takes 2 to 6 s, a slow one 10.
 const SLOW: Duration = Duration::from_secs(15);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use message::{Alphabet, Cause, ErrorClass, Failure, Outcome, RouteId};
+use message::{Alphabet, Cause, ErrorClass, Failure, Outcome, Rests, RouteId};
 use store::{DuePart, Settle, Settled};
 use tpdu::{Direction, Pdu, Tpdu};
 
@@ -124,8 +124,12 @@ fn failed(
         ErrorClass::Permanent => (Settled::Failed { failure }, None),
         _ if attempts >= rules.max_attempts => spent(failure),
         ErrorClass::RetryLater { times: Some(times), .. } if attempts > u32::from(times) => spent(failure),
-        ErrorClass::RetryLater { after, .. } => {
-            let due_at = destinations.failed(&part.to, after.max(backoff(attempts)), now);
+        ErrorClass::RetryLater { after, rests, .. } => {
+            let after = after.max(backoff(attempts));
+            let due_at = match rests {
+                Rests::Recipient => destinations.failed(&part.to, after, now),
+                Rests::Route | Rests::Nobody => now + after,
+            };
             (retry(failure, due_at, None), None)
         }
         ErrorClass::OtherRoute => {

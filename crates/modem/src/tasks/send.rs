@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use at::{Command, Final, reply};
-use message::{Cause, ErrorClass, Failure, JournalEntry, Memory, Outcome};
+use message::{Cause, ErrorClass, Failure, JournalEntry, Memory, Outcome, Rests};
 
 use crate::core::{Burst, Core, Late};
 use crate::inbox::{Sweeping, UNNAMED};
@@ -298,6 +298,7 @@ pub(crate) fn gateway_failure(reason: impl Into<String>) -> Failure {
         class: ErrorClass::RetryLater {
             after: Duration::from_secs(5),
             times: None,
+            rests: Rests::Recipient,
         },
         cause: Cause::Gateway,
         reason: reason.into(),

@@ -42,6 +42,7 @@ async fn what_failed_on_a_route_is_counted_by_why_and_survives_a_restart() {
     let tried = ErrorClass::RetryLater {
         after: std::time::Duration::ZERO,
         times: Some(1),
+        rests: message::Rests::Recipient,
     };
     for result in [
         failed(ErrorClass::Permanent),

@@ -77,6 +77,7 @@ impl Desk {
             lane.last_used = Some(now);
             self.rest_after(at, &outcome, now);
         }
+        let outcome = self.or_elsewhere(&part, route, outcome, now);
         let mut verdict = judge(
             &part,
             route,
@@ -116,11 +117,16 @@ impl Desk {
 
     /// Whether the part's message could go over no other route than this, now or later.
     fn has_nowhere_else(&mut self, part: &DuePart, route: &RouteId, now: Timestamp) -> bool {
+        matches!(self.decide_without(part, route, now), Decision::Refuse { .. })
+    }
+
+    /// What would become of the part if it were not for this route.
+    pub(super) fn decide_without(&mut self, part: &DuePart, route: &RouteId, now: Timestamp) -> Decision {
         let elsewhere = DuePart {
             excluded: [&part.excluded[..], slice::from_ref(route)].concat(),
             ..part.clone()
         };
-        matches!(self.decide(&elsewhere, now), Decision::Refuse { .. })
+        self.decide(&elsewhere, now)
     }
 
     /// A message that another route would have to carry, and none can, is not made anew: what of it went out stays so, this

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use message::{Cause, ErrorClass, MessageId, Outcome, RouteId};
+use message::{Cause, ErrorClass, Failure, MessageId, Outcome, Rests, RouteId};
 use router::Decision;
 use store::DuePart;
 
@@ -67,10 +67,17 @@ impl Desk {
     /// What an outcome says of its lane: a modem that did not take a part, or did not answer, is given nothing more until
     /// it tells how it is, or a while has passed.
     pub(super) fn rest_after(&mut self, at: usize, outcome: &Outcome, now: Timestamp) {
-        if self.lanes[at].pause.take().is_some() {
+        let rested = self.lanes[at].pause.take();
+        if rested.is_some() {
             self.reroute_by(now + REROUTE_PAUSE);
         }
         match outcome {
+            Outcome::Failed(failure) if is_of_the_route(failure) => {
+                // What was under way with the first that was refused makes the rest no longer.
+                let until = rested.and_then(|pause| pause.until).filter(|until| *until > now);
+                let until = until.unwrap_or_else(|| now + self.lanes[at].next_rest());
+                self.pause(at, failure.reason.clone(), Some(until), now);
+            }
             Outcome::Failed(failure) if failure.class == ErrorClass::Hold => {
                 let rest = match failure.cause {
                     // The part never reached the modem, or an upstream wants a pause: that is about to be told.
@@ -83,8 +90,31 @@ impl Desk {
             Outcome::Uncertain { .. } => {
                 self.pause(at, "it did not answer".into(), Some(now + UNTOLD), now);
             }
-            Outcome::Sent { .. } | Outcome::Failed(_) => {}
+            Outcome::Sent { .. } => self.lanes[at].refusals = 0,
+            Outcome::Failed(_) => {}
         }
+    }
+
+    /// The same outcome, or what it is for a part that another route takes now: that this one is not for it. Of a message
+    /// that began here the rest stays.
+    pub(super) fn or_elsewhere(
+        &mut self,
+        part: &DuePart,
+        route: &RouteId,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Outcome {
+        let Outcome::Failed(failure) = outcome else {
+            return outcome;
+        };
+        let home = self.homes.get(&part.key.message);
+        let first = part.route.is_none() && home.is_none_or(|home| home.begun == Some(part.key));
+        let free = is_of_the_route(&failure) && (part.parts < 2 || first);
+        let class = match free && matches!(self.decide_without(part, route, now), Decision::Take { .. }) {
+            true => ErrorClass::OtherRoute,
+            false => failure.class,
+        };
+        Outcome::Failed(Failure { class, ..failure })
     }
 
     /// Begins a pause where an exchange takes too long, and ends those that are over.
@@ -181,6 +211,15 @@ impl Desk {
             }
         }
     }
+}
+
+/// Whether it was the route that could not, whoever the recipient.
+fn is_of_the_route(failure: &Failure) -> bool {
+    let rests = match failure.class {
+        ErrorClass::RetryLater { rests, .. } => Some(rests),
+        _ => None,
+    };
+    rests == Some(Rests::Route)
 }
 
 /// How long a begun message waits for its SIM before all of it is sent over another one.

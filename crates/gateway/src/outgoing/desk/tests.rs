@@ -1,7 +1,7 @@
 //! The desk against a carrier and a store in memory, with time as a variable.
 
 use jiff::tz::TimeZone;
-use message::{Level, OnUncertain, Outcome, Priority};
+use message::{Level, OnUncertain, Outcome, Priority, Rests};
 use router::RouteConfig;
 use store::Attempt;
 
@@ -261,6 +261,7 @@ fn a_dead_number_rests_and_the_next_message_goes_on() {
         failed(ErrorClass::RetryLater {
             after: Duration::ZERO,
             times: None,
+            rests: Rests::Recipient,
         }),
         t(2),
     );

@@ -110,6 +110,7 @@ fn what_is_urgent_and_rests_asks_nothing_back() {
     let later = ErrorClass::RetryLater {
         after: Duration::from_secs(60),
         times: None,
+        rests: Rests::Recipient,
     };
     desk.settled(&a(), seen.handed[0].1, failed(later), t(2));
     serve(&mut desk, t(2));

@@ -70,6 +70,7 @@ fn a_number_that_rests_is_named_and_so_is_the_next_try() {
     let class = ErrorClass::RetryLater {
         after: Duration::from_secs(300),
         times: None,
+        rests: Rests::Recipient,
     };
     desk.settled(&route, ticket, failed(class), t(2));
     let second = DuePart {

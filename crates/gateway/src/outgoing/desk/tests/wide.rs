@@ -326,3 +326,111 @@ fn a_message_of_several_parts_that_had_not_begun_goes_where_it_can() {
     };
     assert_eq!(handover.route, RouteId::new("spare"));
 }
+
+/// What an upstream says that cannot now, whoever the recipient.
+fn cannot_now() -> Outcome {
+    failed(ErrorClass::RetryLater {
+        after: Duration::from_secs(30),
+        times: None,
+        rests: Rests::Route,
+    })
+}
+
+/// What the desk records of the end of an attempt; the store takes it, and nothing more begins.
+fn end_of(desk: &mut Desk, now: Timestamp) -> Settled {
+    let Some(Action::Record { route, hand, progress }) = desk.poll() else {
+        panic!("a record")
+    };
+    assert_eq!(progress.attempt.map(|attempt| attempt.key), None);
+    desk.recorded(&route, hand, Committed::witnessed(None), now);
+    progress.settle.expect("an end").result
+}
+
+#[test]
+fn an_upstream_that_cannot_now_rests_and_its_recipient_does_not() {
+    let mut desk = wide(1, RouteConfig::default());
+    desk.arrive((1..=2).map(|message| part(message, 1, 1, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    desk.settled(&up(), gone[0].1, cannot_now(), t(2));
+    let end = end_of(&mut desk, t(2));
+    assert!(
+        matches!(end, Settled::Retry { due_at, exclude_route: None, .. } if due_at == t(32)),
+        "{end:?}"
+    );
+    assert!(all_go(&mut desk, t(2)).is_empty(), "nothing more is given to it");
+    assert_eq!(desk.destinations.resting_until(&part(1, 1, 1, 1).to, t(3)), None);
+    let told = desk.waits(&[part(2, 1, 1, 1)], t(2))[0].wait.reason.clone();
+    assert_eq!(told, "up: network out of order");
+    desk.tick(t(3));
+    desk.tick(t(4));
+    assert_eq!(all_go(&mut desk, t(4)).len(), 1, "the rest is over");
+}
+
+#[test]
+fn the_rests_of_an_upstream_grow_until_it_takes_something() {
+    let mut desk = wide(3, RouteConfig::default());
+    let mut now = 10;
+    let mut rests = Vec::new();
+    for round in 0..7 {
+        desk.arrive((1..=3).map(|message| part(round * 3 + message, 1, 1, 1)), t(now));
+        let gone = all_go(&mut desk, t(now));
+        assert_eq!(gone.len(), 3, "round {round}");
+        for (_, ticket) in gone {
+            desk.settled(&up(), ticket, cannot_now(), t(now));
+        }
+        all_go(&mut desk, t(now));
+        let until = desk.lanes[0].pause.as_ref().and_then(|pause| pause.until);
+        rests.push(until.expect("it rests").duration_since(t(now)).as_secs());
+        now += 40;
+        desk.tick(t(now));
+        desk.tick(t(now + 1));
+    }
+    assert_eq!(rests, [1, 2, 4, 8, 16, 30, 30], "those under way together count once");
+    desk.arrive([part(900, 1, 1, 1)], t(now));
+    let gone = all_go(&mut desk, t(now));
+    desk.settled(&up(), gone[0].1, sent(), t(now));
+    assert_eq!(desk.lanes[0].next_rest(), Duration::from_secs(1));
+}
+
+#[test]
+fn what_an_upstream_cannot_take_now_goes_by_another_that_can() {
+    for parts in [1, 2] {
+        let mut desk = wide(1, RouteConfig::default());
+        desk.arrive((1..=parts).map(|number| part(1, number, parts, 1)), t(1));
+        let gone = all_go(&mut desk, t(1));
+        desk.add_lane(Lane::new(RouteId::new("spare"), RouteConfig::default(), TimeZone::UTC));
+        desk.facts(&status("spare", None, Level::Ok), t(1));
+        desk.settled(&up(), gone[0].1, cannot_now(), t(2));
+        let end = end_of(&mut desk, t(2));
+        let Settled::Retry {
+            due_at, exclude_route, ..
+        } = end
+        else {
+            panic!("{end:?}")
+        };
+        assert_eq!((due_at, exclude_route), (t(2), Some(up())));
+        let remade = std::iter::from_fn(|| desk.poll()).any(|action| matches!(action, Action::Remake { .. }));
+        assert_eq!(
+            remade,
+            parts > 1,
+            "a message of several that had not begun is made anew as a whole"
+        );
+    }
+}
+
+#[test]
+fn a_message_that_has_begun_at_an_upstream_waits_for_it() {
+    let mut desk = wide(1, RouteConfig::default());
+    desk.arrive((1..=2).map(|number| part(1, number, 2, 1)), t(1));
+    let gone = all_go(&mut desk, t(1));
+    desk.add_lane(Lane::new(RouteId::new("spare"), RouteConfig::default(), TimeZone::UTC));
+    desk.facts(&status("spare", None, Level::Ok), t(1));
+    desk.settled(&up(), gone[0].1, sent(), t(2));
+    let next = all_go(&mut desk, t(2));
+    desk.settled(&up(), next[0].1, cannot_now(), t(3));
+    let end = end_of(&mut desk, t(3));
+    assert!(
+        matches!(end, Settled::Retry { due_at, exclude_route: None, .. } if due_at == t(33)),
+        "{end:?}"
+    );
+}
