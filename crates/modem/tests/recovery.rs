@@ -44,7 +44,20 @@ fn a_port_that_never_answers_ends_in_quarantines_that_grow() {
         pauses.len() as u32
     );
     let reason = &bench.modem.facts().reason;
-    assert!(reason.contains(": no OK to AT, but no answer"), "{reason}");
+    assert!(reason.ends_with(" s: no answer to AT"), "{reason}");
+}
+
+#[test]
+fn a_modem_that_falls_silent_while_it_is_brought_back_says_so_once() {
+    let mut partner = Partner::new();
+    partner.on("AT+CMGF=0", "ERROR");
+    partner.on("AT+CFUN=0", "");
+    partner.on("AT+CFUN=4", "");
+    let mut bench = Bench::new(Config::default(), partner);
+    bench.until_state(SlotState::Quarantined);
+    let reason = &bench.modem.facts().reason;
+    assert_eq!(reason.matches("no answer").count(), 1, "{reason}");
+    assert!(reason.contains(": no answer since this: "), "{reason}");
 }
 
 /// A command that stays unanswered, as people read of it while the modem is brought back.

@@ -38,7 +38,7 @@ impl Recover {
         if let Woken::Answered(answer) = woken
             && answer.is_silent()
         {
-            return Next::Trouble(Rung::Reopen, format!("{}; no answer either", self.reason));
+            return Next::Trouble(Rung::Reopen, self.silence());
         }
         self.at += 1;
         match self.rung {
@@ -47,6 +47,14 @@ impl Recover {
             Rung::Radio => self.radio(core),
             Rung::Reset => self.reset(core),
             Rung::Quarantine => self.quarantine(core),
+        }
+    }
+
+    /// What is wrong with a modem that leaves this step unanswered too: said once, whatever began it.
+    fn silence(&self) -> String {
+        match self.reason.starts_with(SILENT) {
+            true => self.reason.clone(),
+            false => format!("{SILENT} since this: {}", self.reason),
         }
     }
 
@@ -99,3 +107,6 @@ impl Recover {
         Next::Wait
     }
 }
+
+/// How every reason begins that is a silence.
+const SILENT: &str = "no answer";

@@ -182,7 +182,10 @@ fn alive(tries: u8, answer: &Answer) -> Then {
     if tries < ALIVE_TRIES {
         return Then::Again(Timer::Drain);
     }
-    Then::Trouble(format!("no OK to AT, but {}", answer.words()))
+    Then::Trouble(match answer.is_silent() {
+        true => String::from("no answer to AT"),
+        false => format!("no OK to AT, but {}", answer.words()),
+    })
 }
 
 fn identity(step: Step, core: &mut Core, answer: &Answer) -> Then {
