@@ -1,9 +1,9 @@
 //! Facts of the snapshot that are no modem's own: money, limits, probes, consumers, disk, certificate.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Registration, RouteId};
+use crate::{Level, Registration, RouteId};
 
 /// What was counted on one slot since the database was made: it survives restarts, and never grows smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -176,3 +176,97 @@ pub struct CertificateFacts {
     /// Until when.
     pub not_after: Timestamp,
 }
+
+/// What is wrong with something that more than one looks at, in the same words for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// How bad.
+    pub level: Level,
+    /// What is the case.
+    pub sentence: String,
+    /// What to do about it.
+    pub hint: &'static str,
+    /// Since when, where the facts tell that.
+    pub since: Option<Timestamp>,
+}
+
+impl DiskFacts {
+    /// What is left of it, in whole megabytes of a million octets: the measure by which it is judged everywhere.
+    pub fn free_megabytes(&self) -> u64 {
+        self.free / MEGABYTE
+    }
+
+    /// Its size, in whole megabytes.
+    pub fn megabytes(&self) -> u64 {
+        self.size / MEGABYTE
+    }
+
+    /// That little is left. A share of the disk would say nothing: what the gateway needs does not grow with the disk.
+    pub fn complaint(&self) -> Option<Complaint> {
+        let left = self.free_megabytes();
+        let level = match left {
+            _ if left < Self::CRITICAL_MEGABYTES => Level::Critical,
+            _ if left < Self::WARNING_MEGABYTES => Level::Warning,
+            _ => return None,
+        };
+        Some(Complaint {
+            level,
+            sentence: format!("{left} MB are free on the disk of the database"),
+            hint: "make room: a full disk stops sending and receiving, though nothing is lost",
+            since: None,
+        })
+    }
+
+    /// With less than so many megabytes left somebody should look.
+    pub const WARNING_MEGABYTES: u64 = 500;
+
+    /// With less than so many megabytes left it is about to stop.
+    pub const CRITICAL_MEGABYTES: u64 = 50;
+
+    /// [`DiskFacts::WARNING_MEGABYTES`] in octets.
+    pub const WARNING_FREE: u64 = Self::WARNING_MEGABYTES * MEGABYTE;
+
+    /// [`DiskFacts::CRITICAL_MEGABYTES`] in octets.
+    pub const CRITICAL_FREE: u64 = Self::CRITICAL_MEGABYTES * MEGABYTE;
+}
+
+impl CertificateFacts {
+    /// That it is not valid, or not for long. What is wrong with one that ends began so long before its end.
+    pub fn complaint(&self, now: Timestamp) -> Option<Complaint> {
+        let Self { not_before, not_after } = *self;
+        if now < not_before {
+            return Some(Complaint {
+                level: Level::Critical,
+                sentence: format!("it is not valid before {not_before:.0}"),
+                hint: "set the clock, or use another certificate",
+                since: None,
+            });
+        }
+        if not_after <= now {
+            return Some(Complaint {
+                level: Level::Critical,
+                sentence: format!("it expired on {not_after:.0}"),
+                hint: "renew it; a changed file is taken up without a restart",
+                since: Some(not_after),
+            });
+        }
+        let left = not_after.duration_since(now);
+        let level = match left {
+            left if left < URGENT => Level::Critical,
+            left if left < SOON => Level::Warning,
+            _ => return None,
+        };
+        Some(Complaint {
+            level,
+            sentence: format!("it expires on {not_after:.0}"),
+            // Another hint, since one that expires is another thing than one that has.
+            hint: "renew it before that; a changed file is taken up without a restart",
+            since: Some(not_after - SOON),
+        })
+    }
+}
+
+const MEGABYTE: u64 = 1_000_000;
+
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+const URGENT: SignedDuration = SignedDuration::from_hours(3 * 24);

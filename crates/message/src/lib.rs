@@ -58,8 +58,8 @@ pub use counts::{Api, Counted};
 pub use durations::Durations;
 pub use event::{CallNotice, Event, HealthChange, ReportNotice};
 pub use facts::{
-    Balance, BalanceLine, BalanceView, CertificateFacts, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive, LimitUse,
-    Probe, ProbeState, Registrations, SlotTotals,
+    Balance, BalanceLine, BalanceView, CertificateFacts, Complaint, ConsumerFacts, DatabaseFacts, DiskFacts, KeepAlive,
+    LimitUse, Probe, ProbeState, Registrations, SlotTotals,
 };
 pub use id::{AlertId, EventId, MessageId, NoId, RouteId, TokenId};
 pub use inbound::{

@@ -45,7 +45,11 @@ fn a_gateway_is_checked_as_a_whole_and_by_modem() {
         measured.contains(&"queue_age=0s;;;0") && measured.contains(&"sent=0c;;;0"),
         "{well:?}"
     );
-    for known in ["disk_free=", "certificate_days=", "consumers_waiting=0;"] {
+    assert!(
+        well.out.contains("MB;500:;50:;0;"),
+        "the disk has health's limits: {well:?}"
+    );
+    for known in ["disk_free_mb=", "certificate_days=", "consumers_waiting=0;"] {
         let is_known = |part: &&str| part.starts_with(known) && !part.contains('U');
         assert!(measured.iter().any(is_known), "{known}: {well:?}");
     }

@@ -159,6 +159,8 @@ fn munin_run_reads_graphs_and_values() {
         "sim_0.label sim_0",
         "x_99.label 99",
         "criticals.critical 0:0",
+        "free_mb.warning 500:",
+        "free_mb.critical 50:",
     ] {
         assert!(config.out.lines().any(|said| said == line), "{line}: {config:?}");
     }

@@ -1,7 +1,9 @@
 //! What is told: each family with its name, its help, and where the snapshot has it.
 
 use jiff::Timestamp;
-use message::{ConsumerFacts, Finding, Level, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot, Traffic};
+use message::{
+    ConsumerFacts, DiskFacts, Finding, Level, ProbeState, Registration, SlotSnapshot, SlotState, Snapshot, Traffic,
+};
 
 use super::applications;
 use super::counted;
@@ -262,6 +264,16 @@ fn storage_facts(snapshot: &Snapshot, page: &mut Page) {
         "simrelay_disk_size_bytes",
         "The size of that disk.",
         disk.map(|disk| disk.size as f64),
+    );
+    gauge(
+        "simrelay_disk_warning_bytes",
+        "With less than this left of it health warns.",
+        disk.map(|_| DiskFacts::WARNING_FREE as f64),
+    );
+    gauge(
+        "simrelay_disk_critical_bytes",
+        "With less than this left of it health is critical.",
+        disk.map(|_| DiskFacts::CRITICAL_FREE as f64),
     );
     let database = snapshot.database.as_ref();
     gauge(

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use message::{Finding, Level};
 
+use super::room::CERTIFICATE;
+
 /// The findings of the last round.
 #[derive(Debug, Default)]
 pub(crate) struct Known(HashMap<Key, Finding>);
 
-/// What makes a finding the same as one of the last round. The sentence may differ, since it holds figures; of several
-/// with one subject and hint each keeps its place.
+/// What makes a finding the same as one of the last round: subject and hint. The sentence may differ, since it holds
+/// figures, but that of a certificate says which one it is about. Of several that are alike each keeps its place.
 type Key = (String, String, usize);
 
 impl Known {
@@ -36,7 +38,11 @@ impl Known {
 }
 
 fn free_key(taken: &HashMap<Key, Finding>, finding: &Finding) -> Key {
-    let mut key = (finding.subject.clone(), finding.hint.clone(), 0);
+    let same = match finding.subject == CERTIFICATE {
+        true => &finding.sentence,
+        false => &finding.hint,
+    };
+    let mut key = (finding.subject.clone(), same.clone(), 0);
     while taken.contains_key(&key) {
         key.2 += 1;
     }

@@ -1,7 +1,7 @@
 //! What is wrong with what the gateway stands on: disk, database, certificate.
 
-use jiff::{SignedDuration, Timestamp};
-use message::{CertificateFacts, Finding, Level};
+use jiff::Timestamp;
+use message::{CertificateFacts, Complaint, Finding, Level};
 use store::{FolderFacts, RoomFacts};
 
 use super::finding;
@@ -9,16 +9,7 @@ use super::finding;
 /// Disk and database, as far as there is room, and their folder.
 pub(crate) fn of_room(room: &RoomFacts, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let free = room.disk.free;
-    if free < WARNING_FREE {
-        let level = match free < CRITICAL_FREE {
-            true => Level::Critical,
-            false => Level::Warning,
-        };
-        let sentence = format!("{} MB are free on the disk of the database", free / MEGABYTE);
-        let hint = "make room: a full disk stops sending and receiving, though nothing is lost";
-        findings.push(finding(level, "disk", sentence, hint, now));
-    }
+    findings.extend(room.disk.complaint().map(|told| complaint("disk", told, now)));
     let share = |limit: u64| room.database.used.saturating_mul(100) / limit.max(1);
     if let Some(limit) = room.database.limit.filter(|limit| share(*limit) >= WARNING_PERCENT) {
         let level = match share(limit) >= CRITICAL_PERCENT {
@@ -36,55 +27,21 @@ pub(crate) fn of_room(room: &RoomFacts, now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-/// The certificate that clients are shown. What is wrong with it began so long before its end.
+/// The certificate that clients are shown.
 pub(crate) fn of_certificate(certificate: &CertificateFacts, now: Timestamp) -> Option<Finding> {
-    let CertificateFacts { not_before, not_after } = *certificate;
-    // Two hints, since one that expires is another thing than the one before it that had expired.
-    let renew = "renew it; a changed file is taken up without a restart";
-    let renew_soon = "renew it before that; a changed file is taken up without a restart";
-    let found = |level, sentence, hint, since| Some(finding(level, "certificate", sentence, hint, since));
-    if now < not_before {
-        let sentence = format!("it is not valid before {not_before:.0}");
-        return found(
-            Level::Critical,
-            sentence,
-            "set the clock, or use another certificate",
-            now,
-        );
-    }
-    if not_after <= now {
-        return found(
-            Level::Critical,
-            format!("it expired on {not_after:.0}"),
-            renew,
-            not_after,
-        );
-    }
-    let left = not_after.duration_since(now);
-    let level = match left {
-        left if left < URGENT => Level::Critical,
-        left if left < SOON => Level::Warning,
-        _ => return None,
-    };
-    found(
-        level,
-        format!("it expires on {not_after:.0}"),
-        renew_soon,
-        not_after - SOON,
-    )
+    let told = certificate.complaint(now)?;
+    Some(complaint(CERTIFICATE, told, now))
 }
 
-const MEGABYTE: u64 = 1_000_000;
+fn complaint(subject: &str, told: Complaint, now: Timestamp) -> Finding {
+    finding(told.level, subject, told.sentence, told.hint, told.since.unwrap_or(now))
+}
 
-/// As the doctor judges it.
-const CRITICAL_FREE: u64 = 50 * MEGABYTE;
-const WARNING_FREE: u64 = 500 * MEGABYTE;
+/// The subject of what is said of the certificate.
+pub(super) const CERTIFICATE: &str = "certificate";
 
 const WARNING_PERCENT: u64 = 90;
 const CRITICAL_PERCENT: u64 = 98;
-
-const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-const URGENT: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 #[cfg(test)]
 mod tests {
@@ -111,9 +68,9 @@ mod tests {
             database: DatabaseFacts::default(),
             folder: None,
         };
-        assert_eq!(levels(&of_room(&with(WARNING_FREE), at(0))), []);
+        assert_eq!(levels(&of_room(&with(DiskFacts::WARNING_FREE), at(0))), []);
         assert_eq!(
-            levels(&of_room(&with(WARNING_FREE - 1), at(0))),
+            levels(&of_room(&with(DiskFacts::WARNING_FREE - 1), at(0))),
             [("disk", Level::Warning)]
         );
         assert_eq!(levels(&of_room(&with(0), at(0))), [("disk", Level::Critical)]);
@@ -197,5 +154,11 @@ mod tests {
         assert_eq!(told, Some(at(133)), "it takes nothing over from the one before it");
         assert_eq!(since(&mut Known::default(), soon), told, "a restart changes nothing");
         assert_eq!(since(&mut Known::default(), expired), Some(expired));
+        // Nor where both are about to expire, or both have expired.
+        for (first, second) in [(at(145), soon), (soon, at(145)), (at(100), at(120))] {
+            let mut known = Known::default();
+            since(&mut known, first);
+            assert_eq!(since(&mut known, second), since(&mut Known::default(), second));
+        }
     }
 }

@@ -51,7 +51,8 @@ fn state(slot: &SlotSnapshot, now: Timestamp) -> Option<Finding> {
         ),
         SlotState::Searching => (
             Level::Critical,
-            "check antenna and contract: the network does not take the SIM",
+            "check antenna and contract. A modem for 2G or 3G only finds nothing where these are switched off; a SIM in LTE \
+             alone needs SMS over SGs or IMS, which the operator must allow",
         ),
         SlotState::Absent if now.duration_since(slot.since) <= LOOKING => return None,
         SlotState::Absent => (

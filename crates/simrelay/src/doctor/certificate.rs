@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use message::CertificateFacts;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -23,25 +24,17 @@ pub(super) fn look(path: &Path) -> Check {
         .and_then(Result::ok)
         .and_then(|der| api::certificate_validity(&der));
     match validity {
-        Some((from, until)) => judge(from, until, Timestamp::now()),
+        Some((not_before, not_after)) => judge(CertificateFacts { not_before, not_after }, Timestamp::now()),
         None => Check::critical(SUBJECT, format!("{} holds no certificate", path.display()), MAKE),
     }
 }
 
-fn judge(from: Timestamp, until: Timestamp, now: Timestamp) -> Check {
-    if now < from {
-        let sentence = format!("not valid before {}", local(from));
-        return Check::critical(SUBJECT, sentence, "set the clock, or use another certificate");
-    }
-    if until <= now {
-        return Check::critical(SUBJECT, format!("it expired on {}", local(until)), RENEW);
-    }
-    let sentence = format!("valid until {}", local(until));
-    match until.duration_since(now) {
-        left if left < URGENT => Check::critical(SUBJECT, sentence, RENEW),
-        left if left < SOON => Check::warning(SUBJECT, sentence, RENEW),
-        _ => Check::ok(SUBJECT, sentence),
-    }
+/// What is wrong with it is told as health does.
+fn judge(shown: CertificateFacts, now: Timestamp) -> Check {
+    let well = || Check::ok(SUBJECT, format!("valid until {}", local(shown.not_after)));
+    shown
+        .complaint(now)
+        .map_or_else(well, |complaint| Check::of(SUBJECT, complaint))
 }
 
 /// Looks at its key.
@@ -57,10 +50,6 @@ pub(super) fn look_at_key(path: &Path) -> Check {
 const SUBJECT: &str = "certificate";
 const KEY: &str = "certificate key";
 const MAKE: &str = "set api.certificate and api.key; simrelay certificate makes new ones";
-const RENEW: &str = "renew it; a changed file is taken up without a restart";
-/// As health judges it.
-const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-const URGENT: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +72,11 @@ mod tests {
     #[test]
     fn an_expired_and_an_early_certificate_are_told() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let judged = |now: &str| judge(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), at(now)).level;
+        let shown = CertificateFacts {
+            not_before: at("2026-01-01T00:00:00Z"),
+            not_after: at("2027-01-01T00:00:00Z"),
+        };
+        let judged = |now: &str| judge(shown, at(now)).level;
         assert_eq!(judged("2025-12-31T23:59:59Z"), Level::Critical);
         assert_eq!(judged("2026-06-01T00:00:00Z"), Level::Ok);
         assert_eq!(judged("2026-12-20T00:00:00Z"), Level::Warning);

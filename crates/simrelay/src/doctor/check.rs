@@ -1,6 +1,6 @@
 //! One thing the doctor looked at.
 
-use message::Level;
+use message::{Complaint, Level};
 use serde::Serialize;
 
 /// How one thing stands, and what to do about it.
@@ -31,6 +31,17 @@ impl Check {
     /// It does not work.
     pub(crate) fn critical(subject: &str, sentence: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(Level::Critical, subject, sentence, fix)
+    }
+
+    /// As everybody says it who looks at this.
+    pub(crate) fn of(subject: &str, told: Complaint) -> Self {
+        Self::new(told.level, subject, told.sentence, told.hint)
+    }
+
+    /// Whether another says of the same thing that the same is to be done: figures may differ by when they were read.
+    pub(crate) fn repeats(&self, other: &Self) -> bool {
+        let about = |check: &Self| (check.level, check.subject.clone(), check.fix.clone());
+        about(self) == about(other) && (!self.fix.is_empty() || self == other)
     }
 
     fn new(level: Level, subject: &str, sentence: impl Into<String>, fix: impl Into<String>) -> Self {

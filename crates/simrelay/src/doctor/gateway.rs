@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::Health;
-use message::{Finding, Level, Lock, Registration, RouteId, SlotSnapshot, SlotState};
+use message::{Finding, Level, Registration, RouteId, SlotSnapshot};
 use serde_json::json;
 
 use crate::client::Client;
@@ -52,23 +52,12 @@ async fn ask(client: &Client, named: &BTreeMap<RouteId, PathBuf>) -> Result<Vec<
     let health: Health = client.call("health", json!({})).await?;
     let slots: Vec<SlotSnapshot> = client.call("modems.list", json!({})).await?;
     let mut checks = vec![Check::ok(SUBJECT, "it answers")];
-    let told = |slot: &SlotSnapshot| health.findings.iter().find(|finding| is_of_state(finding, slot));
-    // What the doctor knows more of it says once, at the gateway's level.
-    let known_better = |finding: &Finding| {
-        let mut slots = slots.iter();
-        slots.any(|slot| is_of_state(finding, slot) && state(slot, None).is_some())
-    };
-    checks.extend(
-        health
-            .findings
-            .iter()
-            .filter(|finding| !known_better(finding))
-            .map(found),
-    );
+    // Health says why a slot does not work and what to do; nothing here says it in other words.
+    checks.extend(health.findings.iter().map(found));
     if health.level == Level::Ok {
         checks.push(Check::ok("health", "it has nothing to complain about"));
     }
-    checks.extend(slots.iter().flat_map(|slot| slot_checks(slot, told(slot))));
+    checks.extend(slots.iter().filter_map(look_further));
     let system = Path::new("/sys");
     let port = |slot: &SlotSnapshot| named.get(&slot.slot).map(PathBuf::as_path);
     checks.extend(
@@ -88,73 +77,14 @@ fn found(finding: &Finding) -> Check {
     }
 }
 
-/// Whether the gateway says there why a slot does not work.
-fn is_of_state(finding: &Finding, slot: &SlotSnapshot) -> bool {
-    finding.subject == slot.slot.as_str() && finding.sentence == slot.reason && !slot.state.can_send()
-}
-
-/// What the facts of a slot say beyond what the gateway makes of them; `told` is what that says of its state. Service centre,
-/// reports and memories are the gateway's to tell.
-fn slot_checks(slot: &SlotSnapshot, told: Option<&Finding>) -> Vec<Check> {
-    let mut checks: Vec<Check> = [state(slot, told), lte_alone(slot)].into_iter().flatten().collect();
-    if checks.is_empty() && slot.state.can_send() {
+/// What the facts of a slot say beyond what the gateway makes of them.
+fn look_further(slot: &SlotSnapshot) -> Option<Check> {
+    let well = || {
         let network = slot.operator.as_deref().unwrap_or("its network");
-        checks.push(Check::ok(slot.slot.as_str(), format!("ready on {network}")));
-    }
-    checks
-}
-
-/// Why it does not work, where that is its SIM or the network, at the level that the gateway gives it.
-fn state(slot: &SlotSnapshot, told: Option<&Finding>) -> Option<Check> {
-    let mut check = lock(slot).or_else(|| registration(slot))?;
-    check.level = told.map_or(check.level, |told| told.level);
-    Some(check)
-}
-
-fn lock(slot: &SlotSnapshot) -> Option<Check> {
-    let name = slot.slot.as_str();
-    match &slot.lock {
-        Lock::Pin { .. } => Some(Check::critical(
-            name,
-            "the SIM wants its PIN",
-            "set pin or pin_file for the slot, or switch the PIN off with a phone",
-        )),
-        Lock::Puk { .. } => Some(Check::critical(
-            name,
-            "the SIM wants its PUK: the PIN was wrong too often",
-            "put the SIM into a phone and enter the PUK from its letter",
-        )),
-        Lock::Held { tries: Some(_), reason } => Some(Check::critical(
-            name,
-            reason.clone(),
-            format!(
-                "put the SIM in a telephone and enter the PIN there; set the slot's pin to the same; with the SIM back in its \
-                 modem: simrelay reload && simrelay sim unlock {name}"
-            ),
-        )),
-        Lock::Held { reason, .. } => Some(Check::critical(
-            name,
-            format!("the PIN is not entered again: {reason}"),
-            format!("correct the PIN in the configuration, then: simrelay reload && simrelay sim unlock {name}"),
-        )),
-        Lock::Unknown | Lock::Open => None,
-    }
-}
-
-fn registration(slot: &SlotSnapshot) -> Option<Check> {
-    if slot.state != SlotState::Searching {
-        return None;
-    }
-    let sentence = match slot.registration {
-        Registration::Denied => "the network refuses the SIM",
-        _ => "the SIM is in no network",
+        let works = slot.state.can_send();
+        works.then(|| Check::ok(slot.slot.as_str(), format!("ready on {network}")))
     };
-    Some(Check::critical(
-        slot.slot.as_str(),
-        sentence,
-        "check antenna, contract and SIM. A modem for 2G or 3G only finds nothing where these are switched off; a SIM in \
-         LTE alone needs SMS over SGs or IMS, which the operator must allow",
-    ))
+    lte_alone(slot).or_else(well)
 }
 
 /// A SIM that only LTE takes: SMS go over SGs or IMS there, which not every contract and modem has. What is known are the
@@ -216,7 +146,7 @@ const NEED_TOKEN: [&str; 4] = [
 
 #[cfg(test)]
 mod tests {
-    use message::{StorageUse, Traffic};
+    use message::{Lock, SlotState, StorageUse, Traffic};
 
     use super::*;
 
@@ -237,51 +167,37 @@ mod tests {
         }
     }
 
-    fn worst(slot: &SlotSnapshot) -> (Level, String) {
-        let checks = slot_checks(slot, None);
-        let worst = checks.into_iter().max_by_key(|check| check.level).unwrap();
-        (worst.level, worst.sentence)
+    fn told(slot: &SlotSnapshot) -> (Level, String) {
+        let check = look_further(slot).unwrap();
+        (check.level, check.sentence)
     }
 
     #[test]
     fn a_slot_that_is_well_says_so() {
-        assert_eq!(worst(&ready()), (Level::Ok, "ready on Testnet".to_owned()));
+        assert_eq!(told(&ready()), (Level::Ok, "ready on Testnet".to_owned()));
     }
 
     #[test]
-    fn what_stops_a_slot_is_told_with_its_fix() {
-        let lock = Lock::Held {
-            reason: "it was wrong".into(),
-            tries: None,
-        };
-        let locked = SlotSnapshot {
-            lock,
-            state: SlotState::Locked,
-            ..ready()
-        };
-        assert!(slot_checks(&locked, None)[0].fix.contains("simrelay sim unlock sim1"));
-
-        let searching = SlotSnapshot {
+    fn what_the_gateway_finds_is_told_in_its_own_words() {
+        let refused = SlotSnapshot {
             state: SlotState::Searching,
             registration: Registration::Denied,
             ..ready()
         };
-        assert_eq!(
-            worst(&searching),
-            (Level::Critical, "the network refuses the SIM".to_owned())
-        );
-        let told = Finding {
+        assert_eq!(look_further(&refused), None, "no second advice");
+        let finding = Finding {
             level: Level::Warning,
             subject: "sim1".into(),
-            sentence: searching.reason.clone(),
-            hint: "wait a moment".into(),
-            since: searching.since,
+            sentence: refused.reason.clone(),
+            hint: "see whether the SIM is blocked".into(),
+            since: refused.since,
         };
-        assert!(is_of_state(&told, &searching) && !is_of_state(&told, &ready()));
-        let checks = slot_checks(&searching, Some(&told));
-        assert_eq!(checks.len(), 1, "one line a thing: {checks:?}");
-        assert_eq!(checks[0].level, Level::Warning, "at one level");
+        let check = found(&finding);
+        assert_eq!((check.level, &check.fix), (finding.level, &finding.hint));
+    }
 
+    #[test]
+    fn a_sim_in_lte_alone_is_told_with_what_is_known_of_it() {
         let each = |circuit, failures_in_row| SlotSnapshot {
             registrations: message::Registrations {
                 circuit,
@@ -294,16 +210,16 @@ mod tests {
             },
             ..ready()
         };
-        let (level, sentence) = worst(&each(Registration::Denied, 0));
+        let (level, sentence) = told(&each(Registration::Denied, 0));
         assert_eq!(level, Level::Warning);
         assert!(
             sentence.contains("+CEREG says home, +CREG denied, +CGREG not registered"),
             "{sentence}"
         );
-        assert_eq!(worst(&each(Registration::Denied, 2)).0, Level::Critical);
-        assert_eq!(worst(&each(Registration::Home, 2)).0, Level::Ok);
+        assert_eq!(told(&each(Registration::Denied, 2)).0, Level::Critical);
+        assert_eq!(told(&each(Registration::Home, 2)).0, Level::Ok);
         assert_eq!(
-            worst(&each(Registration::Unknown, 2)).0,
+            told(&each(Registration::Unknown, 2)).0,
             Level::Ok,
             "a modem without +CREG tells nothing"
         );

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
+use message::DiskFacts;
 use nix::sys::statvfs::statvfs;
 
 use super::check::Check;
@@ -19,7 +20,10 @@ pub(super) fn disk(folder: &Path) -> Check {
     match statvfs(there) {
         Ok(disk) => {
             let block = disk.fragment_size();
-            judge_disk(disk.blocks_available() * block, disk.blocks() * block)
+            judge_disk(DiskFacts {
+                free: disk.blocks_available() * block,
+                size: disk.blocks() * block,
+            })
         }
         Err(error) => Check::critical(
             DISK,
@@ -87,22 +91,19 @@ fn synchronized() -> Option<bool> {
     folder.is_dir().then(|| folder.join("synchronized").exists())
 }
 
-fn judge_disk(free: u64, size: u64) -> Check {
-    let sentence = format!("{} MB free of {} MB", free / MEGABYTE, size / MEGABYTE);
-    let fix = "make room: a full disk stops sending and receiving, though nothing is lost";
-    match free {
-        _ if free < CRITICAL_FREE => Check::critical(DISK, sentence, fix),
-        _ if free < WARNING_FREE => Check::warning(DISK, sentence, fix),
-        _ => Check::ok(DISK, sentence),
-    }
+/// What is wrong with it is told as health does.
+fn judge_disk(disk: DiskFacts) -> Check {
+    let well = || {
+        let sentence = format!("{} MB free of {} MB", disk.free_megabytes(), disk.megabytes());
+        Check::ok(DISK, sentence)
+    };
+    disk.complaint()
+        .map_or_else(well, |complaint| Check::of(DISK, complaint))
 }
 
 const CLOCK: &str = "clock";
 const DISK: &str = "disk";
 const MODEM_MANAGER: &str = "ModemManager";
-const MEGABYTE: u64 = 1_000_000;
-const CRITICAL_FREE: u64 = 50 * MEGABYTE;
-const WARNING_FREE: u64 = 500 * MEGABYTE;
 
 /// No clock that is right shows an earlier time: 2026-11-01.
 const BUILT: Timestamp = Timestamp::constant(1_793_491_200, 0);
@@ -123,9 +124,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_before_it_is_full() {
-        assert_eq!(judge_disk(10 * MEGABYTE, 1000 * MEGABYTE).level, Level::Critical);
-        assert_eq!(judge_disk(100 * MEGABYTE, 1000 * MEGABYTE).level, Level::Warning);
-        assert_eq!(judge_disk(900 * MEGABYTE, 1000 * MEGABYTE).level, Level::Ok);
+        let level = |free| judge_disk(DiskFacts { free, size: 1 << 40 }).level;
+        assert_eq!(level(DiskFacts::CRITICAL_FREE - 1), Level::Critical);
+        assert_eq!(level(DiskFacts::WARNING_FREE - 1), Level::Warning);
+        assert_eq!(level(DiskFacts::WARNING_FREE), Level::Ok);
         let later = disk(Path::new("/nonexistent/data")).sentence;
         assert!(later.contains("MB free of"), "{later}");
         assert!(disk(Path::new("/")).sentence.contains("MB free of"));

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &DoctorArgs, connection: &Connection, screen: &Scr
     let mut checks = here(&args.config).await;
     let (told, left) = gateway::look(&client, &named_ports(&args.config)).await;
     // What both see is told once.
-    let is_new = |check: &Check| !checks.contains(check);
+    let is_new = |check: &Check| !checks.iter().any(|seen| seen.repeats(check));
     checks.extend(told.into_iter().filter(is_new).collect::<Vec<_>>());
     checks.sort_by_key(|check| std::cmp::Reverse(check.level));
     // What was not looked at stands on top: all else may look well without it.

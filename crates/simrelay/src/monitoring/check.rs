@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use super::CHECK_LINK;
 use super::perfdata::{Metric, Unit};
 use super::range::Range;
-use super::sight::{Route, Sight, storage};
+use super::sight::{Route, Sight, least_free, storage};
 use super::verdict::{State, Verdict};
 
 /// Check the gateway, or one modem, for Icinga or Nagios
@@ -36,7 +36,7 @@ and the scope stats for what is counted.
 
 A RANGE alone is about modems_up, with --modem about signal, of an upstream about connections. METRIC is one of modems_up, \
 upstreams_up (where there are upstreams), queue, queue_age (s), uncertain, \
-accepted, sent, delivered, failed, received, consumers_waiting, consumers_age (s), disk_free (%), certificate_days; with \
+accepted, sent, delivered, failed, received, consumers_waiting, consumers_age (s), disk_free_mb, certificate_days; with \
 --modem: up, signal (dBm), storage (%), silence (s without anything received), balance, sent, delivered, failed, received, \
 initialisations; of an upstream: connections, up, outstanding, silence, sent, delivered, failed, received, receipts_stray.
 
@@ -270,16 +270,16 @@ fn of_gateway(sight: &Sight, now: Timestamp) -> Vec<Metric> {
 fn of_house(stats: &Stats, now: Timestamp) -> Vec<Metric> {
     let waiting = stats.consumers.iter().map(|consumer| consumer.waiting).sum::<u64>();
     let oldest = stats.consumers.iter().filter_map(|consumer| consumer.oldest).min();
-    let free = stats
-        .disk
-        .map(|disk| (disk.free as f64 * 100.0 / (disk.size.max(1)) as f64).round());
+    let free = stats.disk.map(|disk| disk.free_megabytes() as f64);
+    let size = stats.disk.map(|disk| disk.megabytes() as f64);
     let days = stats.certificate.map(|shown| seconds(now, shown.not_after) / DAY_S);
     vec![
         Metric::of("consumers_waiting", Some(waiting as f64)),
         Metric::of("consumers_age", Some(oldest.map_or(0.0, |oldest| seconds(oldest, now)))).unit(Unit::Seconds),
-        Metric::of("disk_free", free)
-            .unit(Unit::Percent)
-            .within(Some(0.0), Some(100.0)),
+        Metric::of("disk_free_mb", free)
+            .unit(Unit::Megabytes)
+            .within(Some(0.0), size)
+            .judged_by_health(least_free()),
         Metric::of("certificate_days", days.map(f64::floor)),
     ]
 }

@@ -16,6 +16,9 @@ pub(crate) struct Metric {
     pub(crate) unit: Unit,
     pub(crate) least: Option<f64>,
     pub(crate) most: Option<f64>,
+    /// The ranges outside of which health warns of it and is critical, where those are plain ranges. They are shown where
+    /// the check is given none of its own.
+    pub(crate) health: [Option<String>; 2],
 }
 
 /// The unit of a value.
@@ -27,6 +30,8 @@ pub(crate) enum Unit {
     Seconds,
     /// Hundredths.
     Percent,
+    /// Millions of octets.
+    Megabytes,
     /// A number that only grows.
     Counter,
 }
@@ -41,6 +46,7 @@ impl Metric {
             unit: Unit::None,
             least: Some(0.0),
             most: None,
+            health: [None, None],
         }
     }
 
@@ -54,6 +60,14 @@ impl Metric {
         Self { least, most, ..self }
     }
 
+    /// The same with the ranges by which health judges it: of its warning and of its critical.
+    pub(crate) fn judged_by_health(self, ranges: [String; 2]) -> Self {
+        Self {
+            health: ranges.map(Some),
+            ..self
+        }
+    }
+
     /// As perfdata, with the ranges that it is measured by.
     pub(crate) fn perfdata(&self, warning: Option<&Range>, critical: Option<&Range>) -> String {
         let value = match self.value {
@@ -61,9 +75,10 @@ impl Metric {
             None => String::from("U"),
         };
         let text = |part: Option<String>| part.unwrap_or_default();
+        let [warned, critically] = self.health.clone();
         let rest = [
-            text(warning.map(ToString::to_string)),
-            text(critical.map(ToString::to_string)),
+            text(warning.map(ToString::to_string).or(warned)),
+            text(critical.map(ToString::to_string).or(critically)),
             text(self.least.map(|least| least.to_string())),
             text(self.most.map(|most| most.to_string())),
         ];
@@ -78,6 +93,7 @@ impl fmt::Display for Unit {
             Self::None => "",
             Self::Seconds => "s",
             Self::Percent => "%",
+            Self::Megabytes => "MB",
             Self::Counter => "c",
         })
     }
@@ -115,6 +131,15 @@ mod tests {
             Metric::of("signal", None).within(None, None).perfdata(None, None),
             "signal=U"
         );
+    }
+
+    #[test]
+    fn a_range_of_health_is_shown_until_the_check_has_its_own() {
+        let range: Range = "2000:".parse().unwrap();
+        let disk = Metric::of("disk_free_mb", Some(499.0)).unit(Unit::Megabytes);
+        let disk = disk.judged_by_health(["500:".into(), "50:".into()]);
+        assert_eq!(disk.perfdata(None, None), "disk_free_mb=499MB;500:;50:;0");
+        assert_eq!(disk.perfdata(Some(&range), None), "disk_free_mb=499MB;2000:;50:;0");
     }
 
     #[test]

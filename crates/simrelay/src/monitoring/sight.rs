@@ -1,7 +1,7 @@
 //! What a plugin sees of a gateway: the API's answers about its one snapshot.
 
 use api::{Health, Stats};
-use message::{Finding, SlotSnapshot, SlotState, UpstreamSnapshot, UpstreamState};
+use message::{DiskFacts, Finding, SlotSnapshot, SlotState, UpstreamSnapshot, UpstreamState};
 use serde_json::json;
 
 use crate::client::Client;
@@ -117,4 +117,45 @@ pub(crate) fn storage(slot: &SlotSnapshot) -> Option<f64> {
     let full = |used: u16, total: u16| (total > 0).then(|| (f64::from(used) * 100.0 / f64::from(total)).round());
     let uses = slot.storage.iter().filter_map(|memory| full(memory.used, memory.total));
     uses.reduce(f64::max)
+}
+
+/// The ranges of what is left of the disk, in megabytes, outside of which health warns and is critical.
+pub(crate) fn least_free() -> [String; 2] {
+    [DiskFacts::WARNING_MEGABYTES, DiskFacts::CRITICAL_MEGABYTES].map(|least| format!("{least}:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use message::Level;
+
+    use super::*;
+    use crate::monitoring::range::Range;
+
+    #[test]
+    fn the_disk_is_told_of_where_health_tells_of_it_and_nowhere_else() {
+        let [warning, critical] = least_free().map(|range| range.parse::<Range>().unwrap());
+        let (warns, kills) = (DiskFacts::WARNING_FREE, DiskFacts::CRITICAL_FREE);
+        // Among them 9 % of a big disk, and half of a small one.
+        for (free, size) in [
+            (25_493_000_000, 270_553_000_000),
+            (warns, 270_553_000_000),
+            (warns - 1, 1_000_000_000),
+            (kills, 1_000_000_000),
+            (kills - 1, 1_000_000_000),
+            (0, 1_000_000_000),
+        ] {
+            let disk = DiskFacts { free, size };
+            let shown = disk.free_megabytes() as f64;
+            let level = match (critical.tells(shown), warning.tells(shown)) {
+                (true, _) => Level::Critical,
+                (false, true) => Level::Warning,
+                (false, false) => Level::Ok,
+            };
+            let health = disk.complaint().map_or(Level::Ok, |complaint| complaint.level);
+            assert_eq!(level, health, "{disk:?}");
+            // What Prometheus compares.
+            let health_warns = (free < warns, free < kills);
+            assert_eq!(health_warns, (level > Level::Ok, level == Level::Critical), "{disk:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use message::{Level, SlotSnapshot};
 
-use crate::monitoring::sight::{Sight, storage};
+use crate::monitoring::sight::{Sight, least_free, storage};
 
 use super::names;
 use super::upstreams;
@@ -27,9 +27,8 @@ fn of_house(sight: &Sight) -> Vec<Graph> {
         let name = names::field(&consumer.name);
         Field::gauge(name, consumer.name.as_str(), Some(consumer.waiting.to_string()))
     });
-    let free = stats
-        .disk
-        .map(|disk| (disk.free as f64 * 100.0 / disk.size.max(1) as f64).round());
+    let free = stats.disk.map(|disk| disk.free_megabytes().to_string());
+    let [warning, critical] = least_free();
     let left = stats
         .certificate
         .map(|shown| shown.not_after.duration_since(stats.at).as_hours() / 24);
@@ -45,12 +44,12 @@ fn of_house(sight: &Sight) -> Vec<Graph> {
         house(
             "simrelay_disk",
             "simrelay: disk",
-            "% free",
-            "What is left of the disk of the database",
+            "MB",
+            "What is left of the disk of the database; health tells of less than the limits here",
             vec![Field {
-                warning: Some("10:"),
-                critical: Some("3:"),
-                ..Field::gauge("free", "free", free.map(|percent| percent.to_string()))
+                warning: Some(warning.into()),
+                critical: Some(critical.into()),
+                ..Field::gauge("free_mb", "free", free)
             }],
         ),
         house(
@@ -59,8 +58,8 @@ fn of_house(sight: &Sight) -> Vec<Graph> {
             "days",
             "How long the certificate is still valid",
             vec![Field {
-                warning: Some("14:"),
-                critical: Some("3:"),
+                warning: Some("14:".into()),
+                critical: Some("3:".into()),
                 ..Field::gauge("left", "left", left.map(|days| days.to_string()))
             }],
         ),
@@ -139,11 +138,11 @@ fn of_gateway(sight: &Sight) -> Vec<Graph> {
             about: "What the gateway finds wrong".into(),
             fields: vec![
                 Field {
-                    warning: Some("0:0"),
+                    warning: Some("0:0".into()),
                     ..gauge("warnings", Some(found(Level::Warning)))
                 },
                 Field {
-                    critical: Some("0:0"),
+                    critical: Some("0:0".into()),
                     ..gauge("criticals", Some(found(Level::Critical)))
                 },
             ],
@@ -255,7 +254,7 @@ const PER_SLOT: &[PerSlot] = &[
         from_zero: true,
         about: "How full the fullest memory is; what is full takes nothing more",
         field: |name, slot| Field {
-            warning: Some("0:80"),
+            warning: Some("0:80".into()),
             ..Field::gauge(name, label(slot), storage(slot).map(|percent| percent.to_string()))
         },
     },

@@ -43,7 +43,7 @@ const DRAWN: &[Drawn] = &[
         "connections",
         "Connections that are bound",
         |name, upstream| Field {
-            critical: Some("1:"),
+            critical: Some("1:".into()),
             ..Field::gauge(name, upstream.upstream.as_str(), Some(upstream.bound.to_string()))
         },
     ),

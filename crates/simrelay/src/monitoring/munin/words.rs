@@ -1,5 +1,6 @@
 //! The language that munin-node reads: graphs with their fields.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// One graph.
@@ -27,9 +28,9 @@ pub(super) struct Field {
     /// The value; none where it is not known.
     pub(super) value: Option<String>,
     /// The range outside of which Munin warns.
-    pub(super) warning: Option<&'static str>,
+    pub(super) warning: Option<Cow<'static, str>>,
     /// The range outside of which it is critical.
-    pub(super) critical: Option<&'static str>,
+    pub(super) critical: Option<Cow<'static, str>>,
 }
 
 /// What a value is.
@@ -111,8 +112,10 @@ impl Field {
         if self.kind == Kind::Derive {
             let _ = writeln!(text, "{name}.min 0");
         }
-        for (word, range) in [("warning", self.warning), ("critical", self.critical)] {
-            let _ = range.map_or(Ok(()), |range| writeln!(text, "{name}.{word} {range}"));
+        for (word, range) in [("warning", &self.warning), ("critical", &self.critical)] {
+            let _ = range
+                .as_ref()
+                .map_or(Ok(()), |range| writeln!(text, "{name}.{word} {range}"));
         }
     }
 }
@@ -147,7 +150,7 @@ mod tests {
             fields: vec![
                 Field::count("x_sim_2d1", "sim-1", Some(7)),
                 Field {
-                    warning: Some("-100:"),
+                    warning: Some("-100:".into()),
                     ..Field::gauge("signal", "signal", None)
                 },
             ],
