@@ -1,6 +1,8 @@
 //! Dialogues with the network over the API: a menu with its answers, and how a dialogue ends early.
 
-use end_to_end::{Api, Rig};
+use std::time::Duration;
+
+use end_to_end::{Api, Rig, eventually};
 use modemsim::{ModemSpec, Profile, Settings, UssdNode};
 use serde_json::{Value, json};
 
@@ -72,6 +74,30 @@ fn what_the_network_asks_by_itself_can_be_answered() {
     );
     let over = rig.cli(&gateway, &["ussd", "sim-0", "--reply", "1"]);
     assert!(over.code != 0 && over.err.contains("no dialogue is open"), "{over:?}");
+}
+
+#[test]
+fn a_question_in_the_way_of_a_code_is_ended_by_the_command_that_the_refusal_names() {
+    let rig = Rig::new(1).slot(0, "balance_ussd = '*100#'");
+    let gateway = rig.start_ready();
+    eventually("the gateway's own dialogue is over", Duration::from_secs(60), || {
+        let told = gateway.api().call("balance.list", json!({})).expect("listed");
+        told[0]["balance"].is_object().then_some(())
+    });
+    rig.modems[0]
+        .ussd(UssdNode::menu("1 Yes 2 No", [("1", UssdNode::end("Thank you"))]))
+        .expect("asked");
+    gateway.wait_log("the network said something by itself");
+    for args in [["balance", "sim-0", "--now"], ["ussd", "sim-0", "*100#"]] {
+        let refused = rig.cli(&gateway, &args);
+        assert!(
+            refused.code != 0 && refused.err.contains("simrelay ussd sim-0 --cancel"),
+            "{args:?}: {refused:?}"
+        );
+    }
+    assert_eq!(rig.cli(&gateway, &["ussd", "sim-0", "--cancel"]).code, 0);
+    let answered = rig.cli(&gateway, &["ussd", "sim-0", "*100#"]);
+    assert_eq!(answered.out, "Balance: 7.95 EUR\n", "{answered:?}");
 }
 
 #[test]

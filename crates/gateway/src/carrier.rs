@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::stream::BoxStream;
 use message::{
     Committed, JournalEntry, Level, Memory, Number, Outcome, PeerId, RawInbound, Receipt, RouteId, SlotSnapshot,
-    TraceView, TraceWish, UpstreamSnapshot, UssdReply,
+    TraceView, TraceWish, UpstreamSnapshot, UssdFault, UssdReply,
 };
 
 use crate::outgoing::desk::Handover;
@@ -247,8 +247,8 @@ pub struct PinTry {
 pub struct UssdFailure {
     /// For people.
     pub reason: String,
-    /// The network knows no such code: it would fail again.
-    pub unsupported: bool,
+    /// What that means for the next try.
+    pub fault: UssdFault,
 }
 
 /// A step of a USSD dialogue (TS 27.007 7.15).

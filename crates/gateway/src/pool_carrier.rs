@@ -123,9 +123,9 @@ impl PoolCarrier {
                 reply: Ok(reply),
                 asked,
             },
-            Event::UssdFailed { reason, unsupported } => CarrierEvent::Ussd {
+            Event::UssdFailed { reason, fault } => CarrierEvent::Ussd {
                 route,
-                reply: Err(UssdFailure { reason, unsupported }),
+                reply: Err(UssdFailure { reason, fault }),
                 asked: true,
             },
             Event::Called { from } => CarrierEvent::Called { route, from },

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use message::{RouteId, TokenId, UssdNotice, UssdReply};
+use message::{RouteId, TokenId, UssdFault, UssdNotice, UssdReply};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -61,12 +61,16 @@ impl Dialogues {
             return;
         };
         let goes_on = reply.as_ref().is_ok_and(|reply| reply.open);
+        let taken = reply.as_ref().is_err_and(|failure| failure.fault == UssdFault::Taken);
         if let Some(waiting) = dialogue.waiting.take() {
             // Whoever asked may have gone.
             let _ = waiting.send(reply);
         }
-        if !goes_on {
-            open.remove(route);
+        match (goes_on, taken) {
+            (true, _) => {}
+            // The modem has one that nobody here began: it waits for anybody's answer still.
+            (_, true) => drop(open.insert(route.clone(), Dialogue::of_network())),
+            (false, false) => drop(open.remove(route)),
         }
     }
 
@@ -87,7 +91,7 @@ impl Dialogues {
         // Where the network's own question is open still, the modem refuses.
         let taken = |other: &&Dialogue| !other.is_abandoned() && other.owner != Owner::Network;
         if let Some(other) = open.get(route).filter(taken) {
-            return Err(Error::new(ErrorKind::Conflict, other.conflict(route)));
+            return Err(Error::new(ErrorKind::Conflict, other.conflict(route, asker)));
         }
         let (tell, told) = oneshot::channel();
         let dialogue = Dialogue {
@@ -123,7 +127,8 @@ impl Dialogues {
         let mut open = self.lock();
         match open.get(route) {
             Some(dialogue) if dialogue.owner == Owner::Balance => {
-                return Err(Error::new(ErrorKind::Conflict, dialogue.conflict(route)));
+                let reason = dialogue.conflict(route, Asker::Caller(origin));
+                return Err(Error::new(ErrorKind::Conflict, reason));
             }
             Some(dialogue) if !dialogue.belongs_to(Asker::Caller(origin)) => return Err(not_open(route)),
             _ => {}
@@ -156,13 +161,24 @@ impl Dialogue {
         self.waiting.is_none() && self.since.elapsed() > ABANDONED
     }
 
-    /// Why nobody else can begin one now.
-    fn conflict(&self, route: &RouteId) -> String {
+    /// What the network asked by itself.
+    fn of_network() -> Self {
+        Self {
+            owner: Owner::Network,
+            waiting: None,
+            since: Instant::now(),
+        }
+    }
+
+    /// Why no other can be begun now, and what this one can do about it.
+    fn conflict(&self, route: &RouteId, asker: Asker<'_>) -> String {
         match self.owner {
             Owner::Balance => format!("the gateway is asking for the balance on '{route}': try again in a minute"),
-            Owner::Caller(_) | Owner::Network => {
-                format!("a dialogue is going on on '{route}': answer it, cancel it, or wait")
-            }
+            _ if self.belongs_to(asker) => going_on(route),
+            _ => format!(
+                "a dialogue is going on on '{route}' that somebody else began: wait until it ends, or have an \
+                 administrator end it: simrelay ussd {route} --cancel"
+            ),
         }
     }
 }
@@ -188,14 +204,7 @@ impl Asker<'_> {
 fn by_itself(dialogues: &mut HashMap<RouteId, Dialogue>, route: &RouteId, open: bool) {
     let known = dialogues.get(route).map(|dialogue| &dialogue.owner);
     match (known, open) {
-        (None | Some(Owner::Network), true) => {
-            let dialogue = Dialogue {
-                owner: Owner::Network,
-                waiting: None,
-                since: Instant::now(),
-            };
-            dialogues.insert(route.clone(), dialogue);
-        }
+        (None | Some(Owner::Network), true) => drop(dialogues.insert(route.clone(), Dialogue::of_network())),
         (Some(Owner::Network), false) => drop(dialogues.remove(route)),
         _ => {}
     }
@@ -231,10 +240,16 @@ fn service_of(code: &str) -> String {
     }
 }
 
-fn failed(failure: &UssdFailure) -> Error {
-    let kind = match failure.unsupported {
-        true => ErrorKind::NotSupported,
-        false => ErrorKind::Timeout,
+/// A dialogue that the asker can answer or end.
+fn going_on(route: &RouteId) -> String {
+    format!("a dialogue is going on on '{route}': answer it, or end it: simrelay ussd {route} --cancel")
+}
+
+fn failed(failure: &UssdFailure, route: &RouteId) -> Error {
+    let kind = match failure.fault {
+        UssdFault::Taken => return Error::new(ErrorKind::Conflict, going_on(route)),
+        UssdFault::Unsupported => ErrorKind::NotSupported,
+        UssdFault::Passing => ErrorKind::Timeout,
     };
     Error::new(kind, format!("the USSD step failed: {}", failure.reason))
 }
@@ -258,7 +273,7 @@ impl UssdAwaited {
     pub async fn reply(self) -> Result<UssdReply, Error> {
         match tokio::time::timeout(LONGEST, self.told).await {
             Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err(failure))) => Err(failed(&failure)),
+            Ok(Ok(Err(failure))) => Err(failed(&failure, &self.route)),
             Ok(Err(_)) => Err(Error::new(ErrorKind::WrongState, "the dialogue was cancelled")),
             Err(_) => {
                 self.gateway.inner.dialogues.forget(&self.route);
@@ -417,12 +432,14 @@ mod tests {
 
     #[test]
     fn a_code_the_network_does_not_know_is_not_tried_again() {
-        let kind = |unsupported| {
+        let kind = |fault| {
             let reason = "x".to_owned();
-            failed(&UssdFailure { reason, unsupported }).kind
+            failed(&UssdFailure { reason, fault }, &RouteId::new("sim1")).kind
         };
-        assert!(kind(true) == ErrorKind::NotSupported && !kind(true).retryable());
-        assert!(kind(false) == ErrorKind::Timeout && kind(false).retryable());
+        let unsupported = kind(UssdFault::Unsupported);
+        assert!(unsupported == ErrorKind::NotSupported && !unsupported.retryable());
+        let passing = kind(UssdFault::Passing);
+        assert!(passing == ErrorKind::Timeout && passing.retryable());
     }
 
     #[test]
@@ -477,6 +494,47 @@ mod tests {
         dialogues.told(&route, page(true), false);
         dialogues.told(&route, page(false), false);
         assert!(dialogues.go_on(&route, Asker::Caller(&first)).is_err(), "it is over");
+    }
+
+    #[test]
+    fn who_cannot_begin_a_dialogue_is_told_how_the_one_in_the_way_ends() {
+        let (dialogues, route) = (Dialogues::default(), RouteId::new("sim1"));
+        let [first, second] = ["first", "second"].map(|id| Origin {
+            token: Some(TokenId::new(id)),
+            admin: false,
+            ..Origin::operator()
+        });
+        let refusal = |asker| dialogues.begin(&route, asker).map(drop).unwrap_err().reason;
+        let _told = dialogues.begin(&route, Asker::Caller(&first)).unwrap();
+        let command = "simrelay ussd sim1 --cancel";
+        let own = refusal(Asker::Caller(&first));
+        assert!(own.ends_with(&format!("or end it: {command}")), "{own}");
+        let admin = Origin::operator();
+        assert_eq!(refusal(Asker::Caller(&admin)), own);
+        for other in [Asker::Caller(&second), Asker::Balance] {
+            let told = refusal(other);
+            assert!(
+                told.contains("somebody else began") && told.ends_with(command),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_dialogue_that_only_the_modem_knows_is_named_and_stays_open_for_everybody() {
+        let (dialogues, route) = (Dialogues::default(), RouteId::new("sim1"));
+        let admin = Origin::operator();
+        let _told = dialogues.begin(&route, Asker::Balance).unwrap();
+        let failure = UssdFailure {
+            reason: "a USSD dialogue is open on this SIM already".into(),
+            fault: UssdFault::Taken,
+        };
+        let error = failed(&failure, &route);
+        assert_eq!(error.kind, ErrorKind::Conflict);
+        assert!(error.reason.ends_with("simrelay ussd sim1 --cancel"), "{error:?}");
+        dialogues.told(&route, Err(failure), true);
+        let _answered = dialogues.go_on(&route, Asker::Caller(&admin)).unwrap();
+        dialogues.end(&route, &admin).unwrap();
     }
 
     #[test]

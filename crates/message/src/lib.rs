@@ -81,5 +81,5 @@ pub use traffic::{FailureReason, Traffic};
 pub use upstream::{UpstreamSnapshot, UpstreamState};
 pub use view::{
     Direction, FetchPage, FetchQuery, ListPage, ListQuery, MessageView, PartView, Preview, ReceiptView, Resolution,
-    RouteExplanation, RouteVerdict, UssdNotice, UssdReply, WaitView, cursor,
+    RouteExplanation, RouteVerdict, UssdFault, UssdNotice, UssdReply, WaitView, cursor,
 };

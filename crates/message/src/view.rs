@@ -281,6 +281,17 @@ pub struct UssdReply {
     pub raw: String,
 }
 
+/// What a USSD step that came to nothing means for the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UssdFault {
+    /// It may go better.
+    Passing,
+    /// The network knows no such code: it would fail again.
+    Unsupported,
+    /// Another dialogue is open on the SIM and has to end first.
+    Taken,
+}
+
 /// What a network said by USSD without being asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UssdNotice {

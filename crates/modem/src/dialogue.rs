@@ -1,7 +1,7 @@
 //! The one USSD dialogue a modem can have (TS 27.007 7.15).
 
 use at::reply::Cusd;
-use message::UssdReply;
+use message::{UssdFault, UssdReply};
 
 use crate::core::Core;
 use crate::dialects::UssdForm;
@@ -90,7 +90,11 @@ impl Core {
             return self.ussd_unasked(reply);
         }
         if let Some(reason) = refusal(&reply) {
-            return self.end_dialogue(reason.into(), reply.status == NOT_SUPPORTED);
+            let fault = match reply.status {
+                NOT_SUPPORTED => UssdFault::Unsupported,
+                _ => UssdFault::Passing,
+            };
+            return self.end_dialogue(reason.into(), fault);
         }
         let held = self.dialogue.held.take();
         // A release, or nothing at all, may come before the answer (python-gsmmodem; gammu 292).
@@ -134,10 +138,10 @@ impl Core {
 
     /// The step comes to nothing.
     pub(crate) fn fail_dialogue(&mut self, reason: impl Into<String>) {
-        self.end_dialogue(reason.into(), false);
+        self.end_dialogue(reason.into(), UssdFault::Passing);
     }
 
-    fn end_dialogue(&mut self, reason: String, unsupported: bool) {
+    fn end_dialogue(&mut self, reason: String, fault: UssdFault) {
         self.timers.stop(Timer::Ussd);
         self.timers.stop(Timer::UssdMore);
         self.timers.stop(Timer::UssdIdle);
@@ -152,7 +156,7 @@ impl Core {
             });
         }
         if asked {
-            self.event(Event::UssdFailed { reason, unsupported });
+            self.event(Event::UssdFailed { reason, fault });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use message::{BeginMark, Committed, JournalEntry, Memory, SlotState};
+use message::{BeginMark, Committed, JournalEntry, Memory, SlotState, UssdFault};
 
 use crate::{Config, PinTry};
 
@@ -117,6 +117,16 @@ pub enum Rejected {
     NoDialogue,
     /// The TPDU is empty or longer than a SUBMIT can be (TS 23.040 9.2.2.2), or a text holds what no command may.
     Malformed,
+}
+
+impl Rejected {
+    /// What it means for a USSD step.
+    pub fn ussd_fault(self) -> UssdFault {
+        match self {
+            Self::Dialogue => UssdFault::Taken,
+            _ => UssdFault::Passing,
+        }
+    }
 }
 
 impl std::fmt::Display for Rejected {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use message::{JournalEntry, Outcome, RawInbound, SlotState, UssdReply};
+use message::{JournalEntry, Outcome, RawInbound, SlotState, UssdFault, UssdReply};
 
 use crate::facts::{Identity, Sim};
 
@@ -103,8 +103,8 @@ pub enum Event {
     UssdFailed {
         /// Why, for people.
         reason: String,
-        /// The network knows no such code: it would fail again.
-        unsupported: bool,
+        /// What that means for the next try.
+        fault: UssdFault,
     },
     /// Somebody calls; once per call.
     Called {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use message::{BeginMark, Outcome};
+use message::{BeginMark, Outcome, UssdFault};
 use modem::{Event, Job};
 
 /// The parts, in the order they were given to the machine.
@@ -67,7 +67,7 @@ impl Held {
         });
         let step = Event::UssdFailed {
             reason: reason.to_owned(),
-            unsupported: false,
+            fault: UssdFault::Passing,
         };
         settled.chain([step]).collect()
     }

@@ -555,7 +555,7 @@ impl Refusal {
             Self::Entry(entry) => Some(Event::JournalFreed { entry, gone: false }),
             Self::Ussd => Some(Event::UssdFailed {
                 reason,
-                unsupported: false,
+                fault: why.ussd_fault(),
             }),
             Self::Quiet => None,
         }
