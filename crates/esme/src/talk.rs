@@ -360,7 +360,7 @@ impl Talk {
         let (since, begun) = (sent.since, sent.begins < self.written);
         match why {
             Silence::Closed => drop(self.sent.remove(&ticket)),
-            Silence::TimedOut => self.overdue.push_back(ticket),
+            Silence::TimedOut | Silence::BoundAnew => self.overdue.push_back(ticket),
         }
         if self.overdue.len() > MOST_OVERDUE
             && let Some(oldest) = self.overdue.pop_front()
@@ -376,6 +376,7 @@ impl Talk {
         let reason = match why {
             Silence::TimedOut => format!("the upstream did not answer in {} s", self.upstream.config.response_s),
             Silence::Closed => "the connection to the upstream ended before it answered".to_owned(),
+            Silence::BoundAnew => "the session began anew before the upstream answered".to_owned(),
         };
         let outcome = Outcome::Uncertain { reason };
         self.upstream

@@ -378,6 +378,51 @@ fn a_second_bind_is_refused_or_asked_about_as_configured() {
 }
 
 #[test]
+fn what_was_not_answered_before_a_second_bind_is_told_once_that_is_accepted() {
+    let (mut smsc, now) = bound_smsc(Config {
+        rebind: Rebind::Ask,
+        window_out: 1,
+        ..Config::default()
+    });
+    let deliver = Body::DeliverSm(smpp::Sm::default());
+    smsc.submit(&deliver, &Tlvs::NONE, 7, now).unwrap();
+    let again = Pdu::request(9, BindMode::Transceiver.request(bind()))
+        .to_octets()
+        .unwrap();
+    smsc.receive(&again, now);
+    let Some(Event::BindRequested { owed, .. }) = smsc.poll() else {
+        panic!("asked")
+    };
+    assert_eq!(
+        smsc.may_submit(),
+        Err(Rejected::WindowFull),
+        "the answer to the bind comes first"
+    );
+    smsc.accept(owed, now);
+    let told = Event::Unanswered {
+        ticket: 7,
+        why: Silence::BoundAnew,
+    };
+    assert_eq!(smsc.poll(), Some(told));
+    assert_eq!(smsc.may_submit(), Ok(()));
+    // An answer that comes all the same is no stray one.
+    let late = Pdu::request(1, Body::DeliverSmResp(smpp::SmResp::default()));
+    smsc.receive(&late.to_octets().unwrap(), now);
+    let told = smsc.poll();
+    assert!(
+        matches!(
+            told,
+            Some(Event::Answered {
+                ticket: 7,
+                late: true,
+                ..
+            })
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_second_bind_changes_the_version_only_where_it_is_accepted() {
     let (mut smsc, now) = bound_smsc(Config {
         rebind: Rebind::Ask,

@@ -57,8 +57,8 @@ pub struct Account {
     pub networks: Vec<Network>,
     /// How many sessions it may have.
     pub binds: u32,
-    /// How many of its requests may wait for an answer, and how many of ours, a session.
-    pub window: u16,
+    /// How many of its requests may wait for an answer, and how many of ours, a session. Absent: [`Account::window`].
+    pub window: Option<u16>,
     /// How many messages it may submit in a second; 0: any number.
     pub rate: u32,
     /// The only SIMs that it sends over and receives from. Absent: all.
@@ -169,7 +169,7 @@ impl Default for Account {
             certificates: Vec::new(),
             networks: Vec::new(),
             binds: 10,
-            window: 100,
+            window: None,
             rate: 0,
             sims: None,
             prefixes: Vec::new(),
@@ -260,6 +260,22 @@ impl Account {
         TokenId::new(&format!("smpp.{}", self.system_id))
     }
 
+    /// How many requests may wait for an answer, either way. Who binds anew in the middle of a session takes for the answer
+    /// what was written to it before, so it is given one thing at a time, where nothing else is said.
+    pub(crate) fn window(&self) -> u16 {
+        self.window.unwrap_or(if self.rebind { 1 } else { WINDOW })
+    }
+
+    /// How long its answers are waited for, where those of others are for this long. One that binds anew does so after a
+    /// while, and what is written to it before is lost.
+    pub(crate) fn patience(&self, others: Duration) -> Duration {
+        if self.rebind {
+            others.max(BEFORE_A_REBIND)
+        } else {
+            others
+        }
+    }
+
     /// How it is called.
     pub(crate) fn calls(&self) -> impl PartialEq + '_ {
         let files = (&self.outbind_ca_file, &self.outbind_password);
@@ -277,7 +293,7 @@ impl Account {
             let right = "a bcrypt hash of cost 4 to 14, as `htpasswd -nbB -C 10 x PASSWORD | cut -d: -f2` prints it";
             problems.push(Problem::new("hash", "no password fits it", right));
         }
-        let least = [("binds", self.binds), ("window", self.window.into())];
+        let least = [("binds", self.binds), ("window", self.window().into())];
         problems.extend(Problem::zeros(&least, "nothing could be submitted"));
         if self
             .outbind
@@ -328,6 +344,10 @@ pub fn is_system_id(name: &str) -> bool {
     (1..=15).contains(&name.len()) && name.chars().all(plain)
 }
 
+/// The window of those of whom nothing else is said.
+const WINDOW: u16 = 100;
+/// How long an application that binds anew may take until it does: the first attendance server waits 5 s.
+const BEFORE_A_REBIND: Duration = Duration::from_secs(10);
 const NAME: &str = "1 to 15 letters, digits, '-' and '_'";
 
 #[cfg(test)]
@@ -345,7 +365,7 @@ mod tests {
         let bad = Account {
             system_id: "a b".into(),
             hash: "secret".into(),
-            window: 0,
+            window: Some(0),
             prefixes: vec!["+49".into(), "x".into()],
             outbind: Some("nowhere".into()),
             ..Account::default()

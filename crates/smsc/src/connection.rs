@@ -85,6 +85,8 @@ struct Talk {
     called: Option<Arc<Member>>,
     /// Whether somebody was bound once.
     was_bound: bool,
+    /// Binds that are being looked at: what is written before their answers may be taken for them.
+    binding: usize,
     working: FuturesUnordered<BoxFuture<'static, Worked>>,
     /// Submissions of what is being read.
     crowd: Option<Crowd>,
@@ -153,7 +155,7 @@ impl Connection {
             set(alarm.as_mut(), talk.due().unwrap_or(now + FAR));
             let to_write = !talk.session.outgoing().is_empty();
             let may_read = unread.is_empty() && talk.session.wants_octets() && !talk.session.is_closed();
-            let may_deliver = talk.seat.is_some() && talk.session.may_submit().is_ok();
+            let may_deliver = talk.seat.is_some() && talk.binding == 0 && talk.session.may_submit().is_ok();
             // Answers stand before deliveries, so that no receipt overtakes the answer to its message.
             tokio::select! {
                 biased;
@@ -237,6 +239,7 @@ impl Talk {
             seat: None,
             called: None,
             was_bound: false,
+            binding: 0,
             working: FuturesUnordered::new(),
             crowd: None,
             waiting: HashMap::new(),
@@ -342,6 +345,7 @@ impl Talk {
         {
             return self.session.refuse(owed, Status::ALREADY_BOUND, Instant::now());
         }
+        self.binding += 1;
         let (house, guest) = (Arc::clone(&self.house), self.guest.clone());
         let login = async move {
             let admitted = house.admit(&guest, &bind).await;
@@ -407,6 +411,9 @@ impl Talk {
     }
 
     fn worked(&mut self, worked: Worked) {
+        if let Worked::Login(..) = &worked {
+            self.binding -= 1;
+        }
         match worked {
             Worked::Login(owed, mode, Ok(member)) => self.let_in(owed, mode, &member),
             Worked::Login(owed, _, Err(status)) => self.session.refuse(owed, status, Instant::now()),
@@ -461,6 +468,8 @@ impl Talk {
         tracing::info!(peer = %self.guest.peer, account = member.system_id, mode = mode.name(), "SMPP session bound");
         self.was_bound = true;
         self.session.set_window(member.window());
+        let others = Duration::from_secs(self.house.config.response_s.into());
+        self.session.set_response(member.terms().account.patience(others));
         self.gone = Some(member.gone());
         self.session.accept(owed, Instant::now());
     }

@@ -146,7 +146,7 @@ impl Consumer for Mailman {
             first_pause: PAUSE,
             longest_pause: PAUSE,
             each: EACH,
-            at_once: self.member.terms().account.window.into(),
+            at_once: self.member.terms().account.window().into(),
             ..Patience::default()
         }
     }

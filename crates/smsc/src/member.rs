@@ -282,7 +282,7 @@ impl Member {
     fn new(account: Account) -> Self {
         Self {
             system_id: account.system_id.clone(),
-            window: AtomicUsize::new(account.window.into()),
+            window: AtomicUsize::new(account.window().into()),
             terms: RwLock::new(Arc::new(Terms::new(account, None))),
             replacing: tokio::sync::Mutex::default(),
             present: Mutex::default(),
@@ -326,7 +326,7 @@ impl Member {
             return false;
         }
         *terms = Arc::new(Terms::new(account.clone(), Some(&old)));
-        self.window.store(account.window.into(), Ordering::Relaxed);
+        self.window.store(account.window().into(), Ordering::Relaxed);
         old.account.calls() != account.calls()
     }
 
@@ -364,7 +364,7 @@ impl Member {
 
     /// Who is bound, and what they did.
     pub(crate) fn snapshot(&self) -> ApplicationSnapshot {
-        let window = self.terms().account.window;
+        let window = self.terms().account.window();
         let present = self.present();
         ApplicationSnapshot {
             system_id: self.system_id.clone(),
@@ -555,7 +555,7 @@ mod tests {
         let account = |rate| Account {
             binds: 2,
             rate,
-            window: 7,
+            window: Some(7),
             ..member.terms().account.clone()
         };
         assert!(!member.adopt(&account(1)), "nobody calls it");

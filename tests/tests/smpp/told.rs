@@ -120,6 +120,44 @@ fn an_application_that_stumbles_over_receipts_and_one_message_is_served_all_the_
     assert!(gateway.stop().success());
 }
 
+/// The attendance server sleeps before it binds once more, and takes the next PDU for the answer to that.
+#[test]
+fn what_comes_while_an_application_stumbles_is_given_to_it_once_it_is_bound_again() {
+    let centre = Centre::with(
+        "response_s = 1",
+        "rebind = true\nswallow_receipts = true\nunanswered_most = 1",
+    );
+    let gateway = centre.rig.start_ready();
+    let one = centre.rig.modems[1].number();
+    let mut esme = Esme::bound(centre.port);
+    let tap = |text: &str| {
+        let id = gateway
+            .api()
+            .send_with(json!({ "to": one, "text": text, "from": "sim-0" }));
+        gateway.wait_state(&id, "delivered", LONG);
+    };
+    tap("poison");
+    let Body::DeliverSm(poison) = esme.given().body else {
+        panic!("a message")
+    };
+    assert_eq!(&*poison.short_message, b"poison");
+    tap("sound");
+    fetched(&gateway, 2);
+    // Longer than response_s: by then it would be written, and lost, if anything but a bind ended the wait.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(esme.bind(0x34).status, Status::OK);
+    assert!(
+        esme.requests.is_empty(),
+        "the answer to the bind is the first: {:?}",
+        esme.requests
+    );
+    let (sound, _) = esme.delivered();
+    assert_eq!(&*sound.short_message, b"sound");
+    gateway.wait_log("given up: it was given 1 times, and the application never answered");
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
 #[test]
 fn a_second_bind_that_is_refused_leaves_the_session_as_it_was() {
     let desk =

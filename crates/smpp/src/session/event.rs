@@ -114,6 +114,8 @@ pub enum Silence {
     TimedOut,
     /// The session ended before.
     Closed,
+    /// The peer bound once more instead: it has forgotten what it was asked.
+    BoundAnew,
 }
 
 /// Why a session ended.

@@ -229,7 +229,12 @@ impl Session {
         self.config.window_out = window;
     }
 
-    /// SMSC: lets in who asked.
+    /// Sets how long answers are waited for from the next request on.
+    pub fn set_response(&mut self, limit: Duration) {
+        self.timers.set(Timer::Response, limit);
+    }
+
+    /// SMSC: lets in who asked. Whoever was bound already is asked anew: it answers nothing of before.
     pub fn accept(&mut self, owed: Owed, now: Instant) {
         self.now = now;
         let mode = match (self.state, owed.command) {
@@ -252,6 +257,9 @@ impl Session {
         tlvs.push_octet(Tag::SC_INTERFACE_VERSION, NEW_ENOUGH);
         self.write(Status::OK, owed.sequence, &body, &tlvs);
         self.become_bound(mode);
+        while let Some(first) = self.pending.pop_front() {
+            self.is_unanswered(first, Silence::BoundAnew);
+        }
     }
 
     /// SMSC: refuses who asked. The session ends, unless it was bound before.
@@ -509,15 +517,18 @@ impl Session {
             .pending
             .pop_front_if(|first| first.due.is_some_and(|due| due <= now))
         {
-            self.events.push_back(Event::Unanswered {
-                ticket: first.ticket,
-                why: Silence::TimedOut,
-            });
-            if self.late.len() >= MOST_LATE {
-                self.late.pop_front();
-            }
-            self.late.push_back(first);
+            self.is_unanswered(first, Silence::TimedOut);
         }
+    }
+
+    /// A request has no answer, though one may come late.
+    fn is_unanswered(&mut self, pending: Pending, why: Silence) {
+        let ticket = pending.ticket;
+        self.events.push_back(Event::Unanswered { ticket, why });
+        if self.late.len() >= MOST_LATE {
+            self.late.pop_front();
+        }
+        self.late.push_back(pending);
     }
 
     /// A PDU that has begun must end some time.

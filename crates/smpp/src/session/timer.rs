@@ -65,6 +65,10 @@ impl Timers {
         }
     }
 
+    pub(crate) fn set(&mut self, timer: Timer, duration: Duration) {
+        self.table.set(timer, duration);
+    }
+
     /// Starts or restarts the timer.
     pub(crate) fn start(&mut self, timer: Timer, now: Instant) {
         self.start_for(timer, now, self.table.get(timer));
