@@ -17,6 +17,8 @@ use super::words::reworded;
 pub(super) struct Reader<'a> {
     file: PathBuf,
     document: Document<'a>,
+    /// Whether the file is no TOML.
+    is_broken: bool,
     faults: Vec<Found>,
     /// This is not the gateway, so that the service's credentials cannot be looked at.
     outside: bool,
@@ -39,6 +41,7 @@ impl<'a> Reader<'a> {
         let mut reader = Self {
             file: file.to_owned(),
             document,
+            is_broken: !errors.is_empty(),
             faults: Vec::new(),
             outside: false,
             unseen: BTreeSet::new(),
@@ -54,8 +57,12 @@ impl<'a> Reader<'a> {
 
     /// Reads the settings: as long as something is wrong, it is noted, taken out, and the rest read again.
     ///
-    /// Nothing only where a fault could not be taken out.
+    /// Nothing only where a fault could not be taken out, or where the syntax is broken: a line that opens a table and is
+    /// not understood puts the settings after it into another one, and what would be said of them were untrue.
     pub(super) fn read<T: DeserializeOwned>(&mut self) -> Option<T> {
+        if self.is_broken {
+            return None;
+        }
         loop {
             let error = match self.document.read() {
                 Ok(settings) => return Some(settings),
@@ -318,6 +325,8 @@ mod tests {
     fn broken_syntax_is_told_with_its_line() {
         let told = faults("name = 'a'\nport = \n[inner]\ndeep = true");
         assert!(told[0].starts_with("x.toml:2: not TOML: "), "{told:?}");
+        let told = faults("name = 'a'\n[inner\ndeep = true");
+        assert!(told.iter().all(|fault| fault.contains("not TOML")), "{told:?}");
         assert!(!faults("name = 'a'\nname = 'b'").is_empty());
         assert!(!faults("[[[").is_empty());
         assert!(!faults("\u{0}").is_empty());
