@@ -69,13 +69,7 @@ pub(crate) fn hold_back(old: &Settings, new: &mut Settings, reaches: impl Fn(u16
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
-
-    fn settings(text: &str) -> Settings {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), text).expect("written");
-        config::load(file.path()).expect("right")
-    }
+    use crate::config::of_text as settings;
 
     #[test]
     fn an_upstream_that_cannot_be_reached_waits_for_a_restart_and_no_other_with_it() {

@@ -335,12 +335,7 @@ const WISHES: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn settings(text: &str) -> Settings {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), text).expect("written");
-        config::load(file.path()).expect("right")
-    }
+    use crate::config::of_text as settings;
 
     #[test]
     fn a_slot_cannot_take_the_name_of_an_upstream_that_is_in_use() {

@@ -204,12 +204,7 @@ pub(crate) fn hours_of(hours: &Settings, others: &Settings) -> consumers::attend
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn settings(text: &str) -> Settings {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), text).expect("written");
-        super::super::load(file.path()).expect("right")
-    }
+    use crate::config::of_text as settings;
 
     fn told(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
         let difference = Difference::between(&settings(old), &settings(new));

@@ -56,6 +56,14 @@ pub(crate) fn look(file: &Path) -> Result<Settings, Vec<Fault>> {
     read(file, true)
 }
 
+/// The settings of a file with this text, which has to be right.
+#[cfg(test)]
+pub(crate) fn of_text(text: &str) -> Settings {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("written");
+    load(file.path()).expect("right")
+}
+
 fn read(file: &Path, outside: bool) -> Result<Settings, Vec<Fault>> {
     // It may hold PINs and passwords.
     let source = source::read(file).map(Zeroizing::new).map_err(|error| {
