@@ -257,8 +257,9 @@ impl Keeper {
         let totals = self.or_last(totals, || last.totals.clone());
         self.look_now_and_then().await;
         self.add_counts(&mut slots, &mut upstreams).await;
-        inner.purses.show(&mut slots);
-        inner.probes.show(&mut slots, &self.gateway.care(), now, &self.zone);
+        let care = self.gateway.care();
+        inner.purses.show(&mut slots, &care);
+        inner.probes.show(&mut slots, &care, now, &self.zone);
         let mut snapshot = Snapshot {
             at: now,
             started_at: self.started_at,

@@ -167,6 +167,9 @@ pub struct SlotSnapshot {
     pub balance: Option<Balance>,
     /// Why the last query for it told nothing; none where it did, or was never made.
     pub balance_error: Option<String>,
+    /// The currency that the settings give its balance.
+    #[serde(default)]
+    pub currency: String,
     /// The message it sends to itself, where it does.
     pub self_test: Option<Probe>,
     /// The message it sends to the next SIM, where it does.
@@ -179,6 +182,13 @@ pub struct SlotSnapshot {
 }
 
 impl SlotSnapshot {
+    /// The currency of its balance: as it was told, else as it will be.
+    pub fn balance_currency(&self) -> &str {
+        self.balance
+            .as_ref()
+            .map_or(&self.currency, |balance| &balance.currency)
+    }
+
     /// A slot of which nothing is known yet.
     pub fn blank(slot: RouteId, at: Timestamp) -> Self {
         Self {
@@ -208,6 +218,7 @@ impl SlotSnapshot {
             recoveries: 0,
             balance: None,
             balance_error: None,
+            currency: String::new(),
             self_test: None,
             ring: None,
             keep_alive: None,

@@ -76,6 +76,7 @@ fn a_gateway_is_checked_as_a_whole_and_by_modem() {
         "queue=0;~:5;;0",
     );
     judged(&["--modem", "sim-0"], 0, "sim-0: ");
+    judged(&["--modem", "sim-0"], 0, " balance_EUR=U ");
     judged(&["--modem", rig.modems[1].number()], 0, "signal=-69");
     judged(
         &["--modem", "sim-1", "-w", "-60:", "-c", "-110:"],

@@ -72,9 +72,12 @@ impl Purses {
     }
 
     /// Puts what is known into the snapshot.
-    pub(crate) fn show(&self, slots: &mut [SlotSnapshot]) {
+    pub(crate) fn show(&self, slots: &mut [SlotSnapshot], care: &CareSettings) {
         let purses = self.lock();
+        let usual = SlotCare::default().currency;
         for slot in slots {
+            let currency = care.slots.get(&slot.slot).map_or(&usual, |care| &care.currency);
+            slot.currency.clone_from(currency);
             if let Some(purse) = purses.get(&slot.slot) {
                 slot.balance.clone_from(&purse.balance);
                 slot.balance_error.clone_from(&purse.error);

@@ -289,9 +289,9 @@ fn of_slot(slot: &SlotSnapshot, now: Timestamp) -> Vec<Metric> {
     let count = |name, value: u64| Metric::of(name, Some(value as f64)).unit(Unit::Counter);
     let silence = slot.traffic.last_received.map(|at| seconds(at, now));
     let balance = Metric {
-        label: match slot.balance.as_ref().map(|balance| balance.currency.as_str()) {
-            None | Some("") => String::from("balance"),
-            Some(currency) => format!("balance_{currency}"),
+        label: match slot.balance_currency() {
+            "" => String::from("balance"),
+            currency => format!("balance_{currency}"),
         },
         ..Metric::of(
             "balance",
@@ -374,3 +374,36 @@ const DAY_S: f64 = 86_400.0;
 
 /// The exit code after `-h` and `-V`: a check whose command asks for its help checks nothing.
 const ASKED_FOR_HELP: u8 = 3;
+
+#[cfg(test)]
+mod tests {
+    use message::{Balance, RouteId};
+
+    use super::*;
+
+    #[test]
+    fn a_balance_has_one_label_before_and_after_the_first_answer() {
+        let now = Timestamp::UNIX_EPOCH;
+        let shown = |slot: &SlotSnapshot| {
+            let metrics = of_slot(slot, now);
+            let balance = metrics.into_iter().find(|metric| metric.name == "balance");
+            balance.unwrap().perfdata(None, None)
+        };
+        let unasked = SlotSnapshot {
+            currency: "EUR".into(),
+            ..SlotSnapshot::blank(RouteId::new("sim1"), now)
+        };
+        assert_eq!(shown(&unasked), "balance_EUR=U");
+        let told = SlotSnapshot {
+            balance: Some(Balance {
+                micros: 7_950_000,
+                currency: "EUR".into(),
+                at: now,
+            }),
+            ..unasked
+        };
+        assert_eq!(shown(&told), "balance_EUR=7.95");
+        let without = SlotSnapshot::blank(RouteId::new("sim1"), now);
+        assert_eq!(shown(&without), "balance=U", "a gateway that tells no currency");
+    }
+}

@@ -241,8 +241,7 @@ const PER_SLOT: &[PerSlot] = &[
         about: "The balance, as the operator told it last",
         field: |name, slot| {
             let balance = slot.balance.as_ref();
-            let currency = balance.map_or("", |balance| balance.currency.as_str());
-            let said = format!("{} {currency}", label(slot));
+            let said = format!("{} {}", label(slot), slot.balance_currency());
             let value = balance.map(|balance| (balance.micros as f64 / 1e6).to_string());
             Field::gauge(name, said.trim_end(), value)
         },
