@@ -78,6 +78,21 @@ fn what_is_banned_is_in_no_build() {
     }
 }
 
+#[test]
+fn the_package_has_the_plugin_where_icinga_looks_for_it() {
+    let packages = packages();
+    let simrelay = packages.iter().find(|package| package["name"] == "simrelay");
+    let assets = &simrelay.expect("the program")["metadata"]["deb"]["assets"];
+    let assets = assets.as_array().expect("a list");
+    let program = "usr/bin/simrelay";
+    assert!(assets.iter().any(|asset| asset[1] == "usr/bin/"), "{assets:?}");
+    let plugin = "usr/lib/nagios/plugins/check_simrelay";
+    let link = assets.iter().find(|asset| asset["dest"] == plugin).expect("the link");
+    // From its folder up to the root, and down to the program.
+    let up = "../".repeat(plugin.split('/').count() - 1);
+    assert_eq!(link["link_name"], format!("{up}{program}").replace("../usr/", ""));
+}
+
 /// Every package that a build for Linux may need.
 fn packages() -> Vec<Value> {
     let target = "x86_64-unknown-linux-gnu";
