@@ -1,5 +1,6 @@
 //! The audit log, for those who have something done.
 
+use message::MessageId;
 use store::AuditEntry;
 use tokio::sync::mpsc;
 
@@ -13,6 +14,21 @@ impl Gateway {
     /// The store does not work: it is not noted, and should not be done.
     pub async fn audit(&self, entry: AuditEntry) -> Result<(), Error> {
         self.inner.store.audit(entry).await.map(drop).map_err(unavailable)
+    }
+
+    /// The entry with what a reader wants to know of its message: whom it is for, and which SIM had it. Where nobody knows
+    /// the message, or nothing can be read now, the id alone stays.
+    pub async fn audit_about(&self, message: MessageId, entry: AuditEntry) -> AuditEntry {
+        let known = self.inner.store.status(message).await.ok().flatten();
+        let sim = known
+            .as_ref()
+            .and_then(|view| view.parts.iter().find_map(|part| part.sim.clone()));
+        AuditEntry {
+            message: Some(message),
+            sim: sim.or(entry.sim),
+            number: known.map(|view| view.to).or(entry.number),
+            ..entry
+        }
     }
 }
 

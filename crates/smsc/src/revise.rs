@@ -18,7 +18,7 @@ pub(crate) async fn cancel(gateway: &Gateway, member: &Member, wish: &CancelSm) 
         true => alike(gateway, member, wish).await?,
         false => named(gateway, member, wish).await?,
     };
-    note(gateway, member, wanted.len()).await?;
+    note(gateway, member, wish, &wanted).await?;
     let [one] = wanted[..] else {
         let gone = gateway.cancel_all(wanted).await.map_err(cannot_cancel)?;
         return match gone.is_empty() {
@@ -229,12 +229,21 @@ fn kept_note(note: Option<&str>, old: &Ticket) -> Option<String> {
     ticket.note()
 }
 
-/// Notes in the audit log that messages are to be taken back.
-async fn note(gateway: &Gateway, member: &Member, count: usize) -> Result<(), Refusal> {
+/// Notes in the audit log that messages are to be taken back: of one all that is known, of several what was asked.
+async fn note(gateway: &Gateway, member: &Member, wish: &CancelSm, wanted: &[MessageId]) -> Result<(), Refusal> {
     let entry = AuditEntry {
         token: member.terms().origin.token.clone(),
-        facts: Some(format!("over SMPP, {count} messages")),
+        facts: Some(match wanted.len() {
+            1 => "over SMPP".to_owned(),
+            count => format!("over SMPP, {count} messages"),
+        }),
+        number: gateway.read_number(&destination(wish)),
+        message: wish.message_id.text().parse().ok(),
         ..AuditEntry::new("sms.cancel", Timestamp::now())
+    };
+    let entry = match wanted {
+        [one] => gateway.audit_about(*one, entry).await,
+        _ => entry,
     };
     gateway.audit(entry).await.map_err(Refusal::from)
 }

@@ -93,6 +93,44 @@ fn who_had_what_done_is_in_the_log_and_no_text_code_or_number_is() {
 }
 
 #[test]
+fn who_takes_a_message_back_or_gives_it_up_is_noted_with_whom_it_was_for() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let hour = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let later = gateway
+        .api()
+        .send_with(json!({ "to": FAR, "text": "for later", "send_at": hour }));
+    gateway
+        .api()
+        .call("sms.cancel", json!({ "id": later }))
+        .expect("cancelled");
+    let sent = gateway.api().send("+4915112345679", "it goes out");
+    gateway.wait_state(&sent, "sent", LIMIT);
+    // It is noted before it is done, and done it cannot be.
+    let settled = json!({ "id": sent, "resolution": "drop" });
+    assert_eq!(gateway.api().refused("sms.resolve", settled).reason(), "state");
+    let entries = wait_entries(&rig, &["sms.cancel", "sms.resolve"]);
+    let of = |what: &str, id: &str| {
+        let found = entries
+            .iter()
+            .find(|entry| entry["what"] == what && entry["message"] == id);
+        found
+            .unwrap_or_else(|| panic!("no {what} of {id} in {entries:#?}"))
+            .clone()
+    };
+    for (what, id) in [("sms.cancel", &later), ("sms.resolve", &sent)] {
+        let number = &of(what, id)["number"];
+        assert_eq!(number, &of("send", id)["number"], "kept as that of the send");
+        assert!(number.is_string(), "{entries:#?}");
+    }
+    let resolved = of("sms.resolve", &sent);
+    assert_eq!(resolved["sim"], "sim-0");
+    assert_eq!(resolved["facts"], "drop, from 127.0.0.1");
+    let theirs = audit(&rig, &["list", "--number", FAR]);
+    assert!(theirs.out.contains("sms.cancel"), "{theirs:?}");
+}
+
+#[test]
 fn the_log_is_whole_over_kills_and_who_changes_it_is_found_out() {
     let rig = Rig::new(1);
     let gateway = rig.start_ready();

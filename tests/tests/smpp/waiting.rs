@@ -1,6 +1,8 @@
 //! Messages that wait: replaced, taken back, and handed in for several at once.
 
-use end_to_end::eventually;
+use std::process::Command;
+
+use end_to_end::{Run, eventually, program};
 use jiff::Timestamp;
 use serde_json::json;
 use smpp::{Body, CancelSm, Destination, QuerySm, ReplaceSm, Sm, Status, SubmitMulti, Tag, Tlvs};
@@ -264,6 +266,14 @@ fn all_that_waits_for_a_recipient_is_taken_back_at_once() {
     assert_eq!(esme.call(strange).status, Status::QUERY_FAILED);
     assert_eq!(esme.call(cancel("", "")).status, Status::CANCEL_FAILED, "all of what?");
     assert_eq!(esme.call(cancel("", to)).status, Status::OK);
+    let noted = Run::of(
+        Command::new(program("simrelay"))
+            .args(["audit", "list", "--number", to, "--data"])
+            .arg(centre.rig.data()),
+    );
+    let noted = noted.out.lines().find(|line| line.contains("sms.cancel"));
+    let noted = noted.expect("whose messages were taken back");
+    assert!(noted.contains("over SMPP, 2 messages"), "{noted}");
     assert_eq!(alike.each_ref().map(|id| state(&mut esme, id)), [4, 4], "DELETED");
     assert_eq!([left, foreign].map(|id| state(&mut esme, &id)), [1, 1], "ENROUTE");
     assert_eq!(

@@ -19,6 +19,9 @@ pub(super) async fn note(app: &App, caller: &Caller, method: &Method, params: Op
     }
     let params = params::read(method, params).unwrap_or_default();
     let mut entry = concern(&app.gateway, method, &params);
+    if let Some(id) = entry.message {
+        entry = app.gateway.audit_about(id, entry).await;
+    }
     entry.token = caller.origin()?.token.clone();
     let from = format!("from {}", caller.address);
     entry.facts = Some(entry.facts.map_or(from.clone(), |facts| format!("{facts}, {from}")));
@@ -49,6 +52,9 @@ fn concern(gateway: &Gateway, method: &Method, params: &Map<String, Value>) -> A
         .get("number")
         .and_then(Value::as_u64)
         .map(|n| format!("number {n}"));
+    if let Some(resolution) = text("resolution") {
+        entry.facts = Some(resolution.to_owned());
+    }
     if let Some(on) = params.get("on").and_then(Value::as_bool) {
         entry.facts = Some(if on { "on" } else { "off" }.to_owned());
     }
