@@ -37,6 +37,7 @@ mod patience;
 mod rpc;
 mod server;
 mod socket;
+mod times;
 mod tls;
 mod token;
 mod troubles;
