@@ -82,6 +82,8 @@ struct Talk {
     tap: Tap,
     session: Session,
     seat: Option<Seat>,
+    /// Whose seat it was, once the session has ended.
+    left: Option<Arc<Member>>,
     called: Option<Arc<Member>>,
     /// Whether somebody was bound once.
     was_bound: bool,
@@ -187,6 +189,9 @@ impl Connection {
         talk.session.lost(Instant::now());
         talk.work_events();
         talk.finish().await;
+        if let Some(member) = &talk.left {
+            ussd::left(&talk.house.gateway, member).await;
+        }
         // Whoever does not take the end of the conversation has ended it.
         let _ = timeout(GOODBYE, write.shutdown()).await;
         talk.was_bound
@@ -237,6 +242,7 @@ impl Talk {
             house,
             guest,
             seat: None,
+            left: None,
             called: None,
             was_bound: false,
             binding: 0,
@@ -334,7 +340,7 @@ impl Talk {
             Some(name) => tracing::info!(peer = %self.guest.peer, account = name, "SMPP session ended: {why}"),
             None => tracing::debug!(peer = %self.guest.peer, "SMPP connection ended: {why}"),
         }
-        self.seat = None;
+        self.left = self.seat.take().map(|seat| Arc::clone(seat.member()));
         // What is left to say has a time of its own.
         self.stuck = None;
     }

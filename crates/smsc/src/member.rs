@@ -417,6 +417,11 @@ impl Member {
         format!("the application is not bound as receiver or transceiver{called}")
     }
 
+    /// Whether a session of it is there, of any kind.
+    pub(crate) fn is_present(&self) -> bool {
+        !self.present().is_empty()
+    }
+
     /// Nobody binds any more: what is to be delivered is not to wait for it.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);

@@ -180,6 +180,20 @@ async fn end(gateway: &Gateway, member: &Member, step: &Step) -> Result<(), Refu
         .await?)
 }
 
+/// A session of the application has ended. With the last one nobody is left who could answer the network: what waits for
+/// that is ended there too, or its SIM would stay taken until the network gives up. A word that is still to come ends
+/// its dialogue when nobody takes it.
+pub(crate) async fn left(gateway: &Gateway, member: &Member) {
+    if member.is_present() {
+        return;
+    }
+    for sim in member.dialogues.leave() {
+        tracing::info!(account = member.system_id, %sim, "the application is gone; its dialogue ends");
+        // A network that hears nothing ends it as well.
+        let _ = gateway.ussd_cancel(&member.terms().origin, sim.as_str()).await;
+    }
+}
+
 /// Tells the application what the network said, unless the dialogue was ended meanwhile.
 async fn tell(
     gateway: &Gateway,
@@ -348,6 +362,13 @@ impl Dialogues {
         dialogue.steps = (dialogue.steps + 1) & 0x7F;
         dialogue.awaits = false;
         Some(dialogue.clone())
+    }
+
+    /// Forgets those that wait for the application; their SIMs.
+    fn leave(&self) -> Vec<RouteId> {
+        let mut open = self.lock();
+        let left = open.extract_if(.., |_, dialogue| !dialogue.awaits);
+        left.map(|(_, dialogue)| dialogue.sim).collect()
     }
 
     fn close(&self, session: u8, id: MessageId) -> Option<Dialogue> {

@@ -151,6 +151,28 @@ fn a_menu_that_was_left_is_over_for_the_next_dial_and_a_taken_number_dials_nothi
 }
 
 #[test]
+fn a_menu_ends_with_the_last_session_of_its_application_and_not_before() {
+    let centre = Centre::new("ussd = true\nreceive = false");
+    let gateway = centre.rig.start_ready();
+    let (mut first, mut other) = (Esme::bound(centre.port), Esme::bound(centre.port));
+    assert_eq!(step(&mut first, 1, None, "*101#").status, Status::OK);
+    assert_eq!(said(&mut first), (2, Some([1, 0x02]), "1 Balance 2 Tariff".into()));
+    first.unbinds();
+    assert_eq!(step(&mut other, 18, Some([1, 0x02]), "2").status, Status::OK);
+    assert_eq!(said(&mut other), (2, Some([1, 0x04]), "1 Small 2 Large".into()));
+    drop(other);
+    gateway.wait_log("the application is gone; its dialogue ends");
+    let mut again = Esme::bound(centre.port);
+    eventually("its SIM is free", LONG, || {
+        let status = step(&mut again, 1, None, "*100#").status;
+        (status == Status::OK).then_some(())
+    });
+    assert_eq!(said(&mut again), (17, Some([1, 0x01]), "Balance: 7.95 EUR".into()));
+    again.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
 fn codes_are_dialled_only_for_who_may_on_sims_that_there_are() {
     let centre = Centre::new("receive = false");
     let gateway = centre.rig.start_ready();
