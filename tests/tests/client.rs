@@ -275,6 +275,33 @@ fn modems_routes_health_and_dialogues() {
 }
 
 #[test]
+fn the_doctor_says_of_a_refused_sim_what_health_says() {
+    let rig = Rig::new(1);
+    let gateway = rig.start_ready();
+    let refused = Fault::Registration { stat: 3 };
+    rig.modems[0].fault(refused).expect("refused");
+    eventually("doctor and health say the same", LONG, || {
+        let health = gateway.api().call("health", json!({})).expect("health");
+        let found: Vec<&Value> = health["findings"]
+            .as_array()?
+            .iter()
+            .filter(|one| one["subject"] == "sim-0")
+            .collect();
+        let [found] = found[..] else { return None };
+        let doctor = Run::of(rig.client(&gateway).args(["doctor", "--json"]));
+        let checks: Vec<Value> = serde_json::from_str(&doctor.out).expect("JSON");
+        let told: Vec<&Value> = checks.iter().filter(|one| one["subject"] == "sim-0").collect();
+        let same = |told: &Value| {
+            [("level", "level"), ("sentence", "sentence"), ("fix", "hint")]
+                .iter()
+                .all(|(ours, theirs)| told[ours] == found[theirs])
+        };
+        let is_refusal = found["hint"].as_str()?.contains("blocked, expired or out of contract");
+        (is_refusal && told.len() == 1 && same(told[0])).then_some(())
+    });
+}
+
+#[test]
 fn whoever_cannot_come_in_is_told_why_by_words_and_exit_code() {
     let rig = Rig::new(0).token_entry("fetcher", &["fetch"], "");
     let gateway = rig.start();
