@@ -37,7 +37,6 @@ mod patience;
 mod rpc;
 mod server;
 mod socket;
-mod times;
 mod tls;
 mod token;
 mod troubles;

@@ -22,7 +22,6 @@ use serde::de::DeserializeOwned;
 use crate::codes::{Code, Refusal};
 use crate::params::{self, Field};
 use crate::rpc::{App, Caller};
-use crate::times::ToTheMillisecond;
 use crate::token::Scope;
 
 pub(crate) use look::visible;
@@ -143,7 +142,7 @@ where
                 Ok(result) => result,
                 Err(refusal) => return caller.refuse(&refusal),
             };
-            let answer = MethodResponse::response(id, ResponsePayload::success(ToTheMillisecond(result)), room);
+            let answer = MethodResponse::response(id, ResponsePayload::success(result), room);
             if answer.as_error_code() == Some(OVERSIZED_RESPONSE_CODE) {
                 let sentence = "the answer is too large; ask for less";
                 return caller.refuse(&Refusal::new(Code::RESPONSE_TOO_LARGE, sentence));

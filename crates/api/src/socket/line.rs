@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::codes::{Code, Refusal};
 use crate::methods::{NOTICE, nobody};
-use crate::times::ToTheMillisecond;
 
 /// A WebSocket, as calls see it.
 pub(crate) struct Line {
@@ -120,14 +119,14 @@ impl Subscription {
             #[serde(flatten)]
             notice: Notice<T>,
         }
-        let text = serde_json::to_string(&ToTheMillisecond(Notification {
+        let text = serde_json::to_string(&Notification {
             jsonrpc: "2.0",
             method: NOTICE,
             params: Params {
                 subscription: &self.id,
                 notice,
             },
-        }))?;
+        })?;
         // Where nobody is left to hear it, `ended` is over.
         self.line.say(text).await;
         Ok(())
