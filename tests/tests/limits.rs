@@ -80,6 +80,14 @@ fn each_limit_of_a_sim_holds_says_so_and_survives_a_restart() {
                 reason.contains("its limit of 2") && waits["until"].is_string(),
                 "{view}"
             );
+            let set_up = &gateway.slot("sim-0")["initialised_at"];
+            for time in [&waits["until"], set_up] {
+                let time = time.as_str().expect("a time");
+                assert!(
+                    time.len() <= "2026-11-22T10:00:00.123Z".len(),
+                    "to the millisecond: {time}"
+                );
+            }
         }
     };
     check(&gateway);

@@ -4,5 +4,5 @@ use jiff::Timestamp;
 
 /// Now.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    message::now()
 }

@@ -11,5 +11,5 @@ pub(crate) fn steady() -> Instant {
 
 /// The time of day.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    message::now()
 }

@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Now.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    message::now()
 }
 
 /// Waits until `due`; for ever where there is no due time.

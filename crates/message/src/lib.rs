@@ -22,6 +22,7 @@ mod alert_view;
 mod application;
 mod attendance;
 mod begin_mark;
+mod clock;
 mod committed;
 mod counts;
 mod durations;
@@ -53,6 +54,7 @@ pub use attendance::{
     AttendanceState, Presence, Whereabouts,
 };
 pub use begin_mark::BeginMark;
+pub use clock::now;
 pub use committed::Committed;
 pub use counts::{Api, Counted};
 pub use durations::Durations;

@@ -59,7 +59,7 @@ impl Show {
             }
             let shown = Arc::make_mut(shown);
             if shown.state != state {
-                shown.since = Timestamp::now();
+                shown.since = message::now();
             }
             shown.state = state;
             shown.reason = reason.to_owned();
@@ -85,7 +85,7 @@ impl Show {
         match event {
             Event::Settled { outcome, .. } => self.note_end(outcome, took),
             Event::Received(raw) if !raw.is_report() => {
-                self.change(|shown| shown.traffic.last_received = Some(Timestamp::now()));
+                self.change(|shown| shown.traffic.last_received = Some(message::now()));
             }
             Event::Recovery { step, reason } => self.cause = format!("{}: {reason}", step.word()),
             Event::StateChanged {
@@ -97,7 +97,7 @@ impl Show {
     }
 
     fn note_end(&self, outcome: &Outcome, took: Option<Duration>) {
-        let now = Timestamp::now();
+        let now = message::now();
         match outcome {
             Outcome::Sent { .. } => self.change(|shown| shown.traffic.went_out(took, now)),
             Outcome::Failed(failure) if counts(failure) => {
@@ -185,7 +185,7 @@ fn count(shown: &mut SlotSnapshot, facts: &Facts, before: Counted, cause: &str) 
     let counters = &facts.counters;
     let initialisations = before.initialisations + counters.initialisations;
     if initialisations > shown.initialisations {
-        shown.initialised_at = Some(Timestamp::now());
+        shown.initialised_at = Some(message::now());
         shown.initialised_why = Some(cause.to_owned());
     }
     shown.initialisations = initialisations;
@@ -203,7 +203,7 @@ fn renew<T: Clone + PartialEq>(place: &mut T, value: &T) {
 }
 
 fn ago(past: std::time::Duration) -> Timestamp {
-    let now = Timestamp::now();
+    let now = message::now();
     let past = SignedDuration::try_from(past).unwrap_or_default();
     now.checked_sub(past).unwrap_or(now)
 }
@@ -217,7 +217,7 @@ fn blank(slot: &RouteId, config: &SlotConfig) -> SlotSnapshot {
         state,
         reason: reason.to_owned(),
         number: config.number.clone(),
-        ..SlotSnapshot::blank(slot.clone(), Timestamp::now())
+        ..SlotSnapshot::blank(slot.clone(), message::now())
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use esme::Traces;
 use gateway::{AuditEntry, AuditTrail, Failures, Gateway, Neighbour, Origin};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use jiff::Timestamp;
 use message::{Api, ApplicationSnapshot};
 use smpp::{Bind, Octets, Status};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
@@ -226,7 +225,7 @@ impl House {
         let entry = AuditEntry {
             token: known.and_then(|member| member.terms().origin.token.clone()),
             facts: Some(format!("from {}", guest.peer)),
-            ..AuditEntry::new(what, Timestamp::now())
+            ..AuditEntry::new(what, message::now())
         };
         // Whoever binds does not wait for the disk.
         if self.trail.get().is_some_and(|trail| !trail.note(entry)) {

@@ -38,7 +38,7 @@ impl Presence {
             session,
             mode,
             from,
-            since: Timestamp::now(),
+            since: message::now(),
             waiting_in: AtomicU32::new(0),
             waiting_out: AtomicU32::new(0),
             counts: Counts::default(),

@@ -158,7 +158,7 @@ fn draft(
     let [to] = &submission.to[..] else {
         return Err(Refusal::new(Status::REPLACE_FAILED, "it has no recipient"));
     };
-    let lasting = Lasting::settle(wish, (view.send_at, view.expires_at), ticket.at, Timestamp::now())?;
+    let lasting = Lasting::settle(wish, (view.send_at, view.expires_at), ticket.at, message::now())?;
     submission.settled = Some(lasting.times());
     let mut tlvs = tlvs.clone();
     tlvs.remove(Tag::DEST_ADDR_SUBUNIT);
@@ -239,7 +239,7 @@ async fn note(gateway: &Gateway, member: &Member, wish: &CancelSm, wanted: &[Mes
         }),
         number: gateway.read_number(&destination(wish)),
         message: wish.message_id.text().parse().ok(),
-        ..AuditEntry::new("sms.cancel", Timestamp::now())
+        ..AuditEntry::new("sms.cancel", message::now())
     };
     let entry = match wanted {
         [one] => gateway.audit_about(*one, entry).await,

@@ -164,7 +164,7 @@ impl Submission {
         member: &Member,
         (gateway, sim, first): (&Gateway, Option<RouteId>, Option<MessageId>),
     ) -> Result<NewMessage, Refusal> {
-        let now = Timestamp::now();
+        let now = message::now();
         let content = payload.content(member.terms().account.charset.into());
         let mut request = self.request(to, tlvs, member, gateway, now)?;
         if let Some(sim) = sim.filter(|_| request.from.is_none()) {

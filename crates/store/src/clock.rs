@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// Now.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    message::now()
 }
 
 /// As it is kept.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use message::{TraceView, TraceWish};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn set(app: Arc<App>, caller: Arc<Caller>, asked: Set) -> Result<Value, Re
     tracing::warn!(token, sim = %asked.sim, on = asked.on, texts = asked.texts, "a wire trace is asked for");
     let wish = minutes.map(|minutes| TraceWish {
         texts: asked.texts,
-        until: Timestamp::now() + SignedDuration::from_mins(minutes.into()),
+        until: message::now() + SignedDuration::from_mins(minutes.into()),
     });
     let wires = app.desks.wires.as_ref();
     let traced = match wires.and_then(|wires| wires.trace(&asked.sim, wish)) {

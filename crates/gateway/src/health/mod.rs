@@ -29,7 +29,7 @@ pub(crate) fn of_queue(queue: &QueueFacts, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     let overdue = queue.oldest.filter(|oldest| now.duration_since(*oldest) > QUEUE_AGE);
     if let Some(oldest) = overdue {
-        let sentence = format!("{} parts wait, the oldest since {oldest}", queue.queued);
+        let sentence = format!("{} parts wait, the oldest since {oldest:.0}", queue.queued);
         let hint = "`simrelay route NUMBER` tells why a message waits";
         findings.push(finding(Level::Warning, "queue", sentence, hint, oldest));
     }
