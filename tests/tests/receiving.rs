@@ -145,6 +145,8 @@ fn what_is_no_plain_text_is_told_for_what_it_is() {
         (of("waiting").len(), &of("waiting")[0]["from"]),
         (1, &json!("+4930003"))
     );
+    let told = json!({ "for": "voicemail", "active": true, "discard": true });
+    assert_eq!(of("waiting")[0]["waiting"], told);
     let shown = of("text");
     assert_eq!(
         (shown.len(), &shown[0]["text"], &shown[0]["class"]),

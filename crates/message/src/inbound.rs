@@ -141,6 +141,9 @@ pub struct Inbound {
     /// The application ports that it is for and from, where it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ports: Option<Ports>,
+    /// What waits for the subscriber, where it tells that; not for one that was kept before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// When the gateway had all of it.
     pub received_at: Timestamp,
     /// How many parts it was sent in.
@@ -166,6 +169,7 @@ impl Inbound {
             data_hex: None,
             service_centre_time: None,
             ports: None,
+            waiting: None,
             received_at,
             parts: 1,
             missing: 0,
@@ -182,6 +186,40 @@ pub struct Ports {
     pub source: u16,
     /// How wide they are written: 8 or 16.
     pub bits: u8,
+}
+
+/// Something waits for the subscriber, or no longer does (TS 23.038 4, TS 23.040 9.2.3.24.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What.
+    #[serde(rename = "for")]
+    pub what: WaitingFor,
+    /// Whether any waits.
+    pub active: bool,
+    /// How many, where that is told (255: that many or more).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u8>,
+    /// Whether the message itself may be thrown away once it was looked at.
+    pub discard: bool,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitingFor {
+    /// Voicemail.
+    Voicemail,
+    /// Fax.
+    Fax,
+    /// E-mail.
+    Email,
+    /// Something else, such as video mail.
+    Other,
+}
+
+impl WaitingFor {
+    /// All of them, in the order of their numbers in the standard.
+    pub const ALL: [Self; 4] = [Self::Voicemail, Self::Fax, Self::Email, Self::Other];
 }
 
 /// What kind of message arrived.

@@ -65,7 +65,8 @@ pub use facts::{
 };
 pub use id::{AlertId, EventId, MessageId, NoId, RouteId, TokenId};
 pub use inbound::{
-    Concat, Inbound, InboundKind, Memory, Payload, Ports, RawInbound, Reception, ReportStatus, StatusReport,
+    Concat, Inbound, InboundKind, Memory, Payload, Ports, RawInbound, Reception, ReportStatus, StatusReport, Waiting,
+    WaitingFor,
 };
 pub use journal::{JournalEntry, same_submit};
 pub use network::Network;

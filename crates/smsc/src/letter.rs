@@ -1,7 +1,7 @@
 //! What is told to an application: received messages and receipts, as deliver_sm.
 
 use jiff::Timestamp;
-use message::{Inbound, InboundKind, Number, ReportNotice};
+use message::{Inbound, InboundKind, Number, ReportNotice, Waiting};
 use smpp::{
     Body, Carried, Coding, EsmClass, LONGEST_SHORT_MESSAGE, LongForm, MessageState, NetworkError, Octets, Receipt, Sm,
     Tag, Tlvs,
@@ -151,13 +151,16 @@ fn data(octets: Vec<u8>, shape: &Shape) -> Vec<Carried> {
 /// class is written as TS 23.038 has it, whatever 0 is.
 fn text(sms: &Inbound, account: &Account, shape: &Shape) -> (Coding, Vec<Carried>) {
     let class = sms.class.map(|class| class & 3);
-    let charset = class.map_or(account.charset, |_| Charset::Gsm7);
+    let marked = class.is_some() || sms.waiting.is_some();
+    // What TS 23.038 codes in marks is always its own alphabet.
+    let charset = if marked { Charset::Gsm7 } else { account.charset };
     let (found, octets) = Coding::best(&sms.text, charset.into());
     let in_default = found == Coding::DEFAULT;
-    let coding = match class {
-        Some(class) if in_default => Coding(CLASS_GSM | class),
-        Some(class) => Coding(CLASS_UCS2 | class),
-        None => found,
+    let coding = match (class, sms.waiting) {
+        (Some(class), _) if in_default => Coding(CLASS_GSM | class),
+        (Some(class), _) => Coding(CLASS_UCS2 | class),
+        (None, Some(waiting)) => waiting_coding(waiting, in_default),
+        (None, None) => found,
     };
     if octets.len() <= shape.room(if in_default { SEPTETS } else { OCTETS }) {
         return (coding, vec![shape.one(octets)]);
@@ -175,6 +178,16 @@ fn text(sms: &Inbound, account: &Account, shape: &Shape) -> (Coding, Vec<Carried
     };
     let parts = shape.parts(tpdu::compose(&sms.text, &shape.options(alphabet)));
     (coding, parts.unwrap_or_else(|| vec![shape.one(octets)]))
+}
+
+/// data_coding of a message that tells what waits; one in UCS-2 is always one to be kept.
+fn waiting_coding(waiting: Waiting, in_gsm: bool) -> Coding {
+    let group = match (in_gsm, waiting.discard) {
+        (true, true) => WAITING_DISCARD,
+        (true, false) => WAITING_GSM,
+        (false, _) => WAITING_UCS2,
+    };
+    Coding(group | u8::from(waiting.active) << 3 | waiting.what as u8)
 }
 
 fn envelope(sms: &Inbound) -> Sm {
@@ -259,6 +272,10 @@ fn address(number: &Number) -> (u8, u8, Octets) {
 const CLASS_GSM: u8 = 0x10;
 const CLASS_UCS2: u8 = 0x18;
 const CLASS_DATA: u8 = 0xF4;
+/// data_coding of message waiting, with what waits in the last two bits and whether any does in the fourth (the same clause).
+const WAITING_DISCARD: u8 = 0xC0;
+const WAITING_GSM: u8 = 0xD0;
+const WAITING_UCS2: u8 = 0xE0;
 const UNKNOWN: u8 = 0;
 const INTERNATIONAL: u8 = 1;
 const ALPHANUMERIC: u8 = 5;
@@ -493,6 +510,33 @@ mod tests {
             ..smpp::Pdu::request(1, body)
         };
         assert!(pdu.to_octets().is_ok(), "an address that was longer than it may be");
+    }
+
+    #[test]
+    fn what_waits_is_told_in_every_alphabet() {
+        for (text, discard, active, coding, octets) in [
+            ("", true, true, 0xC9, &b""[..]),
+            ("3 f@xes", false, false, 0xD1, b"3 f\0xes"),
+            ("я", false, true, 0xE9, &[0x04, 0x4F]),
+        ] {
+            let mut sms = sms(text);
+            sms.kind = InboundKind::Waiting;
+            sms.waiting = Some(Waiting {
+                what: message::WaitingFor::Fax,
+                active,
+                count: None,
+                discard,
+            });
+            let account = Account {
+                charset: Charset::Latin1,
+                ..Account::default()
+            };
+            let letters = of_message(&sms, &account, true);
+            let (sm, _) = fields(&letters[0]);
+            assert_eq!((sm.data_coding, &*sm.short_message), (coding, octets), "{text}");
+            let read = smpp::Payload::of(&letters[0].0, &letters[0].1).expect("a message");
+            assert_eq!(read.content(account.charset.into()), tpdu::Content::Text(text.into()));
+        }
     }
 
     #[test]

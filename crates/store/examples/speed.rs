@@ -35,6 +35,7 @@ async fn measure(folder: &Path, time: Duration) {
         alphabet: None,
         data_hex: None,
         ports: None,
+        waiting: None,
     });
     let config = Config {
         queue_limit_token: 0,

@@ -114,6 +114,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "price",
         sql: include_str!("schema/0022_price.sql"),
     },
+    Step {
+        name: "waiting",
+        sql: include_str!("schema/0023_waiting.sql"),
+    },
 ];
 
 /// The layout this program works with.

@@ -1,5 +1,6 @@
 //! Fields that travel: parts by parameters, ports, and addresses that are too long.
 
+use end_to_end::Delivery;
 use smpp::{Body, EsmClass, Payload, Pdu, Sm, Status, Tag, Tlvs};
 
 use crate::Centre;
@@ -82,6 +83,32 @@ fn a_sender_longer_than_it_may_be_gets_its_receipt_as_far_as_it_fits() {
     let (receipt, _) = esme.delivered();
     assert_eq!(receipt.esm_class, EsmClass::RECEIPT.0);
     assert_eq!(*receipt.destination_addr, *b"ABCDEFGHIJKLMNOPQRST");
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn what_waits_for_the_subscriber_is_told_by_the_data_coding() {
+    let centre = Centre::new("");
+    let gateway = centre.rig.start_ready();
+    let number = centre.rig.modems[0].number();
+    let mut esme = Esme::bound(centre.port);
+    // By TP-DCS: no fax waits any more, in UCS-2, though septets do for it; by the header alone: three mails wait (TS 23.040 9.2.3.24.2).
+    let gone = Delivery {
+        dcs: 0xE1,
+        ..Delivery::text("+4930003", "no fax")
+    };
+    let mails = Delivery {
+        header: vec![0x01, 0x02, 0x82, 3],
+        ..Delivery::text("+4930004", "Жук")
+    };
+    for (delivery, coding) in [(gone, 0xD1), (mails, 0xEA)] {
+        let from = delivery.from.clone();
+        centre.rig.network.pdu(number, &delivery.hex()).expect("delivered");
+        let (sm, _) = esme.delivered();
+        assert_eq!(format!("+{}", sm.source_addr.text()), from);
+        assert_eq!(sm.data_coding, coding, "{sm:?}");
+    }
     esme.unbinds();
     assert!(gateway.stop().success());
 }

@@ -109,6 +109,7 @@ pub(crate) fn open(folder: &Path, consumers: &[&str]) -> Store {
         alphabet: None,
         data_hex: None,
         ports: None,
+        waiting: None,
     };
     Store::open(folder, &config, Arc::new(join)).expect("opens").0
 }

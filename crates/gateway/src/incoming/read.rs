@@ -1,10 +1,10 @@
 //! Received octets, read for the store.
 
 use jiff::Timestamp;
-use message::{Alphabet, Concat, InboundKind, Number, Payload, Ports, StatusReport};
+use message::{Alphabet, Concat, InboundKind, Number, Payload, Ports, StatusReport, Waiting, WaitingFor};
 use sha2::{Digest, Sha256};
 use store::Joined;
-use tpdu::{Address, Content, Deliver, Reference, Scts, Tpdu, TypeOfNumber};
+use tpdu::{Address, Content, Deliver, Reference, Scts, Tpdu, TypeOfNumber, WaitingKind};
 
 /// What a PDU from a modem is.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
             alphabet: None,
             data_hex: raw,
             ports: None,
+            waiting: None,
         };
     };
     let (mut text, mut octets) = (String::new(), Vec::new());
@@ -78,6 +79,7 @@ pub(crate) fn join(parts: &[Option<Vec<u8>>]) -> Joined {
         alphabet: Some(alphabet(first)),
         data_hex,
         ports: first.user_data.header.ports().map(ports),
+        waiting: first.waiting().map(waiting),
     }
 }
 
@@ -122,6 +124,20 @@ fn ports(ports: tpdu::Ports) -> Ports {
         destination: ports.destination,
         source: ports.source,
         bits: ports.bits,
+    }
+}
+
+fn waiting(waiting: tpdu::Waiting) -> Waiting {
+    Waiting {
+        what: match waiting.kind {
+            WaitingKind::Voicemail => WaitingFor::Voicemail,
+            WaitingKind::Fax => WaitingFor::Fax,
+            WaitingKind::Email => WaitingFor::Email,
+            WaitingKind::Other => WaitingFor::Other,
+        },
+        active: waiting.active,
+        count: waiting.count,
+        discard: waiting.discard,
     }
 }
 
@@ -228,6 +244,20 @@ mod tests {
         for pid in (0x41..=0x47).chain([0x5F, 0x49, 0x3F]) {
             assert_eq!(as_read(pid, 0), InboundKind::Text, "{pid:#x}");
         }
+    }
+
+    #[test]
+    fn what_waits_is_told_with_the_message() {
+        let deliver = octets_with(0, Dcs(0xDA), Header::default());
+        let octets = [vec![0], deliver.encode().expect("it fits")].concat();
+        let joined = join(&[Some(octets)]);
+        let told = Waiting {
+            what: WaitingFor::Email,
+            active: true,
+            count: None,
+            discard: false,
+        };
+        assert_eq!((joined.kind, joined.waiting), (InboundKind::Waiting, Some(told)));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::Row;
+use rusqlite::{Row, params};
 
-use message::{Inbound, InboundKind, MessageId, Number, Ports, Reception};
+use message::{Inbound, InboundKind, MessageId, Number, Ports, Reception, Waiting, WaitingFor};
 
 use super::{Joined, Joiner};
 use crate::clock::{maybe_timestamp, timestamp};
@@ -102,6 +102,7 @@ pub(crate) fn complete(desk: &mut Desk<'_>, whole: &Whole, at: i64) -> rusqlite:
         network: whole.reception.network.clone(),
         data_hex: joined.data_hex,
         ports: joined.ports,
+        waiting: joined.waiting,
         service_centre_time: maybe_timestamp(whole.service_centre_time),
         received_at: timestamp(at),
         parts: u8::try_from(whole.pdus.len()).unwrap_or(u8::MAX),
@@ -119,10 +120,10 @@ fn insert(desk: &Desk<'_>, whole: &Whole, inbound: &Inbound, at: i64) -> rusqlit
     desk.conn
         .prepare_cached(
             "INSERT INTO inbound (cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-                missing, text, data_hex, alphabet, network, ports)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                missing, text, data_hex, alphabet, network, ports, waiting)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
-        .execute((
+        .execute(params![
             inbound.cursor,
             inbound.id.as_bytes(),
             whole.route,
@@ -139,7 +140,8 @@ fn insert(desk: &Desk<'_>, whole: &Whole, inbound: &Inbound, at: i64) -> rusqlit
             inbound.alphabet.map(alphabet_code),
             &inbound.network,
             inbound.ports.map(ports_code),
-        ))?;
+            inbound.waiting.map(waiting_code),
+        ])?;
     Ok(())
 }
 
@@ -161,6 +163,25 @@ fn raw(pdus: &[Option<Vec<u8>>]) -> Joined {
         alphabet: None,
         data_hex: Some(octets.map(|octet| format!("{octet:02X}")).collect()),
         ports: None,
+        waiting: None,
+    }
+}
+
+/// As it is kept: see `0023_waiting.sql`.
+fn waiting_code(waiting: Waiting) -> i64 {
+    let flags = [(waiting.active, 4), (waiting.discard, 8), (waiting.count.is_some(), 16)];
+    let flags: i64 = flags.into_iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum();
+    waiting.what as i64 | flags | i64::from(waiting.count.unwrap_or_default()) << 8
+}
+
+/// As it was kept.
+pub(crate) fn waiting(code: i64) -> Waiting {
+    let [.., count, low] = code.to_be_bytes();
+    Waiting {
+        what: WaitingFor::ALL[usize::from(low & 3)],
+        active: low & 4 != 0,
+        discard: low & 8 != 0,
+        count: (low & 16 != 0).then_some(count),
     }
 }
 
@@ -228,6 +249,21 @@ mod tests {
             Device,
         ] {
             assert_eq!(kind(kind_code(given)), given);
+        }
+    }
+
+    #[test]
+    fn what_waits_comes_back_as_it_was_kept() {
+        for what in WaitingFor::ALL {
+            for (active, discard, count) in [(true, false, Some(255)), (false, true, None), (true, true, Some(0))] {
+                let given = Waiting {
+                    what,
+                    active,
+                    count,
+                    discard,
+                };
+                assert_eq!(waiting(waiting_code(given)), given);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row};
 
 use message::{Inbound, MessageId, Number, RouteId};
 
-use super::complete::{kind, ports};
+use super::complete::{kind, ports, waiting};
 use crate::clock::{maybe_timestamp, timestamp};
 use crate::names::Names;
 use crate::outgoing::row::{alphabet, maybe_number, number};
@@ -130,20 +130,21 @@ pub(crate) fn read_inbound(conn: &Connection, names: &mut Names, row: &Row<'_>) 
         alphabet: row.get::<_, Option<u8>>(13)?.map(alphabet),
         network: row.get(14)?,
         ports: row.get::<_, Option<i64>>(15)?.map(ports),
+        waiting: row.get::<_, Option<i64>>(16)?.map(waiting),
     })
 }
 
 const FORTH: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-        missing, text, data_hex, alphabet, network, ports
+        missing, text, data_hex, alphabet, network, ports, waiting
      FROM inbound WHERE cursor > ?1 AND cursor <= ?2 ORDER BY cursor LIMIT ?3";
 
 const BACK: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at, parts,
-        missing, text, data_hex, alphabet, network, ports
+        missing, text, data_hex, alphabet, network, ports, waiting
      FROM inbound WHERE cursor > ?1 AND cursor <= ?2 ORDER BY cursor DESC LIMIT ?3";
 
 /// One received message.
 pub(crate) const ONE: &str = "SELECT cursor, id, route, sender, own, kind, class, service_centre_time, received_at,
-        parts, missing, text, data_hex, alphabet, network, ports
+        parts, missing, text, data_hex, alphabet, network, ports, waiting
      FROM inbound WHERE cursor = ?1";
 /// Messages looked at in one step.
 const STEP: usize = 5000;

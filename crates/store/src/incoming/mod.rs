@@ -6,7 +6,7 @@ mod receive;
 
 use std::sync::Arc;
 
-use message::{Alphabet, Inbound, InboundKind, Ports};
+use message::{Alphabet, Inbound, InboundKind, Ports, Waiting};
 
 pub(crate) use complete::overdue;
 pub use fetch::{Look, Seen};
@@ -30,6 +30,8 @@ pub struct Joined {
     pub data_hex: Option<String>,
     /// The application ports.
     pub ports: Option<Ports>,
+    /// What waits for the subscriber.
+    pub waiting: Option<Waiting>,
 }
 
 /// What became of a received PDU: it is kept, so the modem may delete or acknowledge it.

@@ -45,6 +45,7 @@ fn joiner() -> Joiner {
         class: None,
         data_hex: None,
         ports: None,
+        waiting: None,
         alphabet: None,
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use message::{
     Alphabet, Cause, Concat, ErrorClass, Failure, InboundKind, MessageId, Number, OnUncertain, PartState, Payload,
-    Ports, Priority, RawInbound, RouteId, StatusReport, TokenId,
+    Ports, Priority, RawInbound, RouteId, StatusReport, TokenId, Waiting, WaitingFor,
 };
 use store::{
     AcceptedParts, Attempt, Attempted, Config, DuePart, Joined, Joiner, NewMessage, PartKey, Progress, Recovered,
@@ -145,6 +145,12 @@ pub(crate) fn joiner() -> Joiner {
                 destination: 2948,
                 source: 9200,
                 bits: 16,
+            }),
+            waiting: Some(Waiting {
+                what: WaitingFor::Other,
+                active: true,
+                count: Some(200),
+                discard: false,
             }),
         }
     })

@@ -72,6 +72,7 @@ async fn nobody_is_told_of_what_no_phone_would_show() {
         alphabet: None,
         data_hex: None,
         ports: None,
+        waiting: None,
     });
     let folder = tempfile::tempdir().expect("a folder");
     let (store, _) = store::Store::open(folder.path(), &consumers(&["mail"]), joiner).expect("opens");

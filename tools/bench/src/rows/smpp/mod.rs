@@ -172,6 +172,7 @@ fn store(folder: &std::path::Path) -> Result<Store, Error> {
         alphabet: None,
         data_hex: None,
         ports: None,
+        waiting: None,
     };
     let config = store::Config {
         queue_limit_token: 0,
