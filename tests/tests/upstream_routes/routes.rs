@@ -1,5 +1,7 @@
 //! An upstream is a route among others: what chooses it, what is said of it, what goes elsewhere while it is away.
 
+use std::time::Duration;
+
 use end_to_end::{Gateway, Peer, Rig, eventually, free_port, relay, wait_bound};
 use serde_json::{Value, json};
 
@@ -77,6 +79,45 @@ fn prefix_cost_limit_and_health_choose_between_an_upstream_and_a_sim() {
     let checked = rig.cli(&gateway, &["check", "--modem", "phone"]);
     assert_eq!(checked.code, 1, "{checked:?}");
     assert!(checked.out.contains("delivered=2c"), "{checked:?}");
+    gateway.stop();
+}
+
+#[test]
+fn an_upstream_that_cannot_now_holds_up_no_recipient_elsewhere() {
+    let port = free_port();
+    let Some(centre) = Peer::node("smsc.js", &[&port.to_string(), "password=secret", "status=8"]) else {
+        return;
+    };
+    centre.hears("listening");
+    let rig = Rig::new(1).slot(0, "cost_micros = 90000");
+    let rig = relay(
+        rig,
+        "phone",
+        port,
+        "prefixes = [{ prefix = \"+49\" }]\ncost_micros = 7000\n",
+    );
+    let gateway = rig.start_ready();
+    wait_bound(&gateway, port, 1);
+    // It answers ESME_RSYSERR to all, so a recipient that rested for it would be reached by nobody.
+    let id = gateway.api().send(NEAR, "tried there first");
+    let view = gateway.wait_state(&id, "delivered", LONG);
+    let part = &view["parts"][0];
+    assert_eq!(
+        (&part["sim"], &part["attempts"]),
+        (&json!("sim-0"), &json!(2)),
+        "{view:#}"
+    );
+    let there = gateway
+        .api()
+        .send_with(json!({ "to": NEAR, "text": "there alone", "from": "phone" }));
+    eventually("it was tried", LONG, || {
+        let view = gateway.api().call("sms.status", json!({ "id": there })).expect("known");
+        (view["parts"][0]["attempts"].as_u64() > Some(0) && view["state"] == "queued").then_some(())
+    });
+    let id = gateway
+        .api()
+        .send_with(json!({ "to": NEAR, "text": "by another", "from": "sim-0" }));
+    gateway.wait_state(&id, "delivered", Duration::from_secs(20));
     gateway.stop();
 }
 
