@@ -200,12 +200,16 @@ impl Desk {
         if was_able == able {
             return;
         }
-        lane.pause = None;
+        lane.pause = lane.pause.take().and_then(|pause| pause.after_word(now));
         lane.unusable_since = (!able).then_some(now);
         if !able {
             self.clear(at);
         }
-        self.look_at_pauses_by(self.lanes[at].slow_at());
+        let look_at = match &self.lanes[at].pause {
+            Some(pause) => pause.until,
+            None => self.lanes[at].slow_at(),
+        };
+        self.look_at_pauses_by(look_at);
         self.reroute_by(now + REROUTE_PAUSE);
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Lane {
     pub(crate) unusable_since: Option<Timestamp>,
     /// Why it is given nothing more for now, although nobody says that it cannot send.
     pub(crate) pause: Option<Pause>,
-    /// How often in a row its carrier told that it cannot now, each time after a rest.
+    /// How often in a row it could not send what it was given after a rest.
     pub(crate) refusals: u32,
     pub(crate) usage: Option<Usage>,
     pub(crate) queue: BTreeMap<Order, Box<DuePart>>,
@@ -54,6 +54,19 @@ pub(crate) struct Pause {
     pub(crate) reason: String,
     /// When it ends; `None`: with the exchange that takes so long.
     pub(crate) until: Option<Timestamp>,
+    /// It does not end before, even where the carrier tells that it can send again: it said so of late, and could not.
+    pub(crate) least: Option<Timestamp>,
+}
+
+impl Pause {
+    /// What is left of it once the carrier has told that it can send again.
+    pub(crate) fn after_word(self, now: Timestamp) -> Option<Self> {
+        let least = self.least.filter(|least| *least > now)?;
+        Some(Self {
+            until: Some(least),
+            ..self
+        })
+    }
 }
 
 /// What a hand is doing. It does one thing at a time.
@@ -165,7 +178,7 @@ impl Lane {
         self.obstacle.is_none() && self.health != Level::Critical
     }
 
-    /// How long it rests whose carrier told once more that it cannot now.
+    /// How long it rests that once more could not send what it was given.
     pub(crate) fn next_rest(&mut self) -> Duration {
         let doubled = FIRST_REST.saturating_mul(1 << self.refusals.min(8));
         self.refusals = self.refusals.saturating_add(1);

@@ -38,7 +38,7 @@ impl Lane {
         self.unusable_since.iter_mut().for_each(moved);
         self.last_used.iter_mut().for_each(moved);
         if let Some(pause) = &mut self.pause {
-            pause.until.iter_mut().for_each(moved);
+            pause.until.iter_mut().chain(&mut pause.least).for_each(moved);
         }
         if let Some(usage) = &mut self.usage {
             usage.clock_moved(by);

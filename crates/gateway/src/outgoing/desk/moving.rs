@@ -79,12 +79,15 @@ impl Desk {
                 self.pause(at, failure.reason.clone(), Some(until), now);
             }
             Outcome::Failed(failure) if failure.class == ErrorClass::Hold => {
-                let rest = match failure.cause {
+                match failure.cause {
                     // The part never reached the modem, or an upstream wants a pause: that is about to be told.
-                    Cause::Gateway | Cause::Smpp(_) => UNTOLD,
-                    _ => HELD,
-                };
-                self.pause(at, failure.reason.clone(), Some(now + rest), now);
+                    Cause::Gateway | Cause::Smpp(_) => self.pause(at, failure.reason.clone(), Some(now + UNTOLD), now),
+                    // A modem that says it is ready and is refused each time would go on like that without end.
+                    _ => {
+                        let least = now + self.lanes[at].next_rest();
+                        self.pause_at_least(at, failure.reason.clone(), least, now);
+                    }
+                }
             }
             Outcome::NotBegun { reason } => self.pause(at, reason.clone(), Some(now + UNTOLD), now),
             Outcome::Uncertain { .. } => {
@@ -152,7 +155,23 @@ impl Desk {
 
     /// Gives a lane nothing more for now; what waits on it goes elsewhere, if it can.
     fn pause(&mut self, at: usize, reason: String, until: Option<Timestamp>, now: Timestamp) {
-        self.lanes[at].pause = Some(Pause { reason, until });
+        let least = None;
+        self.begin_pause(at, Pause { reason, until, least }, now);
+    }
+
+    /// The same until the modem tells that it can send again, or a while has passed, but so long at least.
+    fn pause_at_least(&mut self, at: usize, reason: String, least: Timestamp, now: Timestamp) {
+        let pause = Pause {
+            reason,
+            until: Some(least.max(now + HELD)),
+            least: Some(least),
+        };
+        self.begin_pause(at, pause, now);
+    }
+
+    fn begin_pause(&mut self, at: usize, pause: Pause, now: Timestamp) {
+        let until = pause.until;
+        self.lanes[at].pause = Some(pause);
         self.look_at_pauses_by(until);
         self.clear(at);
         self.reroute_by(now + REROUTE_PAUSE);

@@ -10,6 +10,7 @@ use crate::carrier::Ahead;
 use super::*;
 
 mod ahead;
+mod rests;
 mod waits;
 mod wide;
 
