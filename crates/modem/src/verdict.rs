@@ -34,8 +34,6 @@ enum Means {
     Retry(u64, Option<u8>),
     /// [`Retry`](Self::Retry), unless it came so late that the message may have gone out.
     RetryUnlessLate(u64, Option<u8>),
-    /// The network has no room around this SIM: another one may have it now, else this one in a minute.
-    NoRoom,
     OtherRoute,
     OtherEncoding,
     Hold,
@@ -66,12 +64,11 @@ impl Verdict {
             cause,
             reason: format!("{words}: {}", advice(class)),
         };
-        let again = |after, times, rests| ErrorClass::RetryLater {
+        let retry = |after, times| ErrorClass::RetryLater {
             after: Duration::from_secs(after),
             times,
-            rests,
+            rests: Rests::Recipient,
         };
-        let retry = |after, times| again(after, times, Rests::Recipient);
         match means {
             Means::RetryUnlessLate(..) if late => Self::Uncertain(format!("{words} came late, it may have gone out")),
             Means::Uncertain if elapsed.is_some() => Self::Uncertain(format!("{words}: it may have gone out")),
@@ -79,7 +76,6 @@ impl Verdict {
             Means::Retry(after, times) | Means::RetryUnlessLate(after, times) => {
                 Self::Failed(failed(retry(after, times)))
             }
-            Means::NoRoom => Self::Failed(failed(again(MINUTE, None, Rests::Route))),
             Means::OtherRoute => Self::Failed(failed(ErrorClass::OtherRoute)),
             Means::OtherEncoding => Self::Failed(failed(ErrorClass::OtherEncoding)),
             Means::Hold => Self::Failed(failed(ErrorClass::Hold)),
@@ -151,7 +147,7 @@ const ROWS: &[(RangeInclusive<u16>, Means)] = &[
     (8..=8, Means::OtherRoute),
     (10..=10, Means::OtherRoute),
     (21..=21, Means::Retry(MINUTE, Some(2))),
-    (22..=22, Means::NoRoom),
+    (22..=22, Means::Retry(MINUTE, None)),
     // The destination is out of service; one of these blocked a whole queue (gammu 462).
     (27..=27, Means::Retry(30 * MINUTE, None)),
     (28..=28, Means::Permanent),
@@ -159,8 +155,8 @@ const ROWS: &[(RangeInclusive<u16>, Means)] = &[
     (30..=30, Means::Permanent),
     // Also seen for recipients that are off (gammu 381, 537).
     (38..=38, Means::Retry(5 * MINUTE, None)),
-    (41..=42, Means::NoRoom),
-    (47..=47, Means::NoRoom),
+    (41..=42, Means::Retry(MINUTE, None)),
+    (47..=47, Means::Retry(MINUTE, None)),
     (50..=50, Means::OtherRoute),
     (69..=69, Means::OtherRoute),
     (81..=81, Means::Retry(10, Some(1))),
@@ -210,9 +206,6 @@ mod tests {
         let end = Final::parse(answer.as_bytes()).unwrap();
         match Verdict::of(&end, Some(Duration::from_secs(elapsed)), dialect) {
             Verdict::Failed(failure) => match failure.class {
-                ErrorClass::RetryLater {
-                    rests: Rests::Route, ..
-                } => "no room",
                 ErrorClass::RetryLater { times: None, .. } => "retry",
                 ErrorClass::RetryLater { times: Some(1), .. } => "retry once",
                 ErrorClass::RetryLater { times: Some(2), .. } => "retry twice",
@@ -242,8 +235,7 @@ mod tests {
             ("other route", &[8, 10, 29, 50, 69, 193, 209, 210, 212, 213]),
             ("other encoding", &[144]),
             ("hold", &[310, 311, 312, 313, 315, 316, 317, 318, 331]),
-            ("no room", &[22, 41, 42, 47]),
-            ("retry", &[27, 38, 192, 194, 208, 211, 322, 615, 616]),
+            ("retry", &[22, 27, 38, 41, 42, 47, 192, 194, 208, 211, 322, 615, 616]),
             ("retry once", &[81, 95, 99, 111, 302, 303]),
             ("retry twice", &[21]),
             ("retry thrice", &[255, 300, 320, 321, 500, 513, 600, 999]),
