@@ -59,6 +59,11 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
+    /// Whether nothing that was under way when it began ends it.
+    pub(crate) fn is_firm(&self, now: Timestamp) -> bool {
+        self.least.is_some_and(|least| least > now)
+    }
+
     /// What is left of it once the carrier has told that it can send again.
     pub(crate) fn after_word(self, now: Timestamp) -> Option<Self> {
         let least = self.least.filter(|least| *least > now)?;

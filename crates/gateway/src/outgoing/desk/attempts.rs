@@ -8,6 +8,7 @@ use message::{Cause, Committed, ErrorClass, Failure, JournalEntry, Outcome, Peer
 use router::Decision;
 use store::{Attempt, Attempted, DuePart, PartKey, Progress, Settle, Settled};
 
+use super::moving::Move;
 use super::{Action, Desk, Ended, FREE_WAIT, Handover, STORE_PAUSE};
 use crate::carrier::Ahead;
 use crate::outgoing::compose;
@@ -77,7 +78,15 @@ impl Desk {
             lane.last_used = Some(now);
             self.rest_after(at, &outcome, now);
         }
-        let outcome = self.or_elsewhere(&part, route, outcome, now);
+        let moves = self.moves(&part, route, &outcome, now);
+        let outcome = match outcome {
+            // Its parts are bound to this route, so it is made anew.
+            Outcome::Failed(failure) if moves == Some(Move::Message) => Outcome::Failed(Failure {
+                class: ErrorClass::OtherRoute,
+                ..failure
+            }),
+            outcome => outcome,
+        };
         let mut verdict = judge(
             &part,
             route,
@@ -89,6 +98,8 @@ impl Desk {
         );
         match &mut verdict.settle.result {
             Settled::Sent { peer_id: told, .. } => *told = peer_id,
+            // This route rests, so that another one gets it; later it may come back.
+            Settled::Retry { due_at, .. } if moves == Some(Move::Part) => *due_at = now,
             // We wanted it back ourselves: that is nothing to tell of it.
             result if withdrawn => *result = Settled::Requeued,
             _ => {}

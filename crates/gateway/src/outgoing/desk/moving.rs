@@ -67,16 +67,17 @@ impl Desk {
     /// What an outcome says of its lane: a modem that did not take a part, or did not answer, is given nothing more until
     /// it tells how it is, or a while has passed.
     pub(super) fn rest_after(&mut self, at: usize, outcome: &Outcome, now: Timestamp) {
-        let rested = self.lanes[at].pause.take();
-        if rested.is_some() {
+        // What was under way when it was told to rest makes the rest neither longer nor shorter.
+        if self.lanes[at].pause.as_ref().is_some_and(|pause| pause.is_firm(now)) {
+            return;
+        }
+        if self.lanes[at].pause.take().is_some() {
             self.reroute_by(now + REROUTE_PAUSE);
         }
         match outcome {
             Outcome::Failed(failure) if is_of_the_route(failure) => {
-                // What was under way with the first that was refused makes the rest no longer.
-                let until = rested.and_then(|pause| pause.until).filter(|until| *until > now);
-                let until = until.unwrap_or_else(|| now + self.lanes[at].next_rest());
-                self.pause(at, failure.reason.clone(), Some(until), now);
+                let least = now + self.lanes[at].next_rest();
+                self.pause_at_least(at, failure.reason.clone(), (least, least), now);
             }
             Outcome::Failed(failure) if failure.class == ErrorClass::Hold => {
                 match failure.cause {
@@ -85,7 +86,7 @@ impl Desk {
                     // A modem that says it is ready and is refused each time would go on like that without end.
                     _ => {
                         let least = now + self.lanes[at].next_rest();
-                        self.pause_at_least(at, failure.reason.clone(), least, now);
+                        self.pause_at_least(at, failure.reason.clone(), (least, least.max(now + HELD)), now);
                     }
                 }
             }
@@ -98,26 +99,19 @@ impl Desk {
         }
     }
 
-    /// The same outcome, or what it is for a part that another route takes now: that this one is not for it. Of a message
-    /// that began here the rest stays.
-    pub(super) fn or_elsewhere(
-        &mut self,
-        part: &DuePart,
-        route: &RouteId,
-        outcome: Outcome,
-        now: Timestamp,
-    ) -> Outcome {
-        let Outcome::Failed(failure) = outcome else {
-            return outcome;
-        };
+    /// Whether a part that a route cannot take now goes by another that can: alone, or, where nothing of its message was
+    /// tried before, with all of it. What began here stays.
+    pub(super) fn moves(&mut self, part: &DuePart, route: &RouteId, outcome: &Outcome, now: Timestamp) -> Option<Move> {
+        let Outcome::Failed(failure) = outcome else { return None };
         let home = self.homes.get(&part.key.message);
         let first = part.route.is_none() && home.is_none_or(|home| home.begun == Some(part.key));
-        let free = is_of_the_route(&failure) && (part.parts < 2 || first);
-        let class = match free && matches!(self.decide_without(part, route, now), Decision::Take { .. }) {
-            true => ErrorClass::OtherRoute,
-            false => failure.class,
+        let whom = match part.parts {
+            ..2 => Move::Part,
+            _ if first => Move::Message,
+            _ => return None,
         };
-        Outcome::Failed(Failure { class, ..failure })
+        let goes = is_of_the_route(failure) && matches!(self.decide_without(part, route, now), Decision::Take { .. });
+        goes.then_some(whom)
     }
 
     /// Begins a pause where an exchange takes too long, and ends those that are over.
@@ -159,14 +153,10 @@ impl Desk {
         self.begin_pause(at, Pause { reason, until, least }, now);
     }
 
-    /// The same until the modem tells that it can send again, or a while has passed, but so long at least.
-    fn pause_at_least(&mut self, at: usize, reason: String, least: Timestamp, now: Timestamp) {
-        let pause = Pause {
-            reason,
-            until: Some(least.max(now + HELD)),
-            least: Some(least),
-        };
-        self.begin_pause(at, pause, now);
+    /// The same, until the carrier tells that it can send again, but from the first of these times to the second at most.
+    fn pause_at_least(&mut self, at: usize, reason: String, (least, most): (Timestamp, Timestamp), now: Timestamp) {
+        let (least, until) = (Some(least), Some(most));
+        self.begin_pause(at, Pause { reason, until, least }, now);
     }
 
     fn begin_pause(&mut self, at: usize, pause: Pause, now: Timestamp) {
@@ -230,6 +220,15 @@ impl Desk {
             }
         }
     }
+}
+
+/// What leaves a route that cannot take it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Move {
+    /// A part that is a whole message. Nothing holds it back from this route later.
+    Part,
+    /// All parts of a message, which is made anew without this route.
+    Message,
 }
 
 /// Whether it was the route that could not, whoever the recipient.
