@@ -335,6 +335,20 @@ impl Gateway {
         self.on_carrier(&route, |carrier| carrier.ussd(&route, UssdStep::Cancel))
     }
 
+    /// Ends a dialogue that its asker has left, also where that cannot be noted: nobody is there who would try again.
+    ///
+    /// # Errors
+    /// There is no such SIM, another token began its dialogue, or its carrier does not take it.
+    pub async fn ussd_abandon(&self, origin: &Origin, sim: &str) -> Result<(), Error> {
+        let route = self.usable_sim(origin, sim)?;
+        self.inner.dialogues.end(&route, origin)?;
+        let cancelled = self.on_carrier(&route, |carrier| carrier.ussd(&route, UssdStep::Cancel));
+        if let Err(error) = self.note(origin, "ussd.cancel", &route, None).await {
+            tracing::warn!(sim = %route, %error, "the end of a USSD dialogue is not in the audit log");
+        }
+        cancelled
+    }
+
     /// Dials the code for the balance, answers what the network asks, and gives its last word.
     ///
     /// # Errors

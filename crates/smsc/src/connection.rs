@@ -188,12 +188,13 @@ impl Connection {
         }
         talk.session.lost(Instant::now());
         talk.work_events();
+        // First of all: what is left to do may wait for the disk, and the peer need not. Whoever does not take the end of the
+        // conversation has ended it.
+        let _ = timeout(GOODBYE, write.shutdown()).await;
         talk.finish().await;
         if let Some(member) = &talk.left {
             ussd::left(&talk.house.gateway, member).await;
         }
-        // Whoever does not take the end of the conversation has ended it.
-        let _ = timeout(GOODBYE, write.shutdown()).await;
         talk.was_bound
     }
 }

@@ -190,7 +190,7 @@ pub(crate) async fn left(gateway: &Gateway, member: &Member) {
     for sim in member.dialogues.leave() {
         tracing::info!(account = member.system_id, %sim, "the application is gone; its dialogue ends");
         // A network that hears nothing ends it as well.
-        let _ = gateway.ussd_cancel(&member.terms().origin, sim.as_str()).await;
+        let _ = gateway.ussd_abandon(&member.terms().origin, sim.as_str()).await;
     }
 }
 
@@ -223,7 +223,7 @@ async fn tell(
         );
         member.dialogues.close(session, id);
         // A network that hears nothing ends it as well.
-        let _ = gateway.ussd_cancel(&member.terms().origin, sim.as_str()).await;
+        let _ = gateway.ussd_abandon(&member.terms().origin, sim.as_str()).await;
     }
 }
 

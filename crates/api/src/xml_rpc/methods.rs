@@ -152,7 +152,7 @@ async fn send_ussd(app: &Arc<App>, address: IpAddr, given: &mut Given) -> Result
         let reply = app.gateway.ussd_start(&origin, &sim, &code).await?;
         if reply.open {
             // Nobody could answer over XML-RPC. Where it cannot be ended the network does so in time.
-            let _ = app.gateway.ussd_cancel(&origin, &sim).await;
+            let _ = app.gateway.ussd_abandon(&origin, &sim).await;
         }
         Ok::<_, Refusal>(reply.text)
     });
