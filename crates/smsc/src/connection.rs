@@ -71,6 +71,8 @@ enum Worked {
     Answer(Owed, Box<Answer>, Vec<Taken>),
     /// Of submissions that came together.
     Crowd(Vec<Told>),
+    /// What another account left that was bound here before is ended.
+    Left,
 }
 
 /// The conversation over a connection.
@@ -307,10 +309,19 @@ impl Talk {
             self.happened(event);
         }
         self.hand_in();
+        self.keep_terms();
         if let Some(seat) = &self.seat {
-            self.session.set_window(seat.member().window());
             seat.wait(self.session.windows());
         }
+    }
+
+    /// Who is bound may have other settings since: how much waits for answers, and for how long.
+    fn keep_terms(&mut self) {
+        let Some(seat) = &self.seat else { return };
+        let others = Duration::from_secs(self.house.config.response_s.into());
+        let patience = seat.member().terms().account.patience(others);
+        self.session.set_window(seat.member().window());
+        self.session.set_response(patience);
     }
 
     fn happened(&mut self, event: Event) {
@@ -428,6 +439,7 @@ impl Talk {
             Worked::Crowd(all) => all
                 .into_iter()
                 .for_each(|told| self.tell(told.owed, told.answer, told.taken)),
+            Worked::Left => {}
         }
     }
 
@@ -474,23 +486,37 @@ impl Talk {
         self.tap.is(&member.system_id);
         tracing::info!(peer = %self.guest.peer, account = member.system_id, mode = mode.name(), "SMPP session bound");
         self.was_bound = true;
-        self.session.set_window(member.window());
-        let others = Duration::from_secs(self.house.config.response_s.into());
-        self.session.set_response(member.terms().account.patience(others));
+        self.keep_terms();
         self.gone = Some(member.gone());
         self.session.accept(owed, Instant::now());
     }
 
     /// A second bind keeps its seat, or has another one before it gives back the first.
     fn take_seat(&mut self, member: &Arc<Member>, presence: Presence, receiver: Option<Receiver>) -> bool {
-        match &mut self.seat {
-            Some(seat) if Arc::ptr_eq(seat.member(), member) => seat.change(presence, receiver),
-            seat => match member.seat(presence, receiver) {
-                Some(other) => *seat = Some(other),
-                None => return false,
-            },
+        if let Some(seat) = &mut self.seat
+            && Arc::ptr_eq(seat.member(), member)
+        {
+            seat.change(presence, receiver);
+            return true;
+        }
+        let Some(seat) = member.seat(presence, receiver) else {
+            return false;
+        };
+        if let Some(before) = self.seat.replace(seat) {
+            self.give_back(before);
         }
         true
+    }
+
+    /// The session of this account has ended here, though the connection goes on.
+    fn give_back(&mut self, seat: Seat) {
+        let (house, member) = (Arc::clone(&self.house), Arc::clone(seat.member()));
+        drop(seat);
+        let leave = async move {
+            ussd::left(&house.gateway, &member).await;
+            Worked::Left
+        };
+        self.working.push(leave.boxed());
     }
 
     fn respond(&mut self, owed: Owed, answer: Answer) {

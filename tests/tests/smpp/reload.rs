@@ -1,6 +1,7 @@
 //! Accounts come, change and go while others stay bound.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use end_to_end::{Gateway, Rig, eventually};
 use serde_json::{Value, json};
@@ -107,4 +108,22 @@ fn other_rights_hold_at_once_and_another_password_from_the_next_bind() {
     let mut second = Esme::connect(centre.port);
     assert_eq!(second.bind_with("other", 0x34).status, Status::OK);
     lives(&mut shop);
+}
+
+#[test]
+fn who_binds_anew_from_now_on_is_waited_for_as_long_at_once() {
+    let centre = Centre::with("response_s = 1", "unanswered_most = 1");
+    let gateway = centre.rig.start_ready();
+    let mut shop = Esme::bound(centre.port);
+    let old = format!("system_id = \"shop\"\nhash = \"{HASH}\"");
+    edit(&centre.rig, &old, &format!("{old}\nrebind = true"));
+    assert_eq!(reload(&centre.rig, &gateway), json!(["smpp.accounts.shop"]));
+    // Whatever wakes the session: it works by the new settings.
+    lives(&mut shop);
+    let begun = Instant::now();
+    let to = centre.rig.modems[0].number();
+    centre.rig.network.text(to, "+4930123456", "poison").expect("a text");
+    shop.given();
+    gateway.wait_log("given up: it was given 1 times, and the application never answered");
+    assert!(begun.elapsed() >= Duration::from_secs(10), "{:?}", begun.elapsed());
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use end_to_end::{Rig, eventually, program};
+use end_to_end::{Hold, Rig, eventually, program};
 use modemsim::{ModemSpec, Settings};
 use smpp::{Body, Pdu, Sm, Status, Tag, Tlvs};
 
@@ -42,6 +42,17 @@ fn said(esme: &mut Esme) -> (u32, Option<[u8; 2]>, String) {
         info,
         sm.short_message.text(),
     )
+}
+
+/// The first SIM is free for another session of `shop`.
+fn dials_again(centre: &Centre) {
+    let mut again = Esme::bound(centre.port);
+    eventually("its SIM is free", LONG, || {
+        let status = step(&mut again, 1, None, "*100#").status;
+        (status == Status::OK).then_some(())
+    });
+    assert_eq!(said(&mut again), (17, Some([1, 0x01]), "Balance: 7.95 EUR".into()));
+    again.unbinds();
 }
 
 #[test]
@@ -162,13 +173,39 @@ fn a_menu_ends_with_the_last_session_of_its_application_and_not_before() {
     assert_eq!(said(&mut other), (2, Some([1, 0x04]), "1 Small 2 Large".into()));
     drop(other);
     gateway.wait_log("the application is gone; its dialogue ends");
-    let mut again = Esme::bound(centre.port);
-    eventually("its SIM is free", LONG, || {
-        let status = step(&mut again, 1, None, "*100#").status;
-        (status == Status::OK).then_some(())
-    });
-    assert_eq!(said(&mut again), (17, Some([1, 0x01]), "Balance: 7.95 EUR".into()));
-    again.unbinds();
+    dials_again(&centre);
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_menu_ends_when_its_last_session_binds_as_another_account() {
+    let desk = format!("[[smpp.accounts]]\nsystem_id = \"desk\"\nhash = \"{HASH}\"");
+    let centre = Centre::new(&format!("rebind = true\nussd = true\nreceive = false\n{desk}"));
+    let gateway = centre.rig.start_ready();
+    let mut esme = Esme::bound(centre.port);
+    assert_eq!(step(&mut esme, 1, None, "*101#").status, Status::OK);
+    assert_eq!(said(&mut esme), (2, Some([1, 0x02]), "1 Balance 2 Tariff".into()));
+    assert_eq!(esme.bind_as("desk", "secret", 0x34).status, Status::OK);
+    gateway.wait_log("the application is gone; its dialogue ends");
+    dials_again(&centre);
+    esme.unbinds();
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_menu_that_was_left_ends_also_where_that_cannot_be_noted() {
+    let rig = Rig::new(2).config("[store]\nbusy_wait_ms = 100");
+    let account = format!("hash = \"{HASH}\"\nussd = true\nreceive = false");
+    let centre = Centre::on(rig, "", &account);
+    let gateway = centre.rig.start_ready();
+    let mut esme = Esme::bound(centre.port);
+    assert_eq!(step(&mut esme, 1, None, "*101#").status, Status::OK);
+    assert_eq!(said(&mut esme), (2, Some([1, 0x02]), "1 Balance 2 Tariff".into()));
+    let hold = Hold::take(&centre.rig);
+    drop(esme);
+    gateway.wait_log("the end of a USSD dialogue is not in the audit log");
+    drop(hold);
+    dials_again(&centre);
     assert!(gateway.stop().success());
 }
 
