@@ -105,10 +105,13 @@ impl Gateway {
     /// # Panics
     /// There is none.
     pub fn slot(&self, name: &str) -> Value {
+        self.find_slot(name).unwrap_or_else(|| panic!("no slot {name}"))
+    }
+
+    fn find_slot(&self, name: &str) -> Option<Value> {
         let slots = self.api.call("modems.list", json!({})).expect("the slots");
         let slots = slots.as_array().expect("a list");
-        let slot = slots.iter().find(|slot| slot["slot"] == name);
-        slot.unwrap_or_else(|| panic!("no slot {name} in {slots:#?}")).clone()
+        slots.iter().find(|slot| slot["slot"] == name).cloned()
     }
 
     /// Waits until slot `name` is in `state`; what it looks like then.
@@ -116,7 +119,8 @@ impl Gateway {
         let mut last = Value::Null;
         let end = Instant::now() + START * 3;
         while Instant::now() < end {
-            last = self.slot(name);
+            // In the first moments nothing is known of any slot.
+            last = self.find_slot(name).unwrap_or_default();
             if last["state"] == state {
                 return last;
             }
