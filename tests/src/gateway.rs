@@ -100,12 +100,12 @@ impl Gateway {
         }
     }
 
-    /// Slot `name` as `modems.list` shows it.
+    /// Slot `name` as `modems.list` shows it. In the first moments nothing is known of any slot, so that is waited for.
     ///
     /// # Panics
     /// There is none.
     pub fn slot(&self, name: &str) -> Value {
-        self.find_slot(name).unwrap_or_else(|| panic!("no slot {name}"))
+        eventually(&format!("slot {name} is known"), START, || self.find_slot(name))
     }
 
     fn find_slot(&self, name: &str) -> Option<Value> {
@@ -119,8 +119,7 @@ impl Gateway {
         let mut last = Value::Null;
         let end = Instant::now() + START * 3;
         while Instant::now() < end {
-            // In the first moments nothing is known of any slot.
-            last = self.find_slot(name).unwrap_or_default();
+            last = self.slot(name);
             if last["state"] == state {
                 return last;
             }
