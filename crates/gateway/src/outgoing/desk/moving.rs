@@ -233,11 +233,13 @@ pub(super) enum Move {
 
 /// Whether it was the route that could not, whoever the recipient.
 fn is_of_the_route(failure: &Failure) -> bool {
-    let rests = match failure.class {
-        ErrorClass::RetryLater { rests, .. } => Some(rests),
-        _ => None,
-    };
-    rests == Some(Rests::Route)
+    matches!(
+        failure.class,
+        ErrorClass::RetryLater {
+            rests: Rests::Route,
+            ..
+        }
+    )
 }
 
 /// How long a begun message waits for its SIM before all of it is sent over another one.
